@@ -1,0 +1,40 @@
+# make repro: the whole study from nothing.   make test: lint, types, import contract and tests, from nothing.
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: repro test lint lock readme clean
+
+repro: $(VENV)/installed
+	shoal check
+	dvc repro
+
+test: lint
+	pytest
+
+lint: $(VENV)/installed
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+# Versions are pinned by the lock file; the build backend is one of them, so nothing else is resolved.
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Renew the pinned versions from pyproject.toml.
+lock: $(VENV)/installed
+	python -m pip install --quiet pip-tools
+	pip-compile --quiet --upgrade --extra dev --strip-extras --no-annotate --no-header --no-emit-index-url \
+	    --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock pyproject.toml
+
+# Put the table that the report stage measured into the README.
+readme: $(VENV)/installed
+	python -m pipeline.readme
+
+clean:
+	rm -rf $(VENV)

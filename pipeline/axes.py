@@ -1,0 +1,129 @@
+"""What varies in a sweep, found in its table of cells: the axes that tables and figures are laid out by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LABELS = {
+    "depth": "hidden layers",
+    "width": "nodes per layer",
+    "hidden_sizes": "nodes, layer by layer",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "alpha": "ridge alpha",
+    "steps": "gradient steps",
+}
+"""Axes beside the series (activation or architecture) in the order in which they lay out a table, and their names."""
+
+FULL_BATCH = np.inf
+"""Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
+
+
+def prepare(cells: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """A sweep's cells with the column `series` (its activation or the name of its architecture) and plain axis levels.
+
+    `names` gives the name of each architecture (notation) that the sweep lists. Levels are float64, or text for
+    hidden_sizes; the full batch is FULL_BATCH.
+    """
+    numbers = {axis: cells[axis].astype("Float64").to_numpy(np.float64, na_value=np.nan) for axis in _numeric()}
+    gd = (cells["optimizer"] == "gd").to_numpy(bool)
+    numbers["batch_size"] = np.where(gd & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
+    series = cells["activation"].astype(object).where(cells["activation"].notna(), cells["architecture"].map(names))
+    return cells.assign(**numbers, series=series.astype(str)).reset_index(drop=True)
+
+
+def _numeric() -> list[str]:
+    return [axis for axis in LABELS if axis != "hidden_sizes"]
+
+
+def series_of(cells: pd.DataFrame) -> list[str]:
+    """Activations or architectures of prepared cells, in the order of the table."""
+    return list(dict.fromkeys(cells["series"]))
+
+
+def varying(cells: pd.DataFrame) -> list[str]:
+    """Axes that vary among the cells of a series and are no function of the axes before them."""
+    uneven = (cells["width"].isna() & cells["hidden_sizes"].notna()).any()
+    shape = ["hidden_sizes"] if uneven else ["depth", "width"]
+    found: list[str] = []
+    for axis in [*shape, *list(LABELS)[3:]]:
+        if cells.groupby(["series", *found], dropna=False)[axis].nunique(dropna=False).max() > 1:
+            found.append(axis)
+    return found
+
+
+def levels(cells: pd.DataFrame, axis: str) -> list[Any]:
+    """Levels of an axis: numbers in ascending order, text in the order of the table."""
+    found = list(dict.fromkeys(cells[axis]))
+    return found if axis == "hidden_sizes" else sorted(found)
+
+
+def level_text(axis: str, level: Any) -> str:
+    """A level as tables and figures write it."""
+    if axis == "batch_size" and level == FULL_BATCH:
+        return "full"
+    return str(level) if isinstance(level, str) else f"{level:.10g}"
+
+
+@dataclass(frozen=True)
+class Facets:
+    """Panels of a figure: a row per level of one axis, a column per level of another, further axes held fixed."""
+
+    row_axis: str | None
+    column_axis: str | None
+    rows: list[Any]
+    columns: list[Any]
+    fixed: dict[str, Any]
+
+    def select(self, cells: pd.DataFrame, row: Any, column: Any) -> pd.DataFrame:
+        """The cells of one panel: one per series, or none."""
+        wanted = dict(self.fixed)
+        if self.row_axis:
+            wanted[self.row_axis] = row
+        if self.column_axis:
+            wanted[self.column_axis] = column
+        for axis, level in wanted.items():
+            cells = cells[cells[axis] == level]
+        return cells
+
+    def title(self, row: Any, column: Any) -> str:
+        """What sets a panel apart; empty where there is only one."""
+        pairs = ((self.row_axis, row), (self.column_axis, column))
+        return ", ".join(f"{LABELS[axis]}: {level_text(axis, level)}" for axis, level in pairs if axis)
+
+    @property
+    def note(self) -> str:
+        """What is held fixed, as the end of a caption."""
+        held = [f"{LABELS[axis]} {level_text(axis, level)}" for axis, level in self.fixed.items()]
+        return f" Shown at {', '.join(held)}, as in the cell with the smallest validation mse." if held else ""
+
+
+def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:
+    """Panels for the first two of `axes`, at most `most` each way; the other axes stay where the best cell has them."""
+    column_axis = axes[1] if len(axes) > 1 else (axes[0] if axes else None)
+    row_axis = axes[0] if len(axes) > 1 else None
+    return Facets(
+        row_axis,
+        column_axis,
+        _thinned(levels(cells, row_axis), most) if row_axis else [None],
+        _thinned(levels(cells, column_axis), most) if column_axis else [None],
+        at_best(cells, axes[2:]),
+    )
+
+
+def at_best(cells: pd.DataFrame, axes: Sequence[str]) -> dict[str, Any]:
+    """Levels of `axes` in the cell whose median validation mse is smallest."""
+    best = cells.iloc[int(np.argmin(cells["validation_mse_median"]))]
+    return {axis: best[axis] for axis in axes}
+
+
+def _thinned(found: list[Any], most: int) -> list[Any]:
+    """At most `most` of the levels: the first, the last, and others at even distances."""
+    if len(found) <= most:
+        return found
+    return [found[i] for i in np.rint(np.linspace(0, len(found) - 1, most)).astype(int)]

@@ -1,0 +1,143 @@
+"""The data of a study: two sources, three splits and a grid to draw on, and the standardisation between units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kernels.rng import stream
+from pipeline import tables
+from pipeline.config import Config, DataConfig, Fractions
+from pipeline.dataset import Dataset, Scaling, Split
+from pipeline.faults import ConfigError, Fault
+from pipeline.paths import Paths
+from pipeline.store import read_json, read_table, write_json, write_table
+
+__all__ = ["SPLITS", "Dataset", "Scaling", "Split", "build", "load", "save"]
+
+FUNCTION_SAMPLES = 1000
+GRID_POINTS = 250
+SPLITS = ("train", "validation", "test", "grid")
+
+
+def build(config: Config, paths: Paths) -> Dataset:
+    """Make the dataset that the configuration asks for; raises ConfigError with every fault of the user's table."""
+    return _from_function(config.seed) if config.data.source == "function" else _from_file(config.data, paths)
+
+
+def save(dataset: Dataset, paths: Paths) -> None:
+    """Write data/*.parquet (features then targets, original units) and data/data.json (names, scalings, hash)."""
+    names = [*dataset.feature_names, *dataset.target_names]
+    for name in SPLITS:
+        split: Split = getattr(dataset, name)
+        write_table(paths.data / f"{name}.parquet", pd.DataFrame(np.hstack([split.x, split.y]), columns=names))
+    description = {
+        "feature_names": dataset.feature_names,
+        "target_names": dataset.target_names,
+        "x_scaling": _scaling_to_json(dataset.x_scaling),
+        "y_scaling": _scaling_to_json(dataset.y_scaling),
+        "data_hash": dataset.data_hash,
+    }
+    write_json(paths.data / "data.json", description)
+
+
+def load(paths: Paths) -> Dataset:
+    """Read what `save` wrote, bit for bit; raises FileNotFoundError before the data stage has run."""
+    description = read_json(paths.data / "data.json")
+    features, targets = tuple(description["feature_names"]), tuple(description["target_names"])
+    x_scaling, y_scaling = (_scaling_from_json(description[key]) for key in ("x_scaling", "y_scaling"))
+    stored = (read_table(paths.data / f"{name}.parquet")[[*features, *targets]].to_numpy() for name in SPLITS)
+    splits = (_split(values, len(features)) for values in stored)
+    return Dataset(features, targets, x_scaling, y_scaling, *splits)
+
+
+def _scaling_to_json(scaling: Scaling) -> dict[str, list[float]]:
+    return {"mean": scaling.mean.tolist(), "scale": scaling.scale.tolist()}
+
+
+def _scaling_from_json(value: dict[str, Any]) -> Scaling:
+    return Scaling(np.array(value["mean"], dtype=np.float64), np.array(value["scale"], dtype=np.float64))
+
+
+def _split(values: np.ndarray, n_features: int) -> Split:
+    """Columns of `values` (n, n_features + n_outputs) as two contiguous arrays of their own."""
+    return Split(values[:, :n_features].copy(order="C"), values[:, n_features:].copy(order="C"))
+
+
+def _from_function(seed: int) -> Dataset:
+    """sin on [-pi, pi]; the training points are the assignment's: the first draw of the legacy generator."""
+    shape = (FUNCTION_SAMPLES, 1)
+    points = (
+        np.random.RandomState(seed).uniform(-np.pi, np.pi, shape),
+        stream(seed, "validation", 0).uniform(-np.pi, np.pi, shape),
+        stream(seed, "test", 0).uniform(-np.pi, np.pi, shape),
+        np.linspace(-np.pi, np.pi, GRID_POINTS)[:, np.newaxis],
+    )
+    identity = Scaling.identity(1)
+    return Dataset(("x",), ("y",), identity, identity, *(Split(x, np.sin(x)) for x in points))
+
+
+def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
+    table = tables.read(paths.root, settings.path, "data.path")
+    others = [column for column in table.columns if column not in settings.targets]
+    features = tuple(others if settings.features is None else settings.features)
+    names = (*features, *settings.targets)
+    values, faults = table.numbers([name for name in dict.fromkeys(names) if name in table.columns])
+    sizes = _sizes(len(values), settings.fractions)
+    if faults := [*table.faults, *_choice_faults(table, settings), *faults, *_size_faults(table, sizes)]:
+        raise ConfigError(faults)
+
+    order = stream(settings.split_seed, "split", 0).permutation(len(values))
+    parts = np.split(order, np.cumsum(sizes)[:-1])
+    train, validation, test = (_split(values[np.sort(part)], len(features)) for part in parts)
+    x_scaling, y_scaling = Scaling.identity(len(features)), Scaling.identity(len(settings.targets))
+    if settings.standardise:
+        x_scaling, y_scaling = Scaling.fit(train.x), Scaling.fit(train.y)
+        _check_scales(table, names, np.concatenate([x_scaling.scale, y_scaling.scale]))
+    grid = Split(_grid(train.x), np.full((GRID_POINTS, len(settings.targets)), np.nan))
+    return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid)
+
+
+def _choice_faults(table: tables.Table, settings: DataConfig) -> list[Fault]:
+    """Faults of data.targets and data.features against the columns that the table has."""
+    faults = table.missing("data.targets", settings.targets)
+    if settings.features is not None:
+        faults += table.missing("data.features", settings.features)
+    elif set(table.columns) <= set(settings.targets):
+        allowed = "at least one column left over as a feature"
+        faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
+    return faults
+
+
+def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int]:
+    """Rows of the training, validation and test split of n: running sums are rounded, so that no row is lost."""
+    train, validation = round(n * fractions.train), round(n * (fractions.train + fractions.validation))
+    return train, validation - train, n - validation
+
+
+def _size_faults(table: tables.Table, sizes: tuple[int, int, int]) -> list[Fault]:
+    train, validation, test = sizes
+    if table.faults or (train >= 2 and validation >= 1 and test >= 1):
+        return []
+    found = f"{table.name} with {sum(sizes)} rows: {train} to train on, {validation} to validate, {test} to test"
+    return [Fault("data.fractions", found, "at least 2, 1 and 1; add rows or change the fractions")]
+
+
+def _check_scales(table: tables.Table, columns: Sequence[str], scales: np.ndarray) -> None:
+    """Raise ConfigError for each column whose standard deviation is beyond float64."""
+    found = "numbers whose standard deviation float64 cannot hold"
+    allowed = "numbers between 1e-150 and 1e150 in size; change the unit, or set data.standardise to false"
+    sound = np.isfinite(scales) & (scales > 0)
+    if not sound.all():
+        bad = [column for column, is_sound in zip(columns, sound, strict=True) if not is_sound]
+        raise ConfigError([Fault(f"column '{column}'", found, allowed, table.name) for column in bad])
+
+
+def _grid(x: np.ndarray) -> np.ndarray:
+    """GRID_POINTS points along the range of the first feature of `x`, the others at their mean."""
+    grid = np.tile(x.mean(axis=0), (GRID_POINTS, 1))
+    grid[:, 0] = np.linspace(x[:, 0].min(), x[:, 0].max(), GRID_POINTS)
+    return grid

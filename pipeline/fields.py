@@ -1,0 +1,91 @@
+"""Kinds of values in params.yaml: what turns YAML's scalars and lists into tuples, and what refuses them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+
+from kernels.architecture import ACTIVATIONS, Architecture
+from pipeline.faults import refusal, shown
+
+T = TypeVar("T")
+
+
+def _as_tuple(raw: Any) -> Any:
+    return tuple(raw) if isinstance(raw, list) else raw
+
+
+def _scalar_or_list(raw: Any) -> tuple[Any, ...]:
+    return tuple(raw) if isinstance(raw, list) else (raw,)
+
+
+def _by_activation(raw: Any) -> dict[Any, Any]:
+    return raw if isinstance(raw, dict) else {"all": raw}
+
+
+def _lists_of_lists(raw: Any) -> tuple[tuple[Any, ...], ...]:
+    if not (isinstance(raw, list) and all(isinstance(sizes, list) for sizes in raw)):
+        raise ValueError("not a list of lists")
+    return tuple(map(tuple, raw))
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise refusal("a list with at least one value")
+    if len(set(values)) < len(values):
+        raise refusal("a list in which no value comes twice")
+    return values
+
+
+def _activation(value: str) -> str:
+    if value not in ACTIVATIONS:
+        raise ValueError(value)
+    return value
+
+
+def _batch_size(value: Any) -> Any:
+    if value == "full" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(value)
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", value):
+        raise refusal("names of letters (a to z), digits, - and _, with a letter or digit first")
+    return value
+
+
+def _notation(text: str) -> str:
+    """The network's canonical notation; refuses text that the parser does, in its words."""
+    try:
+        return str(Architecture.parse(text))
+    except ValueError as error:
+        problem, _, allowed = str(error).partition("; allowed: ")
+        form = "layers such as 'dense 10 > relu', or branches first: '(dense 1 | relu > dense 1) > tanh'"
+        raise refusal(allowed or form, f"{shown(text)}, where {problem}") from None
+
+
+def _distinct_networks(architecture: dict[str, str]) -> dict[str, str]:
+    if not architecture:
+        raise refusal("at least one network under a name")
+    if len(set(architecture.values())) < len(architecture):
+        raise refusal("each network under one name only")
+    return architecture
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
+Name = Annotated[str, AfterValidator(_name)]
+ColumnName = Annotated[str, Field(min_length=1)]
+Columns = Annotated[tuple[ColumnName, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+Axis = Annotated[tuple[T, ...], BeforeValidator(_scalar_or_list), AfterValidator(_distinct)]
+ByActivation = Annotated[dict[str, Axis[T]], BeforeValidator(_by_activation)]
+Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
+HiddenSizes = Annotated[tuple[Sizes, ...], BeforeValidator(_lists_of_lists), AfterValidator(_distinct)]
+Activation = Annotated[str, AfterValidator(_activation)]
+Network = Annotated[str, AfterValidator(_notation)]
+Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]

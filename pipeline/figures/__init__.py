@@ -1,0 +1,1 @@
+"""Figures from tables and arrays; nothing here reads or writes files."""

@@ -1,0 +1,135 @@
+"""Errors of a sweep: median and quartiles along an axis, or every network of a sweep without axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from pipeline import axes as sweep_axes
+from pipeline.figures import style
+
+X_ORDER = ("width", "batch_size", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
+"""Which of the axes that vary runs along x: the first of these."""
+
+ERROR = "test_mse"
+
+
+def split_axes(axes: Sequence[str]) -> tuple[str, str | None, list[str]]:
+    """The axis along x, the one that tells lines apart (None: there is no second), and the axes held fixed."""
+    x_axis = min(axes, key=X_ORDER.index)
+    others = [axis for axis in axes if axis != x_axis]
+    return x_axis, others[0] if others else None, others[1:]
+
+
+def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
+    """Median test mse with quartile bars: a panel per series where lines tell a second axis apart, else one panel."""
+    x_axis, line_axis, _ = split_axes(axes)
+    all_series = sweep_axes.series_of(cells)
+    groups = [[series] for series in all_series] if line_axis else [all_series]
+    width = style.WIDTH if len(groups) > 1 else 6.2
+    figure, grid = style.panels(1, len(groups), width, 3.3, sharey=True)
+    for panel, group in zip(grid[0], groups, strict=True):
+        part = cells[cells["series"].isin(group)]
+        draw_scores(panel, part, x_axis, line_axis, all_series)
+        if line_axis:
+            panel.set_title(group[0])
+            panel.legend(title=sweep_axes.LABELS[line_axis])
+        elif len(group) > 1:
+            panel.legend()
+    grid[0, 0].set_ylabel("test mse (median, quartiles)")
+    mark_diverged(grid[0], cells)
+    return figure
+
+
+def draw_scores(panel: Axes, cells: pd.DataFrame, x_axis: str, line_axis: str | None, all_series: Sequence[str]) -> None:
+    """Draw one line per series and level of `line_axis` into a panel, and label its x axis."""
+    x_levels = sweep_axes.levels(cells, x_axis)
+    position, log = _positions(x_axis, x_levels)
+    line_levels = sweep_axes.levels(cells, line_axis) if line_axis else [None]
+    lines = [(s, level) for s in sweep_axes.series_of(cells) for level in line_levels]
+    for n, (series, level) in enumerate(lines):
+        part = cells[cells["series"] == series]
+        part = part[part[line_axis] == level] if line_axis else part
+        part = part.sort_values(x_axis, key=lambda column: column.map(position)) if len(part) else part
+        shift = 0.012 * (n - (len(lines) - 1) / 2) * (1 if log else len(x_levels))
+        at = np.array([position[level] for level in part[x_axis]], dtype=float)
+        at = at * 10**shift if log else at + shift
+        order = line_levels.index(level) if line_axis else list(all_series).index(series)
+        shade = order / max(len(line_levels) - 1, 1) if line_axis else 0.0
+        label = sweep_axes.level_text(line_axis, level) if line_axis else series
+        _draw_line(panel, at, part, _shaded(style.colour(series, all_series), shade), order, label)
+    panel.set_yscale("log")
+    panel.set_xscale("log" if log else "linear")
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.set_xticks([position[x] for x in x_levels], [sweep_axes.level_text(x_axis, x) for x in x_levels])
+    panel.set_xlabel(sweep_axes.LABELS[x_axis])
+
+
+def mark_diverged(row: Sequence[Axes], cells: pd.DataFrame) -> None:
+    """Where medians are infinite, say what the crosses at the upper edge are."""
+    if not np.isfinite(cells[f"{ERROR}_median"]).all():
+        row[0].annotate("× above: diverged", (0.01, 0.93), xycoords="axes fraction", color="#555555", fontsize=8)
+
+
+def _positions(axis: str, found: Sequence[Any]) -> tuple[dict[Any, float], bool]:
+    """Where each level stands on the x axis, and whether the axis is logarithmic; text and `full` stand in a row."""
+    numeric = all(not isinstance(level, str) and np.isfinite(level) for level in found)
+    if numeric and axis != "depth":
+        return {level: float(level) for level in found}, True
+    return {level: float(place) for place, level in enumerate(found)}, False
+
+
+def _draw_line(panel: Axes, at: np.ndarray, part: pd.DataFrame, colour: Any, order: int, label: str) -> None:
+    median, q1, q3 = (part[f"{ERROR}_{name}"].to_numpy(float) for name in ("median", "q1", "q3"))
+    finite = np.isfinite(median)
+    upper = np.where(np.isfinite(q3), q3, median)
+    panel.errorbar(
+        at[finite],
+        median[finite],
+        yerr=np.stack([median - q1, upper - median])[:, finite],
+        color=colour,
+        marker=style.MARKERS[order % len(style.MARKERS)],
+        linestyle=style.DASHES[order % len(style.DASHES)],
+        elinewidth=1,
+        capsize=2.5,
+        label=label,
+    )
+    edge = panel.get_xaxis_transform()
+    panel.plot(at[~finite], np.full((~finite).sum(), 0.98), "x", color=colour, transform=edge, clip_on=False)
+
+
+def _shaded(colour: str, amount: float) -> tuple[float, ...]:
+    """`colour` for 0, and lighter the nearer `amount` is to 1: half way to white."""
+    return tuple(part + (1 - part) * 0.5 * amount for part in to_rgb(colour))
+
+
+def replicates(networks: pd.DataFrame) -> Figure:
+    """Test mse of every network, a column per series, with the median; columns `series` and `test_mse`."""
+    all_series = sweep_axes.series_of(networks)
+    figure, grid = style.panels(1, 1, max(3.2, 1.1 * len(all_series) + 1.6), 3.0)
+    panel = grid[0, 0]
+    for place, series in enumerate(all_series):
+        values = np.sort(networks.loc[networks["series"] == series, ERROR].to_numpy(float))
+        finite = values[np.isfinite(values)]
+        spread = np.linspace(-0.16, 0.16, len(finite)) if len(finite) > 1 else np.zeros(len(finite))
+        colour = style.colour(series, all_series)
+        panel.plot(place + spread, finite, "o", color=colour, alpha=0.6, markeredgewidth=0)
+        if len(finite) and np.isfinite(middle := values[[(len(values) - 1) // 2, len(values) // 2]].mean()):
+            panel.hlines(middle, place - 0.28, place + 0.28, color=colour, linewidth=2)
+        if len(finite) < len(values):
+            note = f"{len(values) - len(finite)} diverged"
+            panel.annotate(note, (place, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
+    style.log_scale_if_wide(panel, networks[ERROR].to_numpy(float))
+    panel.set_xticks(range(len(all_series)), all_series)
+    panel.set_xlim(-0.6, len(all_series) - 0.4)
+    panel.grid(axis="x", visible=False)
+    panel.set_ylabel("test mse")
+    return figure

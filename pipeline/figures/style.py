@@ -1,0 +1,94 @@
+"""How every figure looks, and its bytes: the same for the same contents, on any day and machine."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+ACTIVATION_COLOURS = {"relu": "#0072B2", "tanh": "#D55E00", "linear": "#009E73", "sigmoid": "#CC79A7"}
+OTHER_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#CC79A7", "#009E73", "#0072B2", "#D55E00")
+"""Okabe and Ito's colours, which the colour-blind tell apart; architectures get the second list in their order."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+GREY = "#888888"
+WIDTH = 9.2
+"""Width of a full figure in inches: about 900 px on screen."""
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.7,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "shoal",
+    "path.simplify": True,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Settings under which figures are made and written, whatever the user's own matplotlib settings are."""
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text, letters as outlines."""
+    buffer = io.StringIO()
+    with house_style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return buffer.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG bytes, 150 dots per inch."""
+    buffer = io.BytesIO()
+    with house_style():
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def colour(series: str, all_series: Sequence[str]) -> str:
+    """The colour of an activation, always the same, or of an architecture by its place among `all_series`."""
+    return ACTIVATION_COLOURS.get(series) or OTHER_COLOURS[list(all_series).index(series) % len(OTHER_COLOURS)]
+
+
+def panels(n_rows: int, n_columns: int, width: float, row_height: float, **shared: Any) -> tuple[Figure, np.ndarray]:
+    """An empty figure of `width` inches and its axes, shape (n_rows, n_columns)."""
+    figure = Figure(figsize=(width, row_height * n_rows + 0.35), layout="constrained")
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False, **shared)
+
+
+def log_scale_if_wide(axes: Axes, values: np.ndarray) -> None:
+    """Make the y axis logarithmic where the positive finite values span more than one decade."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if positive.size and positive.max() > 10 * positive.min():
+        axes.set_yscale("log")
+
+
+def legend_above(figure: Figure, axes: Axes) -> None:
+    """One legend for the figure, above the panels, from the labelled artists of `axes`."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))

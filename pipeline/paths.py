@@ -1,0 +1,81 @@
+"""Every path of a project, below its root folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things lie below `root`, the folder that holds params.yaml."""
+
+    root: Path = Path()
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def gradcheck(self) -> Path:
+        return self.root / "gradcheck" / "gradcheck.parquet"
+
+    def runs(self, sweep: str) -> Path:
+        return self.root / "results" / sweep / "runs.parquet"
+
+    def curves(self, sweep: str) -> Path:
+        return self.root / "results" / sweep / "curves.parquet"
+
+    def weights(self, sweep: str) -> Path:
+        return self.root / "results" / sweep / "weights.parquet"
+
+    @property
+    def networks(self) -> Path:
+        return self.root / "evaluation" / "networks.parquet"
+
+    @property
+    def cells(self) -> Path:
+        return self.root / "evaluation" / "cells.parquet"
+
+    def metrics(self, sweep: str) -> Path:
+        return self.root / "metrics" / f"{sweep}.json"
+
+    @property
+    def test_predictions(self) -> Path:
+        return self.root / "predictions" / "test_predictions.csv"
+
+    @property
+    def chosen(self) -> Path:
+        return self.root / "predictions" / "chosen.json"
+
+    @property
+    def all_cells(self) -> Path:
+        return self.root / "predictions" / "all_cells.parquet"
+
+    @property
+    def receipt(self) -> Path:
+        return self.root / "tracking" / "receipt.json"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report" / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "report" / "figures"
+
+    @property
+    def mlflow_database(self) -> Path:
+        return self.root / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        return self.root / "mlartifacts"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"

@@ -1,0 +1,113 @@
+"""What the keys of a sweep ask of each other and of the data; a key with a fault of its own is left out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from kernels.architecture import Architecture
+from pipeline.faults import Fault, below, did_you_mean, shown
+from pipeline.schema import ByActivationKey, DataConfig, Sweep
+
+Block = Mapping[str, Any]
+SHAPE_KEYS = ("activation", "depth", "width", "hidden_sizes")
+GRADIENT_DESCENT_KEYS = ("learning_rate", "batch_size", "steps", "epochs")
+ASSIGNMENT_ACTIVATIONS = ("relu", "linear", "tanh")
+
+
+def sweep_faults(where: str, block: Block, sweep: Sweep, data: DataConfig | None) -> Iterator[Fault]:
+    """Faults between the keys of one block.
+
+    `block` is the block as the file has it, `sweep` what is sound of it, `data` None where that section is not sound.
+    """
+    yield from _superfluous(where, block)
+    if set(block) <= set(Sweep.model_fields):  # else a missing key may be a misspelt one, which is told already
+        yield from _missing(where, block)
+    yield from _coverage(where, block, sweep)
+    if sweep.init == "assignment-stream":
+        yield from _assignment_stream(where, block, sweep, data)
+    if data and (n_features := known_features(data)):
+        yield from branch_faults(where, sweep, n_features)
+
+
+def known_features(data: DataConfig) -> int | None:
+    """Number of features, or None where only the table can tell."""
+    if data.source == "function":
+        return 1
+    return None if data.features is None else len(data.features)
+
+
+def branch_faults(where: str, sweep: Sweep, n_features: int) -> Iterator[Fault]:
+    """One fault for each architecture whose branches cannot be summed."""
+    for name, text in (sweep.architecture or {}).items():
+        try:
+            Architecture.parse(text).branch_units(n_features)
+        except ValueError:
+            allowed = "branches that end with equally many units, as they are summed"
+            note = f"(one without a dense layer ends with as many as there are features, {n_features})"
+            yield Fault(below(below(where, "architecture"), name), shown(text), f"{allowed} {note}")
+
+
+def _superfluous(where: str, block: Block) -> Iterator[Fault]:
+    reasons: dict[str, str] = {}
+    if "architecture" in block:
+        reasons |= dict.fromkeys(SHAPE_KEYS, "nothing beside architecture")
+    elif "hidden_sizes" in block:
+        reasons |= dict.fromkeys(("depth", "width"), "nothing beside hidden_sizes")
+    if "steps" in block:
+        reasons["epochs"] = "nothing beside steps"
+    if block.get("optimizer", "gd") == "gd":
+        reasons["alpha"] = "nothing, unless optimizer is ridge"
+    if block.get("optimizer") == "ridge":
+        reasons |= dict.fromkeys(GRADIENT_DESCENT_KEYS, "nothing, as optimizer is ridge")
+    for key, reason in reasons.items():
+        if key in block:
+            yield Fault(below(where, key), shown(block[key]), reason)
+
+
+def _missing(where: str, block: Block) -> Iterator[Fault]:
+    needed: list[str] = []
+    if "architecture" not in block:
+        needed += ["activation"] if "hidden_sizes" in block else ["activation", "depth", "width"]
+    if block.get("optimizer", "gd") == "gd":
+        needed += ["learning_rate"] if "epochs" in block else ["learning_rate", "steps"]
+    if block.get("optimizer") == "ridge":
+        needed += ["alpha"]
+    for key in needed:
+        if key not in block:
+            yield Fault(below(where, key), "nothing", f"{Sweep.model_fields[key].description}")
+
+
+def _coverage(where: str, block: Block, sweep: Sweep) -> Iterator[Fault]:
+    """A mapping by activation names the activations of the block, each of them and no other."""
+    for key in get_args(ByActivationKey):
+        given = block.get(key)
+        if not isinstance(given, dict) or ("activation" in block and sweep.activation is None):
+            continue
+        place, activations = below(where, key), sweep.activation or ()
+        if not activations:
+            yield Fault(place, shown(given), "a value or a list, as the block has no activation")
+            continue
+        names = f"the activations of the block: {', '.join(activations)}"
+        unknown = [name for name in given if name not in activations]
+        for name in unknown:
+            yield Fault(below(place, name), shown(name), names + did_you_mean(name, activations))
+        for name in activations:
+            if name not in given and not unknown:
+                yield Fault(below(place, name), "nothing", f"{Sweep.model_fields[key].description}")
+
+
+def _assignment_stream(where: str, block: Block, sweep: Sweep, data: DataConfig | None) -> Iterator[Fault]:
+    """The assignment's own stream holds 1-100-100-1 networks of three activations and the points of the function."""
+    reason = "as init is assignment-stream"
+    for key, only in (("depth", (2,)), ("width", (100,)), ("hidden_sizes", ((100, 100),))):
+        if getattr(sweep, key) not in (None, only):
+            text = "[[100, 100]]" if key == "hidden_sizes" else only[0]
+            yield Fault(below(where, key), shown(block[key]), f"{text}, {reason}")
+    if not set(sweep.activation or ()) <= set(ASSIGNMENT_ACTIVATIONS):
+        allowed = f"{', '.join(ASSIGNMENT_ACTIVATIONS)}, {reason}"
+        yield Fault(below(where, "activation"), shown(block["activation"]), allowed)
+    if "architecture" in block:
+        yield Fault(below(where, "init"), shown(sweep.init), "assignment, as the block has an architecture")
+    elif data and data.source == "file":
+        yield Fault(below(where, "init"), shown(sweep.init), "assignment, as data.source is file")

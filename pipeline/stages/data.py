@@ -1,0 +1,16 @@
+"""Stage `data`: params.yaml and the user's table -> data/*.parquet and data/data.json."""
+
+from __future__ import annotations
+
+from pipeline import config, data
+from pipeline.paths import Paths
+from pipeline.stages import _stage
+
+
+def run(paths: Paths) -> None:
+    """Build the configured dataset and write it; raises ConfigError, and writes nothing, where the input is bad."""
+    data.save(data.build(config.load(paths), paths), paths)
+
+
+if __name__ == "__main__":
+    _stage.main("data", run)

@@ -1,0 +1,71 @@
+"""Stage `predict`: the network chosen on the validation split, and the test-set predictions to hand in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kernels.architecture import Architecture
+from kernels.ensemble import predict
+from pipeline import config, data, store
+from pipeline.data import Dataset
+from pipeline.paths import Paths
+from pipeline.stages import _stage
+
+
+def run(paths: Paths) -> dict[str, Any]:
+    """Write predictions/{test_predictions.csv,chosen.json,all_cells.parquet}; returns the choice for the log."""
+    sweeps = list(config.load(paths).sweeps)
+    dataset = data.load(paths)
+    best = _best_of_cells(store.read_table(paths.networks))
+    architectures = store.read_runs(paths, sweeps).drop_duplicates("network_id").set_index("network_id")["architecture"]
+    tables = []
+    for sweep, winners in best.groupby("sweep", sort=False):
+        weights = store.read_weights(paths, str(sweep))
+        for _, winner in winners.iterrows():
+            key = winner["network_id"]
+            table = _predictions(dataset, Architecture.parse(architectures[key]), weights[key])
+            where = {name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}
+            tables.append(table.drop(columns=list(dataset.feature_names)).assign(**where, sample=np.arange(len(table))))
+    chosen = best.loc[best["validation_mse"].idxmin()]
+    network = store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
+    store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
+    store.write_csv(paths.test_predictions, _predictions(dataset, network.architecture, network.params))
+    choice = _choice(chosen, best, len(store.read_table(paths.networks, ["network_id"])), str(network.architecture))
+    store.write_json(paths.chosen, choice)
+    return {"chosen": choice["network_id"]}
+
+
+def _best_of_cells(networks: pd.DataFrame) -> pd.DataFrame:
+    """Per cell, in order, the replicate with the smallest validation error; the smaller id where two are equal."""
+    ranked = networks.sort_values(["validation_mse", "network_id"], kind="stable")
+    return ranked.groupby(["sweep", "cell"], sort=False).head(1).sort_index().reset_index(drop=True)
+
+
+def _predictions(dataset: Dataset, architecture: Architecture, params: np.ndarray) -> pd.DataFrame:
+    """Test inputs, targets, and a column <target>_predicted for each target, in original units."""
+    y_hat = dataset.predictions(predict(architecture, params, dataset.inputs(dataset.test)))
+    names = [*dataset.feature_names, *dataset.target_names, *(f"{name}_predicted" for name in dataset.target_names)]
+    return pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, y_hat]), columns=names)
+
+
+def _choice(chosen: pd.Series, best: pd.DataFrame, n_networks: int, architecture: str) -> dict[str, Any]:
+    if not np.isfinite(chosen["validation_mse"]):
+        raise ValueError("every network of every sweep diverged, so that none can be chosen: lower the learning rates")
+    return {
+        "network_id": chosen["network_id"],
+        "sweep": chosen["sweep"],
+        "cell": chosen["cell"],
+        "replicate": int(chosen["replicate"]),
+        "architecture": architecture,
+        "validation_mse": float(chosen["validation_mse"]),
+        "test_mse": float(chosen["test_mse"]),
+        "candidates": n_networks,
+        "why": f"smallest validation mse of all {n_networks} networks in {len(best)} cells; the test split had no say",
+    }
+
+
+if __name__ == "__main__":
+    _stage.main("predict", run)

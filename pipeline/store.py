@@ -1,0 +1,126 @@
+"""Result files: their columns in one place, written whole or not at all, read back, and any network by its id."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from kernels.architecture import Architecture
+from pipeline.paths import Paths
+
+RUN_COLUMNS: dict[str, str] = {
+    "network_id": "string",
+    "sweep": "string",
+    "cell": "string",
+    "architecture": "string",
+    "activation": "string",
+    "depth": "Int64",
+    "width": "Int64",
+    "hidden_sizes": "string",
+    "n_features": "Int64",
+    "n_outputs": "Int64",
+    "optimizer": "string",
+    "learning_rate": "Float64",
+    "batch_size": "Int64",
+    "steps": "Int64",
+    "alpha": "Float64",
+    "replicate": "Int64",
+    "dtype": "string",
+    "status": "string",
+    "diverged_step": "Int64",
+    "train_half_mse": "Float64",
+}
+"""Columns of runs.parquet and their pandas types; what does not apply to a network is null."""
+
+CELL_COLUMNS = [
+    "sweep", "cell", "architecture", "activation", "depth", "width", "hidden_sizes",
+    "optimizer", "learning_rate", "batch_size", "steps", "alpha", "dtype",
+]  # fmt: skip
+"""Columns that describe a cell: the same for all its replicates."""
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """One trained network as the files have it: its row of runs.parquet and its flat parameter row."""
+
+    run: dict[str, Any]
+    architecture: Architecture
+    params: np.ndarray
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` on a temporary file beside `path` and rename it: readers see the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all, with the same line ends everywhere."""
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON with two spaces of indent; raises ValueError for NaN and infinity, which JSON lacks."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet (no index); the bytes depend on its contents and the library version alone."""
+    write_whole(path, lambda temporary: table.to_parquet(temporary, engine="pyarrow", index=False, compression="zstd"))
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet table, or only some of its columns."""
+    return pd.read_parquet(path, engine="pyarrow", columns=columns)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, numbers with all the digits that tell them apart."""
+    write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
+
+
+def runs_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Rows (one dict a network, None where a column does not apply) as a table with the columns of RUN_COLUMNS."""
+    return pd.DataFrame(rows, columns=list(RUN_COLUMNS)).astype(RUN_COLUMNS)
+
+
+def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
+    """The runs tables of the named sweeps, one below the other."""
+    return pd.concat([read_table(paths.runs(sweep)) for sweep in sweeps], ignore_index=True)
+
+
+def read_weights(paths: Paths, sweep: str) -> dict[str, np.ndarray]:
+    """Flat parameter rows of a sweep's networks, shape (n_params,) each, by network_id."""
+    table = pq.read_table(paths.weights(sweep))
+    rows = (row.values.to_numpy() for row in table["params"])
+    return dict(zip(table["network_id"].to_pylist(), rows, strict=True))
+
+
+def load_network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetwork:
+    """Find a network in the named sweeps by its id; raises KeyError naming the id and the sweeps searched."""
+    for sweep in sweeps:
+        runs = read_table(paths.runs(sweep))
+        found = runs[runs["network_id"] == network_id]
+        if len(found):
+            run = {key: None if pd.isna(value) else value for key, value in found.iloc[0].items()}
+            params = read_weights(paths, sweep)[network_id]
+            return StoredNetwork(run, Architecture.parse(run["architecture"]), params)
+    raise KeyError(f"no network '{network_id}' in the results of {', '.join(sweeps)}")
