@@ -59,7 +59,7 @@ def parallel_jit(function: Callable[..., Any]) -> Any:
     return numba.njit(function, cache=True, nogil=True, fastmath=FUSED, error_model="numpy", parallel=True)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fetch_add(typingctx: Any, counter: Any, amount: Any) -> Any:
     """Add `amount` to `counter[0]` (int64 array) atomically; returns the value before, so that threads can share a queue."""
 

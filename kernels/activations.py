@@ -24,7 +24,7 @@ ROUNDER = 6755399441055744.0
 
 
 @jit
-def expm1_parts(x):  # type: ignore[no-untyped-def]
+def expm1_parts(x):
     """(2^k, exp(r) - 1) with x = k ln 2 + r, |r| <= ln(2) / 2, for |x| <= 708: exp(r) - 1 by its Taylor series to r^13."""
     shifted = x * LOG2_E + ROUNDER
     k = shifted - ROUNDER
@@ -45,7 +45,7 @@ def expm1_parts(x):  # type: ignore[no-untyped-def]
 
 
 @jit
-def tanh(z):  # type: ignore[no-untyped-def]
+def tanh(z):
     """tanh of a float64: e / (e + 2) with e = exp(2|z|) - 1, which keeps its relative accuracy near zero."""
     x = abs(z)
     x = 20.0 if x > 20.0 else x
@@ -56,7 +56,7 @@ def tanh(z):  # type: ignore[no-untyped-def]
 
 
 @jit
-def sigmoid(z):  # type: ignore[no-untyped-def]
+def sigmoid(z):
     """1 / (1 + exp(-z)) of a float64, from exp(-|z|), which cannot overflow; below z = -708 the value of -708."""
     x = abs(z)
     x = 708.0 if x > 708.0 else x
@@ -67,7 +67,7 @@ def sigmoid(z):  # type: ignore[no-untyped-def]
 
 
 @jit
-def activate(code, a):  # type: ignore[no-untyped-def]
+def activate(code, a):
     """Replace z by sigma(z) in `a` (units, n_samples)."""
     flat = a.reshape(a.size)
     if code == RELU:
@@ -83,7 +83,7 @@ def activate(code, a):  # type: ignore[no-untyped-def]
 
 
 @jit
-def differentiate(code, a, da, dz):  # type: ignore[no-untyped-def]
+def differentiate(code, a, da, dz):
     """dz = da * sigma'(z), all (units, n_samples), with sigma' from the activation `a`."""
     a, da, dz = a.reshape(a.size), da.reshape(a.size), dz.reshape(a.size)
     one = a.dtype.type(1)

@@ -11,7 +11,7 @@ from kernels._jit import jit, sum_jit
 
 
 @jit
-def add_scaled_rows(z, w, stride, first, n_rows, a):  # type: ignore[no-untyped-def]
+def add_scaled_rows(z, w, stride, first, n_rows, a):
     """z (n,) += sum_i w[first + i * stride] * a[i] over the rows of a (n_rows, n)."""
     i = 0
     while i + 4 <= n_rows:
@@ -29,7 +29,7 @@ def add_scaled_rows(z, w, stride, first, n_rows, a):  # type: ignore[no-untyped-
 
 
 @jit
-def forward(W, b, a, z):  # type: ignore[no-untyped-def]
+def forward(W, b, a, z):
     """z = W a + b."""
     fan_out, fan_in = W.shape
     w = W.reshape(W.size)
@@ -39,7 +39,7 @@ def forward(W, b, a, z):  # type: ignore[no-untyped-def]
 
 
 @jit
-def input_gradient(W, dz, da):  # type: ignore[no-untyped-def]
+def input_gradient(W, dz, da):
     """da += W^T dz."""
     fan_out, fan_in = W.shape
     w = W.reshape(W.size)
@@ -48,7 +48,7 @@ def input_gradient(W, dz, da):  # type: ignore[no-untyped-def]
 
 
 @sum_jit
-def dot4(dz, a0, a1, a2, a3):  # type: ignore[no-untyped-def]
+def dot4(dz, a0, a1, a2, a3):
     """The dot products of dz with four rows, all (n,)."""
     s0 = s1 = s2 = s3 = dz.dtype.type(0)
     for t in range(dz.size):
@@ -60,7 +60,7 @@ def dot4(dz, a0, a1, a2, a3):  # type: ignore[no-untyped-def]
 
 
 @sum_jit
-def dot(dz, a):  # type: ignore[no-untyped-def]
+def dot(dz, a):
     """The dot product of two rows (n,)."""
     s = dz.dtype.type(0)
     for t in range(dz.size):
@@ -69,7 +69,7 @@ def dot(dz, a):  # type: ignore[no-untyped-def]
 
 
 @sum_jit
-def total(dz):  # type: ignore[no-untyped-def]
+def total(dz):
     """The sum of a row (n,)."""
     s = dz.dtype.type(0)
     for t in range(dz.size):
@@ -78,7 +78,7 @@ def total(dz):  # type: ignore[no-untyped-def]
 
 
 @jit
-def weight_gradient(dz, a, dW):  # type: ignore[no-untyped-def]
+def weight_gradient(dz, a, dW):
     """dW += dz a^T."""
     fan_out, fan_in = dW.shape
     for o in range(fan_out):
@@ -96,7 +96,7 @@ def weight_gradient(dz, a, dW):  # type: ignore[no-untyped-def]
 
 
 @jit
-def bias_gradient(dz, db):  # type: ignore[no-untyped-def]
+def bias_gradient(dz, db):
     """db += the sum of dz over the samples."""
     for o in range(db.size):
         db[o] += total(dz[o])

@@ -10,7 +10,7 @@ from kernels._jit import sum_jit
 
 
 @sum_jit
-def add_half_squares(y_hat, y, n_samples, costs):  # type: ignore[no-untyped-def]
+def add_half_squares(y_hat, y, n_samples, costs):
     """costs[k] (float64) += 1/2 sum over the samples of (y_hat - y)^2, over n_samples; y_hat and y are (n_outputs, n)."""
     for k in range(costs.size):
         s = 0.0
@@ -22,7 +22,7 @@ def add_half_squares(y_hat, y, n_samples, costs):  # type: ignore[no-untyped-def
 
 
 @sum_jit
-def cost_gradient(y_hat, y, n_samples, dy):  # type: ignore[no-untyped-def]
+def cost_gradient(y_hat, y, n_samples, dy):
     """dy = (y_hat - y) / n_samples, all (n_outputs, n)."""
     scale = dy.dtype.type(1.0 / n_samples)
     for k in range(dy.shape[0]):

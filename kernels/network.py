@@ -16,7 +16,7 @@ TILE = 64
 
 
 @jit
-def block(buffer, sizes, node, n):  # type: ignore[no-untyped-def]
+def block(buffer, sizes, node, n):
     """The block of `node` in a tile buffer: a view of shape (units, n), n <= TILE."""
     start = 0
     for before in range(node):
@@ -26,7 +26,7 @@ def block(buffer, sizes, node, n):  # type: ignore[no-untyped-def]
 
 
 @jit
-def weights(row, sizes, op):  # type: ignore[no-untyped-def]
+def weights(row, sizes, op):
     """Views W (fan_out, fan_in) and b (fan_out,) of a dense operation into a flat row of parameters or gradients."""
     fan_in, fan_out = sizes[op[SOURCE]], sizes[op[TARGET]]
     start = op[OFFSET]
@@ -35,7 +35,7 @@ def weights(row, sizes, op):  # type: ignore[no-untyped-def]
 
 
 @jit
-def add_to(target, values):  # type: ignore[no-untyped-def]
+def add_to(target, values):
     """target += values, element by element."""
     target, values = target.reshape(target.size), values.reshape(target.size)
     for i in range(target.size):
@@ -43,7 +43,7 @@ def add_to(target, values):  # type: ignore[no-untyped-def]
 
 
 @jit
-def forward(ops, sizes, params, a, n):  # type: ignore[no-untyped-def]
+def forward(ops, sizes, params, a, n):
     """Fill `a` from its input block, for n <= TILE samples; returns the output block (n_outputs, n)."""
     for op in ops:
         source, target = block(a, sizes, op[SOURCE], n), block(a, sizes, op[TARGET], n)
@@ -61,7 +61,7 @@ def forward(ops, sizes, params, a, n):  # type: ignore[no-untyped-def]
 
 
 @jit
-def backward(ops, sizes, params, a, da, dz, grads, n):  # type: ignore[no-untyped-def]
+def backward(ops, sizes, params, a, da, dz, grads, n):
     """Add dC/dW and dC/db to `grads`, and fill `da` with dC/da of every node, the input (dC/dx) included.
 
     On entry the last block of `da` holds dC/dy_hat and the other blocks are zero.

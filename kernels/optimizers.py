@@ -6,7 +6,7 @@ from kernels._jit import jit
 
 
 @jit
-def gradient_descent(params, grads, learning_rate):  # type: ignore[no-untyped-def]
+def gradient_descent(params, grads, learning_rate):
     """params -= learning_rate * grads, both (n_params,)."""
     rate = params.dtype.type(learning_rate)
     for i in range(params.size):

@@ -13,7 +13,7 @@ from kernels.network import TILE, backward, block, forward
 
 
 @jit
-def workspace(ops, sizes, n_outputs, dtype_of):  # type: ignore[no-untyped-def]
+def workspace(ops, sizes, n_outputs, dtype_of):
     """The tape with the buffers that a pass over it needs, in the dtype of the array `dtype_of`."""
     units = sizes.sum()
     a, da = np.empty(units * TILE, dtype_of.dtype), np.empty(units * TILE, dtype_of.dtype)
@@ -22,7 +22,7 @@ def workspace(ops, sizes, n_outputs, dtype_of):  # type: ignore[no-untyped-def]
 
 
 @jit
-def gather(X, order, low, high, tile):  # type: ignore[no-untyped-def]
+def gather(X, order, low, high, tile):
     """Copy the samples order[low:high] of X (rows, n) to the columns of `tile`."""
     for f in range(X.shape[0]):
         for t in range(high - low):
@@ -30,7 +30,7 @@ def gather(X, order, low, high, tile):  # type: ignore[no-untyped-def]
 
 
 @jit
-def tile_pass(net, params, X, Y, order, start, stop, n_samples, differentiate, costs, grads):  # type: ignore[no-untyped-def]
+def tile_pass(net, params, X, Y, order, start, stop, n_samples, differentiate, costs, grads):
     """Add the samples order[start:stop], at most TILE, of a mean over `n_samples` to costs and, if asked, to grads.
 
     After differentiating, the workspace's `da` holds dC/da of every node for these samples.
@@ -49,7 +49,7 @@ def tile_pass(net, params, X, Y, order, start, stop, n_samples, differentiate, c
 
 
 @jit
-def cost_pass(net, params, X, Y, order, low, high, differentiate, costs, grads):  # type: ignore[no-untyped-def]
+def cost_pass(net, params, X, Y, order, low, high, differentiate, costs, grads):
     """The mean cost over the samples order[low:high], per output, and its gradient if `differentiate`.
 
     Fills costs (n_outputs,) float64 and grads (n_params,), tile after tile in order.
@@ -62,7 +62,7 @@ def cost_pass(net, params, X, Y, order, low, high, differentiate, costs, grads):
 
 
 @jit
-def predict_one(ops, sizes, params, X, Y):  # type: ignore[no-untyped-def]
+def predict_one(ops, sizes, params, X, Y):
     """Fill Y with the network's outputs for X."""
     net = workspace(ops, sizes, Y.shape[0], X)
     a, order = net[2], np.arange(X.shape[1])
@@ -73,7 +73,7 @@ def predict_one(ops, sizes, params, X, Y):  # type: ignore[no-untyped-def]
 
 
 @jit
-def differentiate_one(ops, sizes, params, X, Y, costs, grads, deltas):  # type: ignore[no-untyped-def]
+def differentiate_one(ops, sizes, params, X, Y, costs, grads, deltas):
     """The mean cost over all samples per output, its gradient, and dC/da of every node.
 
     Adds to costs (n_outputs,) float64 and grads (n_params,), which come in as zeros, and fills deltas (n_units, n): one

@@ -13,7 +13,7 @@ from kernels._jit import jit
 
 
 @jit
-def cholesky(A):  # type: ignore[no-untyped-def]
+def cholesky(A):
     """Overwrite the lower triangle of a positive definite A (n, n) by L with A = L L^T; NaN where A is not."""
     for j in range(A.shape[0]):
         s = A[j, j]
@@ -28,7 +28,7 @@ def cholesky(A):  # type: ignore[no-untyped-def]
 
 
 @jit
-def solve(L, x):  # type: ignore[no-untyped-def]
+def solve(L, x):
     """Overwrite x (n,) by the solution of L L^T x = x."""
     n = x.size
     for i in range(n):
@@ -43,7 +43,7 @@ def solve(L, x):  # type: ignore[no-untyped-def]
 
 
 @jit
-def ridge(gram, moments, mean_h, mean_y, alpha, W, b):  # type: ignore[no-untyped-def]
+def ridge(gram, moments, mean_h, mean_y, alpha, W, b):
     """Fill W (n_outputs, units) and b (n_outputs,) from the centred sums gram = H^T H (units, units), which is
     overwritten, and moments = Y^T H (n_outputs, units), overwritten too.
     """

@@ -27,11 +27,11 @@ def stream(seed: int, purpose: str, replicate: int) -> np.random.Generator:
 
 def shuffle_key(seed: int, replicate: int) -> np.uint64:
     """The key from which `shuffle` makes the mini-batch order of every epoch of a replicate."""
-    return seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0]
+    return np.uint64(seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0])
 
 
 @jit
-def random_bits(key, counter):  # type: ignore[no-untyped-def]
+def random_bits(key, counter):
     """64 random bits: draw `counter` (uint64) of stream `key` (uint64).
 
     SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
@@ -43,7 +43,7 @@ def random_bits(key, counter):  # type: ignore[no-untyped-def]
 
 
 @jit
-def shuffle(key, epoch, order):  # type: ignore[no-untyped-def]
+def shuffle(key, epoch, order):
     """Fill `order` (n,) int64 with the permutation of 0..n-1 that `epoch` (from 0) of stream `key` has.
 
     Fisher-Yates from the identity; draw j in [0, i] is the high 32 bits of the stream times i + 1, shifted by 32: its

@@ -19,7 +19,7 @@ from kernels.passes import cost_pass, gather, workspace
 from kernels.rng import shuffle
 
 @jit
-def take_snapshots(step, steps, taken, params, snapshots):  # type: ignore[no-untyped-def]
+def take_snapshots(step, steps, taken, params, snapshots):
     """Copy `params` to every snapshot due by `step`; returns how many have been taken."""
     while taken < steps.size and steps[taken] <= step:
         snapshots[taken] = params
@@ -28,7 +28,7 @@ def take_snapshots(step, steps, taken, params, snapshots):  # type: ignore[no-un
 
 
 @jit
-def descend_full_batch(net, job, params, X, Y, costs, snapshot_steps, snapshots):  # type: ignore[no-untyped-def]
+def descend_full_batch(net, job, params, X, Y, costs, snapshot_steps, snapshots):
     """Full-batch gradient descent; costs (n_steps + 1, n_outputs) before each update and after the last.
 
     Returns the step at which the cost stopped being finite, or -1.
@@ -49,7 +49,7 @@ def descend_full_batch(net, job, params, X, Y, costs, snapshot_steps, snapshots)
 
 
 @jit
-def descend_minibatch(net, job, params, X, Y, record_steps, costs, snapshot_steps, snapshots):  # type: ignore[no-untyped-def]
+def descend_minibatch(net, job, params, X, Y, record_steps, costs, snapshot_steps, snapshots):
     """Mini-batch gradient descent, a fresh shuffle each epoch, the last mini-batch of an epoch holding what is left.
 
     Fills costs (n_records, n_outputs) with the cost over all samples at `record_steps`. Returns the step whose
@@ -81,7 +81,7 @@ def descend_minibatch(net, job, params, X, Y, record_steps, costs, snapshot_step
 
 
 @jit
-def centred_sums(net, params, X, Y, order, mean_h, mean_y, gram, moments):  # type: ignore[no-untyped-def]
+def centred_sums(net, params, X, Y, order, mean_h, mean_y, gram, moments):
     """gram += H^T H and moments += Y^T H over all samples, H the last dense layer's inputs, both less their means."""
     ops, sizes, a, _, _, _ = net
     for start in range(0, order.size, TILE):
@@ -99,7 +99,7 @@ def centred_sums(net, params, X, Y, order, mean_h, mean_y, gram, moments):  # ty
 
 
 @jit
-def means(net, params, X, Y, order, mean_h, mean_y):  # type: ignore[no-untyped-def]
+def means(net, params, X, Y, order, mean_h, mean_y):
     """Fill the means over all samples of the last dense layer's inputs and of Y."""
     ops, sizes, a, _, _, _ = net
     for start in range(0, order.size, TILE):
@@ -113,7 +113,7 @@ def means(net, params, X, Y, order, mean_h, mean_y):  # type: ignore[no-untyped-
 
 
 @jit
-def fit_ridge(net, job, params, X, Y, costs, snapshots):  # type: ignore[no-untyped-def]
+def fit_ridge(net, job, params, X, Y, costs, snapshots):
     """Ridge readout on the layers as they are; costs (1, n_outputs). Returns 0 if the cost is not finite, else -1."""
     ops, sizes = net[0], net[1]
     order, grads = np.arange(X.shape[1]), np.empty_like(params)
@@ -130,7 +130,7 @@ def fit_ridge(net, job, params, X, Y, costs, snapshots):  # type: ignore[no-unty
 
 
 @jit
-def train_one(job, tapes, node_sizes, X, Y, params, record_steps, costs, snapshot_steps, snapshots):  # type: ignore[no-untyped-def]
+def train_one(job, tapes, node_sizes, X, Y, params, record_steps, costs, snapshot_steps, snapshots):
     """Run one job; returns the step at which it stopped for a cost that is not finite, or -1."""
     net = workspace(tapes[job.tape, : job.n_ops], node_sizes[job.tape, : job.n_nodes], Y.shape[0], X)
     row = params[job.params : job.params + job.n_params]
@@ -146,7 +146,7 @@ def train_one(job, tapes, node_sizes, X, Y, params, record_steps, costs, snapsho
 
 
 @parallel_jit
-def train_many(  # type: ignore[no-untyped-def]
+def train_many(
     n_threads, queue, done, stopped, jobs, tapes, node_sizes, X, Y, params, record_steps, costs, snapshot_steps, snapshots
 ):
     """Run all jobs, each on one thread: every thread takes the next job from the shared counter `queue` (1,) int64.

@@ -32,7 +32,7 @@ def faults_against(config: Config, dataset: data.Dataset) -> Iterator[Fault]:
 def _data_faults(config: Config, paths: Paths) -> Iterator[Fault]:
     path = config.data.path
     if config.data.source == "function" and not (paths.root / path).is_file():
-        allowed = "a file, relative to the folder of params.yaml (DVC watches it, whatever the source)"
+        allowed = "an existing file, relative to the folder of params.yaml (DVC watches it, whatever the source)"
         yield Fault("data.path", f"{shown(path)}, which does not exist", allowed)
     try:
         yield from faults_against(config, data.build(config, paths))

@@ -43,10 +43,15 @@ def refusal(allowed: str, found: str | None = None) -> PydanticCustomError:
     return PydanticCustomError("refusal", "{allowed}", {"allowed": allowed, "found": found})
 
 
+def meant(name: str, known: Collection[str]) -> str | None:
+    """The known name that resembles the given one most, if any does."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """`; did you mean 'x'?` where a known name resembles the given one, else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    close = meant(name, known)
+    return f"; did you mean '{close}'?" if close else ""
 
 
 def shown(value: object) -> str:
@@ -66,8 +71,15 @@ def below(where: str, key: str | int) -> str:
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], raw: object) -> list[Fault]:
-    """One fault for each error that `model` found in `raw`, with the paths that `raw` itself has."""
-    return [_fault(details, model, raw) for details in error.errors(include_url=False)]
+    """One fault for each error that `model` found in `raw`, with the paths that `raw` itself has.
+
+    A missing key that an unknown one resembles is told with the unknown one.
+    """
+    errors = error.errors(include_url=False)
+    unknown = [details["loc"] for details in errors if details["type"] == "extra_forbidden"]
+    misspelt = {(*loc[:-1], meant(str(loc[-1]), _owner(model, loc)[0].model_fields)) for loc in unknown}
+    told = [details for details in errors if details["type"] != "missing" or details["loc"] not in misspelt]
+    return [_fault(details, model, raw) for details in told]
 
 
 def _fault(details: Any, model: type[BaseModel], raw: object) -> Fault:

@@ -108,8 +108,8 @@ def _cells_of(sweep: Sweep, shape: Shape, n_train: int) -> Iterator[Cell]:
             name = shape.name + _suffix(sweep, "alpha", f"a{alpha!r}")
             yield Cell(name, shape, _spec(sweep, shape, alpha=alpha), sweep.replicates)
         return
-    duration = "epochs" if sweep.epochs is not None else "steps"
-    keys = ("learning_rate", "batch_size", duration)
+    duration: ByActivationKey = "epochs" if sweep.epochs is not None else "steps"
+    keys: tuple[ByActivationKey, ...] = ("learning_rate", "batch_size", duration)
     for rate, batch, length in itertools.product(*(sweep.values(key, shape.activation) for key in keys)):
         batch_size = None if batch == "full" else batch
         steps = length if duration == "steps" else length * math.ceil(n_train / (batch_size or n_train))

@@ -15,7 +15,7 @@ from pipeline.store import StoredNetwork
 
 
 def predict_file(paths: Paths, sweeps: list[str], source: str, output: Path, network_id: str | None) -> int:
-    """Write `output`, a CSV of the columns of `source` and one <target>_predicted for each target; returns its rows.
+    """Write `output`, a CSV: the columns of `source` as they are, and <target>_predicted of each target. Returns its rows.
 
     Without `network_id`, the network chosen by the predict stage answers. Features and predictions are in original
     units. Raises ConfigError with every fault of the table, or for an unknown network.
@@ -29,9 +29,9 @@ def predict_file(paths: Paths, sweeps: list[str], source: str, output: Path, net
     if faults := [*faults, *bad_cells]:
         raise ConfigError(faults)
     y_hat = dataset.predictions(predict(network.architecture, network.params, dataset.x_scaling.apply(values)))
-    columns = dict(zip(dataset.feature_names, values.T, strict=True))
-    columns |= {f"{name}_predicted": column for name, column in zip(dataset.target_names, y_hat.T, strict=True)}
-    store.write_csv(output, pd.DataFrame(columns))
+    columns = pd.DataFrame(dict(zip(table.columns, table.cells, strict=True)))
+    columns[[f"{name}_predicted" for name in dataset.target_names]] = y_hat
+    store.write_csv(output, columns)
     return len(values)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from kernels.architecture import Architecture
-from pipeline.faults import Fault, below, did_you_mean, shown
+from pipeline.faults import Fault, below, did_you_mean, meant, shown
 from pipeline.schema import ByActivationKey, DataConfig, Sweep
 
 Block = Mapping[str, Any]
@@ -21,8 +21,7 @@ def sweep_faults(where: str, block: Block, sweep: Sweep, data: DataConfig | None
     `block` is the block as the file has it, `sweep` what is sound of it, `data` None where that section is not sound.
     """
     yield from _superfluous(where, block)
-    if set(block) <= set(Sweep.model_fields):  # else a missing key may be a misspelt one, which is told already
-        yield from _missing(where, block)
+    yield from _missing(where, block)
     yield from _coverage(where, block, sweep)
     if sweep.init == "assignment-stream":
         yield from _assignment_stream(where, block, sweep, data)
@@ -66,6 +65,7 @@ def _superfluous(where: str, block: Block) -> Iterator[Fault]:
 
 
 def _missing(where: str, block: Block) -> Iterator[Fault]:
+    """Keys that the block needs and lacks, but for those that an unknown key seems to mean."""
     needed: list[str] = []
     if "architecture" not in block:
         needed += ["activation"] if "hidden_sizes" in block else ["activation", "depth", "width"]
@@ -73,8 +73,9 @@ def _missing(where: str, block: Block) -> Iterator[Fault]:
         needed += ["learning_rate"] if "epochs" in block else ["learning_rate", "steps"]
     if block.get("optimizer") == "ridge":
         needed += ["alpha"]
+    misspelt = {meant(key, Sweep.model_fields) for key in block if key not in Sweep.model_fields}
     for key in needed:
-        if key not in block:
+        if key not in block and key not in misspelt:
             yield Fault(below(where, key), "nothing", f"{Sweep.model_fields[key].description}")
 
 

@@ -62,7 +62,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -120,7 +120,7 @@ def load_network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetw
         runs = read_table(paths.runs(sweep))
         found = runs[runs["network_id"] == network_id]
         if len(found):
-            run = {key: None if pd.isna(value) else value for key, value in found.iloc[0].items()}
+            run = {str(key): None if pd.isna(value) else value for key, value in found.iloc[0].items()}
             params = read_weights(paths, sweep)[network_id]
-            return StoredNetwork(run, Architecture.parse(run["architecture"]), params)
+            return StoredNetwork(run, Architecture.parse(str(run["architecture"])), params)
     raise KeyError(f"no network '{network_id}' in the results of {', '.join(sweeps)}")

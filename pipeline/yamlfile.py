@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pipeline.faults import ConfigError, Fault, below
 
@@ -65,7 +65,8 @@ def _key_faults(node: Node | None, where: str, seen: set[int]) -> Iterator[Fault
     elif isinstance(node, MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
+            name = key.value if isinstance(key, ScalarNode) else "?"
+            line = key.start_mark.line + 1
             if key.tag not in TEXT_TAGS:
                 yield Fault(below(where, name), "a key that is not text", "text; put the key in quotes")
             if name in lines:

@@ -13,7 +13,7 @@ from pipeline import axes as sweep_axes
 from pipeline.figures import style
 
 DRAWN_POINTS = 120
-"""Points a curve is drawn with: more would make files large and show nothing more."""
+"""Most steps a curve is drawn at, evenly spaced on a logarithmic scale; more would show nothing more."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,6 @@ class Band:
     q1: np.ndarray
     median: np.ndarray
     q3: np.ndarray
-
-    def thinned(self) -> Band:
-        """The same band at no more than DRAWN_POINTS steps, evenly spaced on a logarithmic scale."""
-        n = len(self.step)
-        if n <= DRAWN_POINTS:
-            return self
-        kept = np.unique(np.rint(np.geomspace(1, n, DRAWN_POINTS)).astype(int)) - 1
-        return Band(self.step[kept], self.q1[kept], self.median[kept], self.q3[kept])
 
 
 def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mapping[str, Band]) -> Figure:
@@ -45,7 +37,7 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
     for i, row in enumerate(facets.rows):
         for j, column in enumerate(facets.columns):
             for cell in facets.select(cells, row, column).itertuples():
-                band = bands[str(cell.cell)].thinned()
+                band = bands[str(cell.cell)]
                 colour = style.colour(str(cell.series), all_series)
                 dash = style.DASHES[all_series.index(str(cell.series)) % len(style.DASHES)]
                 finite = np.isfinite(band.median)

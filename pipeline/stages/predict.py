@@ -29,7 +29,7 @@ def run(paths: Paths) -> dict[str, Any]:
             table = _predictions(dataset, Architecture.parse(architectures[key]), weights[key])
             where = {name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}
             tables.append(table.drop(columns=list(dataset.feature_names)).assign(**where, sample=np.arange(len(table))))
-    chosen = best.loc[best["validation_mse"].idxmin()]
+    chosen = best.iloc[int(best["validation_mse"].to_numpy().argmin())]
     network = store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
     store.write_csv(paths.test_predictions, _predictions(dataset, network.architecture, network.params))

@@ -1,0 +1,130 @@
+"""Tables of results as text, the same for the HTML report and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import axes
+from pipeline.sweep_results import SweepResults
+
+ERROR = "median test mse [quartiles]"
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; the first `n_heads` columns head their row. In a cell, what follows a line break is secondary."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    n_heads: int = 1
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number in scientific notation, `digits` significant digits; `diverged` for infinity."""
+    if np.isnan(value):
+        return MISSING
+    if np.isinf(value):
+        return "diverged"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def spread(cell: pd.Series, name: str) -> str:
+    """Median and, on a second line, the quartiles; the value alone if the cell has one network."""
+    median = number(cell[f"{name}_median"])
+    if cell["n_networks"] == 1:
+        return median
+    return f"{median}\n[{number(cell[f'{name}_q1'])}, {number(cell[f'{name}_q3'])}]"
+
+
+def entry(cell: pd.Series, name: str) -> str:
+    """What `spread` says, and on a further line how many networks diverged, if any did."""
+    diverged = f"\n{cell['n_diverged']} of {cell['n_networks']} diverged" if cell["n_diverged"] else ""
+    return spread(cell, name) + diverged
+
+
+def score_table(results: SweepResults) -> Table:
+    """All cells of a sweep: the second axis that varies along the columns, the others and the series down the rows."""
+    cells, found = results.cells, results.axes
+    series_name = "network" if results.settings.architecture else "activation"
+    if not found:
+        columns = {"test_mse": "test mse", "validation_mse": "validation mse", "train_half_mse": "train half_mse"}
+        rows = [[row["series"], *(entry(row, name) for name in columns)] for _, row in cells.iterrows()]
+        return Table("median [quartiles] over replicates", [series_name, *columns.values()], rows)
+    column_axis = found[0] if len(found) == 1 else found[1]
+    heads = ["series", *found[2:], *([found[0]] if len(found) > 1 else [])]
+    columns_levels = axes.levels(cells, column_axis)
+    rows = []
+    for key in product(*(_levels(cells, head) for head in heads)):
+        part = _where(cells, heads, key)
+        if len(part):
+            texts = [axes.level_text(head, level) for head, level in zip(heads, key, strict=True)]
+            rows.append(texts + [_entry(part[part[column_axis] == level]) for level in columns_levels])
+    names = [series_name if head == "series" else axes.LABELS[head] for head in heads]
+    names[-1] += f" ↓ {axes.LABELS[column_axis]} →"
+    return Table(ERROR, [*names, *(axes.level_text(column_axis, level) for level in columns_levels)], rows, len(heads))
+
+
+def _levels(cells: pd.DataFrame, head: str) -> list[Any]:
+    return axes.series_of(cells) if head == "series" else axes.levels(cells, head)
+
+
+def _where(cells: pd.DataFrame, heads: Sequence[str], key: Sequence[Any]) -> pd.DataFrame:
+    for head, level in zip(heads, key, strict=True):
+        cells = cells[cells[head] == level]
+    return cells
+
+
+def _entry(part: pd.DataFrame) -> str:
+    return entry(part.iloc[0], "test_mse") if len(part) else MISSING
+
+
+def by_series(table: Table) -> list[Table]:
+    """The assignment's own form, a table per activation and per level of all but the last of the heads."""
+    if table.n_heads == 1:
+        return [table]
+    inner = table.n_heads - 1
+    parts: dict[tuple[str, ...], list[list[str]]] = {}
+    for row in table.rows:
+        parts.setdefault(tuple(row[:inner]), []).append(row[inner:])
+    tables = []
+    for key, rows in parts.items():
+        used = [n for n in range(len(rows[0])) if any(row[n] != MISSING for row in rows)]
+        header = [table.header[inner + n] for n in used]
+        caption = f"{_key_text(table.header, key)}: {table.caption}"
+        tables.append(Table(caption, header, [[row[n] for n in used] for row in rows]))
+    return tables
+
+
+def _key_text(header: Sequence[str], key: Sequence[str]) -> str:
+    return ", ".join([key[0], *(f"{name} {level}" for name, level in zip(header[1:], key[1:], strict=False))])
+
+
+def cell_table(cells: pd.DataFrame) -> Table:
+    """Every cell of a sweep with all its errors."""
+    columns = {
+        "test_mse": "test mse",
+        "validation_mse": "validation mse",
+        "train_mse": "train mse",
+        "train_half_mse": "train half_mse",
+    }
+    rows = [
+        [
+            row["cell"],
+            str(row["n_networks"]),
+            str(row["n_diverged"]),
+            *(spread(row, name) for name in columns),
+            number(row["test_mse_min"]),
+        ]
+        for _, row in cells.iterrows()
+    ]
+    header = ["cell", "networks", "diverged", *columns.values(), "smallest test mse"]
+    return Table("every cell: median [quartiles] over its networks", header, rows)

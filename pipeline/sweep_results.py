@@ -1,0 +1,104 @@
+"""The results of one sweep as tables and figures need them: what varies, the best networks, learning-curve bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from kernels.architecture import Architecture
+from kernels.ensemble import gradients, predict
+from pipeline import axes, store
+from pipeline.config import Sweep
+from pipeline.dataset import Dataset, Split
+from pipeline.figures.curves import DRAWN_POINTS, Band
+from pipeline.figures.fits import InputGradient
+from pipeline.paths import Paths
+from pipeline.statistics import quantile
+
+DIFFERENCE_STEP = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class SweepResults:
+    """One sweep: `cells` as prepared by pipeline.axes, `networks` (a row each, with series, errors, architecture)."""
+
+    name: str
+    settings: Sweep
+    dataset: Dataset
+    cells: pd.DataFrame
+    networks: pd.DataFrame
+    curves: pd.DataFrame
+    weights: dict[str, np.ndarray]
+
+    @cached_property
+    def axes(self) -> list[str]:
+        """The axes that vary, in the order of pipeline.axes.LABELS."""
+        return axes.varying(self.cells)
+
+    @cached_property
+    def best(self) -> pd.DataFrame:
+        """Per cell that did not diverge as a whole, the network with the smallest validation mse; by cell."""
+        alive = self.networks[np.isfinite(self.networks["validation_mse"])]
+        return alive.sort_values(["validation_mse", "network_id"], kind="stable").groupby("cell").head(1).set_index("cell")
+
+    @cached_property
+    def best_of_series(self) -> pd.DataFrame:
+        """The best network of each series, in the order of the cells, indexed by cell."""
+        winners = self.best.sort_values("validation_mse", kind="stable").drop_duplicates("series")
+        return winners.sort_values("series", key=lambda s: s.map(axes.series_of(self.cells).index), kind="stable")
+
+    def outputs(self, cell: str, x: np.ndarray) -> np.ndarray:
+        """What the best network of a cell puts out for x (n, n_features), both in original units."""
+        architecture, params = self.network(cell)
+        return self.dataset.predictions(predict(architecture, params, self.dataset.x_scaling.apply(x)))
+
+    def network(self, cell: str) -> tuple[Architecture, np.ndarray]:
+        """Architecture and parameters of the best network of a cell."""
+        row = self.best.loc[cell]
+        return Architecture.parse(row["architecture"]), self.weights[row["network_id"]]
+
+    def bands(self, cells: Iterable[str]) -> dict[str, Band]:
+        """Learning-curve bands of the named cells; a network that stopped counts as +inf from then on."""
+        members = self.networks.groupby("cell")["network_id"]
+        curves = self.curves.set_index("network_id")
+        return {cell: _band(curves.loc[members.get_group(cell)]) for cell in cells}
+
+    def input_gradient(self, cell: str, split: Split) -> InputGradient:
+        """dC/dx of every sample's own half_mse along the first feature, for the best network of a cell.
+
+        In the units that the network was trained in; the target of a sample stays fixed while x moves.
+        """
+        architecture, params = self.network(cell)
+        params = params.astype(np.float64)
+        x, y = self.dataset.inputs(split), self.dataset.outputs(split)
+        analytic = len(x) * gradients(architecture, params, x, y).x[:, 0]
+        step = np.zeros(x.shape[1])
+        step[0] = DIFFERENCE_STEP
+        above, below = (((predict(architecture, params, at) - y) ** 2).sum(axis=1) / 2 for at in (x + step, x - step))
+        return InputGradient(split.x[:, 0], analytic, (above - below) / (2 * DIFFERENCE_STEP))
+
+
+def _band(curves: pd.DataFrame) -> Band:
+    table = curves.pivot_table(index=curves.index, columns="step", values="half_mse", fill_value=np.inf, sort=True)
+    steps = np.sort(curves["step"].unique())
+    kept = np.unique(np.rint(np.geomspace(1, len(steps), min(DRAWN_POINTS, len(steps)))).astype(int)) - 1
+    values = table.to_numpy(np.float64)[:, kept]
+    q1, median, q3 = np.array([[quantile(column, q) for q in (0.25, 0.5, 0.75)] for column in values.T]).T
+    return Band(steps[kept], q1, median, q3)
+
+
+def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset) -> SweepResults:
+    """Read a sweep's tables, curves and weights."""
+    cells, networks = (table[table["sweep"] == name] for table in map(store.read_table, (paths.cells, paths.networks)))
+    listed = settings.architecture or {}
+    names = {str(Architecture.parse(text).with_output(dataset.n_outputs)): key for key, text in listed.items()}
+    cells = axes.prepare(cells, names)
+    runs = store.read_table(paths.runs(name))[["network_id", "architecture", "train_half_mse"]]
+    networks = networks.merge(runs, on="network_id", validate="one_to_one")
+    networks = networks.merge(cells[["cell", "series"]], on="cell", validate="many_to_one")
+    curves = store.read_table(paths.curves(name))
+    return SweepResults(name, settings, dataset, cells, networks, curves, store.read_weights(paths, name))

@@ -1,0 +1,187 @@
+"""A params.yaml without a fault, and edits of it that each make one, with the message it gets."""
+
+from __future__ import annotations
+
+GOOD = """\
+seed: 9001
+dtype: float64
+data:
+  source: function
+  path: input/table.csv
+  targets: [u, v]
+  features: null
+  fractions: {train: 0.6, validation: 0.2, test: 0.2}
+  split_seed: 0
+  standardise: true
+sweeps:
+  sizes:
+    activation: [relu, tanh]
+    depth: [1, 2]
+    width: [5, 10]
+    learning_rate: {relu: 0.02, tanh: [0.01, 0.03]}
+    steps: 500
+    replicates: 20
+  batch:
+    activation: relu
+    depth: 2
+    width: 50
+    batch_size: [1, 10, full]
+    learning_rate: 0.02
+    epochs: 30
+  ridge:
+    optimizer: ridge
+    activation: [relu, linear]
+    hidden_sizes: [[5], [10, 3]]
+    alpha: 0.1
+  stream:
+    activation: tanh
+    depth: 2
+    width: 100
+    learning_rate: 0.02
+    steps: 500
+    init: assignment-stream
+  branches:
+    architecture: {scalar: "(dense 1|relu > dense 1)", deep: dense 10 > relu}
+    learning_rate: 0.02
+    steps: 500
+"""
+"""A file without a fault that has every kind of block."""
+
+SWEEP_KEYS = (
+    "activation, depth, width, hidden_sizes, architecture, optimizer, learning_rate, batch_size, steps, epochs, alpha, "
+    "init, replicates"
+)
+COUNTS = "whole numbers of 1 or more"
+RATES = "finite numbers above 0"
+SEEDS = "a whole number from 0 to 4294967295"
+DATA_KEYS = "a mapping with the keys source, path, targets, features, fractions, split_seed, standardise"
+
+ACCEPTANCE = [
+    ("    replicates: 20", "    replicats: 20",
+     f"sweeps.sizes.replicats: found an unknown key; allowed: {SWEEP_KEYS}; did you mean 'replicates'?"),
+    ("width: [5, 10]", "width: [5, -5]", f"sweeps.sizes.width[1]: found -5; allowed: {COUNTS}"),
+    ("activation: [relu, linear]", "activation: [relu, liner]",
+     "sweeps.ridge.activation[1]: found 'liner'; allowed: linear, relu, tanh, sigmoid"),
+    ("width: 50", "width: fifty", f"sweeps.batch.width: found 'fifty'; allowed: {COUNTS}"),
+    ("depth: [1, 2]", "depth: []", "sweeps.sizes.depth: found []; allowed: a list with at least one value"),
+    ("    epochs: 30", "    epochs: 30\n    epochs: 40",
+     "sweeps.batch.epochs: found the key a second time, in line 26; allowed: each key once (the first is in line 25)"),
+    ("tanh: [0.01, 0.03]", "tanh: [0.01, .nan]", f"sweeps.sizes.learning_rate.tanh[1]: found nan; allowed: {RATES}"),
+    ("  branches:", "  bran/ches:",
+     "sweeps.bran/ches: found 'bran/ches'; allowed: names of letters (a to z), digits, - and _, with a letter or digit "
+     "first"),
+]  # fmt: skip
+"""Bad configurations, as an edit of GOOD, and their messages; the later keys stand on later lines."""
+
+SINGLE = [
+    ("seed: 9001", "seed: -1", f"seed: found -1; allowed: {SEEDS}"),
+    ("seed: 9001", "seed: '9001'", f"seed: found '9001'; allowed: {SEEDS}"),
+    ("seed: 9001\n", "", f"seed: found nothing; allowed: {SEEDS}"),
+    ("dtype: float64", "dtype: float16", "dtype: found 'float16'; allowed: float64, float32"),
+    ("dtype: float64", "dtype: float64\nthreads: 4",
+     "threads: found an unknown key; allowed: seed, dtype, data, sweeps"),
+    ("source: function", "source: url", "data.source: found 'url'; allowed: function, file"),
+    ("source: function\n", "sorce: function\n", "data.sorce: found an unknown key; allowed: source, path, targets, "
+     "features, fractions, split_seed, standardise; did you mean 'source'?"),
+    ("  path: input/table.csv\n", "", "data.path: found nothing; allowed: the path of a CSV or Parquet file"),
+    ("targets: [u, v]", "targets: u", "data.targets: found 'u'; allowed: a list of column names"),
+    ("targets: [u, v]", "targets: [u, 3]", "data.targets[1]: found 3; allowed: a list of column names"),
+    ("features: null", "features: [x, v]",
+     "data.features: found ['x', 'v']; allowed: columns that are not among the targets"),
+    ("test: 0.2", "test: 0.3", "data.fractions: found {'train': 0.6, 'validation': 0.2, 'test': 0.3}; allowed: train, "
+     "validation and test that sum to 1"),
+    ("test: 0.2", "test: 0", f"data.fractions.test: found 0; allowed: {RATES}"),
+    ("standardise: true", "standardise: yes", "data.standardise: found 'yes'; allowed: true, false"),
+    ("width: [5, 10]", "width: [5, 5]",
+     "sweeps.sizes.width: found [5, 5]; allowed: a list in which no value comes twice"),
+    ("width: [5, 10]", "width: [5, true]", f"sweeps.sizes.width[1]: found true; allowed: {COUNTS}"),
+    ("width: [5, 10]", "width:", f"sweeps.sizes.width: found null; allowed: {COUNTS}"),
+    ("width: [5, 10]", "width: {relu: 5, tanh: 10}",
+     f"sweeps.sizes.width: found {{'relu': 5, 'tanh': 10}}; allowed: {COUNTS}"),
+    ("    width: [5, 10]\n", "", f"sweeps.sizes.width: found nothing; allowed: {COUNTS}"),
+    ("    depth: [1, 2]\n", "", f"sweeps.sizes.depth: found nothing; allowed: {COUNTS}"),
+    ("    activation: tanh\n", "", "sweeps.stream.activation: found nothing; allowed: linear, relu, tanh, sigmoid"),
+    ("hidden_sizes: [[5], [10, 3]]", "hidden_sizes: [10, 3]",
+     f"sweeps.ridge.hidden_sizes: found [10, 3]; allowed: a list of lists of {COUNTS}, such as [[100, 100], [50]]"),
+    ("hidden_sizes: [[5], [10, 3]]", "hidden_sizes: [[5], [10, 0]]", "sweeps.ridge.hidden_sizes[1][1]: found 0; "
+     f"allowed: a list of lists of {COUNTS}, such as [[100, 100], [50]]"),
+    ("hidden_sizes: [[5], [10, 3]]", "hidden_sizes: [[5]]\n    width: 5",
+     "sweeps.ridge.width: found 5; allowed: nothing beside hidden_sizes"),
+    ("batch_size: [1, 10, full]", "batch_size: [1, Full]",
+     f"sweeps.batch.batch_size[1]: found 'Full'; allowed: {COUNTS}, or full"),
+    ("batch_size: [1, 10, full]", "batch_size: 0", f"sweeps.batch.batch_size: found 0; allowed: {COUNTS}, or full"),
+    ("epochs: 30", "epochs: 3e2", f"sweeps.batch.epochs: found 300.0; allowed: {COUNTS}"),
+    ("epochs: 30", "epochs: 30\n    steps: 9", "sweeps.batch.epochs: found 30; allowed: nothing beside steps"),
+    ("    epochs: 30\n", "", f"sweeps.batch.steps: found nothing; allowed: {COUNTS}"),
+    ("epochs: 30", "epochs: 30\n    alpha: 0.1",
+     "sweeps.batch.alpha: found 0.1; allowed: nothing, unless optimizer is ridge"),
+    ("    alpha: 0.1\n", "", f"sweeps.ridge.alpha: found nothing; allowed: {RATES}"),
+    ("alpha: 0.1", "alpha: 0.1\n    learning_rate: 0.1",
+     "sweeps.ridge.learning_rate: found 0.1; allowed: nothing, as optimizer is ridge"),
+    ("alpha: 0.1", "alpha: 0.1\n    batch_size: full",
+     "sweeps.ridge.batch_size: found 'full'; allowed: nothing, as optimizer is ridge"),
+    ("optimizer: ridge", "optimizer: [ridge]", "sweeps.ridge.optimizer: found ['ridge']; allowed: gd, ridge"),
+    ("alpha: 0.1", "alpha: {relu: 0.1}", f"sweeps.ridge.alpha.linear: found nothing; allowed: {RATES}"),
+    ("{relu: 0.02, tanh: [0.01, 0.03]}", "{relu: 0.02, tahn: 0.01}", "sweeps.sizes.learning_rate.tahn: found 'tahn'; "
+     "allowed: the activations of the block: relu, tanh; did you mean 'tanh'?"),
+    ("{relu: 0.02, tanh: [0.01, 0.03]}", "{all: 0.02}", "sweeps.sizes.learning_rate.all: found 'all'; "
+     "allowed: the activations of the block: relu, tanh"),
+    ("{relu: 0.02, tanh: [0.01, 0.03]}", "{relu: 0.02, tanh: -.inf}",
+     f"sweeps.sizes.learning_rate.tanh: found -inf; allowed: {RATES}"),
+    ("steps: 500\n    init", "setps: 500\n    init",
+     f"sweeps.stream.setps: found an unknown key; allowed: {SWEEP_KEYS}; did you mean 'steps'?"),
+    ("epochs: 30", "epochs: 30\n    colour: red", f"sweeps.batch.colour: found an unknown key; allowed: {SWEEP_KEYS}"),
+    ("init: assignment-stream", "init: zeros", "sweeps.stream.init: found 'zeros'; allowed: assignment, "
+     "assignment-stream"),
+    ("depth: 2\n    width: 100", "depth: [2, 3]\n    width: 100",
+     "sweeps.stream.depth: found [2, 3]; allowed: 2, as init is assignment-stream"),
+    ("width: 100", "width: 50", "sweeps.stream.width: found 50; allowed: 100, as init is assignment-stream"),
+    ("depth: 2\n    width: 100", "hidden_sizes: [[100]]",
+     "sweeps.stream.hidden_sizes: found [[100]]; allowed: [[100, 100]], as init is assignment-stream"),
+    ("activation: tanh", "activation: sigmoid",
+     "sweeps.stream.activation: found 'sigmoid'; allowed: relu, linear, tanh, as init is assignment-stream"),
+    ("source: function", "source: file",
+     "sweeps.stream.init: found 'assignment-stream'; allowed: assignment, as data.source is file"),
+    ("deep: dense 10 > relu}", "deep: dense 10}\n    init: assignment-stream",
+     "sweeps.branches.init: found 'assignment-stream'; allowed: assignment, as the block has an architecture"),
+    ("deep: dense 10 > relu}", "deep: dense 10}\n    depth: 1",
+     "sweeps.branches.depth: found 1; allowed: nothing beside architecture"),
+    ("deep: dense 10 > relu", "deep: dense 10 > relo", "sweeps.branches.architecture.deep: found 'dense 10 > relo', "
+     "where 'relo' is not a layer; allowed: 'dense N' with N >= 1, linear, relu, tanh, sigmoid"),
+    ("deep: dense 10 > relu", 'deep: "(dense 1"', "sweeps.branches.architecture.deep: found '(dense 1', where "
+     "'(dense 1': the branches' opening '(' is never closed; allowed: layers such as 'dense 10 > relu', or branches "
+     "first: '(dense 1 | relu > dense 1) > tanh'"),
+    ("deep: dense 10 > relu", 'deep: "(dense 2 | relu)"', "sweeps.branches.architecture.deep: found "
+     "'(dense 2 | relu)'; allowed: branches that end with equally many units, as they are summed (one without a dense "
+     "layer ends with as many as there are features, 1)"),
+    ("deep: dense 10 > relu", 'deep: "(dense 1 | relu > dense  1)"', "sweeps.branches.architecture: found {'scalar': "
+     "'(dense 1|relu > dense 1)', 'deep': '(dense 1 | relu > dense  1)'}; allowed: each network under one name only"),
+    ("deep: dense 10 > relu", "deep net: dense 10 > relu", "sweeps.branches.architecture.'deep net': found 'deep net'; "
+     "allowed: names of letters (a to z), digits, - and _, with a letter or digit first"),
+    ("deep: dense 10 > relu}\n    learning_rate: 0.02", "deep: dense 10 > relu}\n    learning_rate: {relu: 1}",
+     "sweeps.branches.learning_rate: found {'relu': 1}; allowed: a value or a list, as the block has no activation"),
+]  # fmt: skip
+"""One fault each, some of which only show where another key is right."""
+
+WHOLE = [
+    ("", "found nothing; allowed: a mapping with the keys seed, dtype, data, sweeps"),
+    ("[1, two, null]", "found [1, 'two', None]; allowed: a mapping with the keys seed, dtype, data, sweeps"),
+    ("seed: [1\ndtype: 2", "line 2, column 6: found a fault in the YAML (while parsing a flow sequence: expected ',' "
+     "or ']', but got ':'); allowed: YAML 1.2"),
+    ("seed:\t1", "line 1, column 6: found a fault in the YAML (while scanning for the next token: found character "
+     "'\\t' that cannot start any token); allowed: YAML 1.2"),
+    ("seed: !special 1", "line 1, column 7: found a fault in the YAML (could not determine a constructor for the tag "
+     "'!special'); allowed: YAML 1.2"),
+    ("seed: \x01", "found a fault in the YAML (unacceptable character #x0001: special characters are not allowed); "
+     "allowed: YAML 1.2"),
+    ("seed: &seed [*seed]",
+     "found values nested without end; allowed: YAML 1.2, no alias inside the value of its own anchor"),
+]  # fmt: skip
+
+
+def edited(*edits: tuple[str, str, str], text: str = GOOD) -> str:
+    """`text` with the first occurrence of each edit's first string replaced by its second."""
+    for old, new, _ in edits:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text

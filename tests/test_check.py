@@ -1,0 +1,118 @@
+"""`check`: the faults of params.yaml and of the data it names, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import data
+from pipeline.check import check, faults_against
+from pipeline.config import load
+from pipeline.paths import Paths
+from tests.bad_params import ACCEPTANCE, COUNTS, edited
+
+MISSING = (
+    "path: input/table.csv", "path: input/tabel.csv",
+    "data.path: found 'input/tabel.csv', which does not exist; allowed: an existing file, relative to the folder of "
+    "params.yaml (DVC watches it, whatever the source)",
+)  # fmt: skip
+LARGE = (
+    "batch_size: [1, 10, full]", "batch_size: [1, 1001, full]",
+    "sweeps.batch.batch_size[1]: found 1001; allowed: whole numbers from 1 to 1000, the number of training samples, or "
+    "full",
+)  # fmt: skip
+FILE = (("source: function", "source: file", ""), ("    init: assignment-stream\n", "", ""))
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """A project with a table of 20 rows, of which 12 are for training."""
+    rows = "".join(f"{i},{i % 7},{i * i},{-i}\n" for i in range(20))
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "table.csv").write_text("x,y,u,v\n" + rows, encoding="utf-8")
+    return Paths(tmp_path)
+
+
+def messages(paths: Paths, text: str) -> list[str]:
+    paths.params.write_text(text, encoding="utf-8")
+    before = sorted(paths.root.rglob("*"))
+    lines = [str(fault) for fault in check(paths)]
+    assert sorted(paths.root.rglob("*")) == before, "check wrote something"
+    return lines
+
+
+@pytest.mark.parametrize("edits", [(), FILE])
+def test_a_good_project_has_no_fault(paths: Paths, edits: tuple[tuple[str, str, str], ...]) -> None:
+    assert messages(paths, edited(*edits)) == []
+
+
+def test_the_projects_own_files_have_no_fault() -> None:
+    assert check(Paths(Path(__file__).parent.parent)) == []
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [*ACCEPTANCE, MISSING, LARGE])
+def test_each_bad_configuration_alone(paths: Paths, old: str, new: str, message: str) -> None:
+    assert messages(paths, edited((old, new, message))) == [f"params.yaml: {message}"]
+
+
+def test_all_bad_configurations_together(paths: Paths) -> None:
+    edits = [*ACCEPTANCE, MISSING, LARGE]
+    assert len(edits) == 10
+    found = messages(paths, edited(*edits))
+    assert sorted(found) == sorted(f"params.yaml: {message}" for _, _, message in edits)
+
+
+def test_faults_of_sweeps_and_of_the_table_come_together(paths: Paths) -> None:
+    edits = (*FILE, ("targets: [u, v]", "targets: [u, w]", ""), ("width: 50", "width: 0", ""))
+    first, second = messages(paths, edited(*edits))
+    assert first == f"params.yaml: sweeps.batch.width: found 0; allowed: {COUNTS}"
+    assert second.startswith(
+        "params.yaml: data.targets[1]: found 'w'; allowed: a column of input/table.csv: x, y, u, v"
+    )
+
+
+def test_a_missing_table_is_one_message(paths: Paths) -> None:
+    [message] = messages(paths, edited(*FILE, MISSING))
+    assert message.startswith("params.yaml: data.path: found 'input/tabel.csv', which does not exist; allowed: ")
+
+
+def test_batches_are_held_against_the_training_split_by_activation(paths: Paths) -> None:
+    batches = ("batch_size: [1, 10, full]", "batch_size: {relu: 13, tanh: [12, 99]}", "")
+    both = ("  batch:\n    activation: relu", "  batch:\n    activation: [relu, tanh]", "")
+    allowed = "whole numbers from 1 to 12, the number of training samples, or full"
+    assert messages(paths, edited(*FILE, batches, both)) == [
+        f"params.yaml: sweeps.batch.batch_size.relu: found 13; allowed: {allowed}",
+        f"params.yaml: sweeps.batch.batch_size.tanh[1]: found 99; allowed: {allowed}",
+    ]
+
+
+def test_a_fault_of_another_key_hides_no_large_batch(paths: Paths) -> None:
+    found = messages(paths, edited(LARGE, ("width: 50", "width: 0", "")))
+    assert found == [f"params.yaml: sweeps.batch.width: found 0; allowed: {COUNTS}", f"params.yaml: {LARGE[2]}"]
+
+
+@pytest.mark.parametrize(("units", "n_faults"), [(2, 0), (3, 1)])
+def test_branches_are_held_against_the_columns_of_the_table(paths: Paths, units: int, n_faults: int) -> None:
+    branches = ("deep: dense 10 > relu", f'deep: "(dense {units} | relu)"', "")
+    found = messages(paths, edited(*FILE, branches))
+    assert len(found) == n_faults
+    assert all("architecture.deep" in line and line.endswith("as there are features, 2)") for line in found)
+
+
+def test_stages_can_hold_a_dataset_against_the_sweeps(paths: Paths) -> None:
+    paths.params.write_text(edited(LARGE), encoding="utf-8")
+    config = load(paths)
+    assert [str(fault) for fault in faults_against(config, data.build(config, paths))] == [f"params.yaml: {LARGE[2]}"]
+
+
+def test_an_unreadable_file_is_one_message(paths: Paths) -> None:
+    assert messages(paths, "seed: [") == [
+        "params.yaml: line 1, column 8: found a fault in the YAML (while parsing a flow node: expected the node "
+        "content, but found '<stream end>'); allowed: YAML 1.2"
+    ]
+
+
+def test_an_unsound_data_section_is_not_looked_into(paths: Paths) -> None:
+    found = messages(paths, edited(MISSING, LARGE, ("source: function", "source: url", "")))
+    assert found == ["params.yaml: data.source: found 'url'; allowed: function, file"]

@@ -1,0 +1,44 @@
+"""dvc.yaml names every source file that a stage runs: nothing stale is ever taken for up to date."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+
+def imported(path: Path) -> set[Path]:
+    """Files of ours that the module at `path` imports, itself included, transitively."""
+    found: set[Path] = set()
+    todo = [path]
+    while todo:
+        module = todo.pop()
+        if module in found:
+            continue
+        found.add(module)
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                continue
+            files = (ROOT / (name.replace(".", "/") + ".py") for name in names)
+            todo += [file for file in files if file.exists()]
+    return found
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_depends_on_the_sources_it_runs(name: str) -> None:
+    """kernels/ is one dependency, the modules of pipeline/ are listed one by one."""
+    stage = STAGES[name].get("do", STAGES[name])
+    module = stage["cmd"].split()[2]
+    sources = {path.relative_to(ROOT) for path in imported(ROOT / (module.replace(".", "/") + ".py"))}
+    needed = {"kernels" if path.parts[0] == "kernels" else path.as_posix() for path in sources}
+    listed = {dep for dep in stage["deps"] if dep.startswith(("kernels", "pipeline"))}
+    assert listed == needed
