@@ -35,6 +35,14 @@ def weights(row, sizes, op):
 
 
 @jit
+def copy_to(target, values):
+    """target = values, element by element (a slice assignment would compile for seconds)."""
+    target, values = target.reshape(target.size), values.reshape(target.size)
+    for i in range(target.size):
+        target[i] = values[i]
+
+
+@jit
 def add_to(target, values):
     """target += values, element by element."""
     target, values = target.reshape(target.size), values.reshape(target.size)
@@ -54,7 +62,7 @@ def forward(ops, sizes, params, a, n):
         elif op[KIND] == ADD:
             add_to(target, source)
         else:
-            target[:] = source
+            copy_to(target, source)
             if op[KIND] == APPLY:
                 activate(op[CODE], target)
     return block(a, sizes, sizes.size - 1, n)

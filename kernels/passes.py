@@ -1,6 +1,6 @@
 """One network over all of its samples, tile after tile: the cost with its gradient, predictions, input gradients.
 
-Shapes: X (n_features, n), Y (n_outputs, n), feature-major; `order` (n,) int64 says which sample comes when.
+Shapes: X (n_features, n_all), Y (n_outputs, n_all), feature-major; `samples` (n,) int64 says which come, and in what order.
 """
 
 from __future__ import annotations
@@ -22,54 +22,63 @@ def workspace(ops, sizes, n_outputs, dtype_of):
 
 
 @jit
-def gather(X, order, low, high, tile):
-    """Copy the samples order[low:high] of X (rows, n) to the columns of `tile`."""
+def gather(X, samples, tile):
+    """Copy the columns samples (n,) of X (rows, n_all) to `tile` (rows, n)."""
     for f in range(X.shape[0]):
-        for t in range(high - low):
-            tile[f, t] = X[f, order[low + t]]
+        for t in range(samples.size):
+            tile[f, t] = X[f, samples[t]]
 
 
 @jit
-def tile_pass(net, params, X, Y, order, start, stop, n_samples, differentiate, costs, grads):
-    """Add the samples order[start:stop], at most TILE, of a mean over `n_samples` to costs and, if asked, to grads.
+def scatter(tile, start, Y):
+    """Copy `tile` (rows, n) to the columns of Y (rows, n_all) from `start` on."""
+    for k in range(tile.shape[0]):
+        for t in range(tile.shape[1]):
+            Y[k, start + t] = tile[k, t]
+
+
+@jit
+def tile_pass(net, params, X, Y, samples, n_all, costs, grads):
+    """Add the share that at most TILE `samples` have in a mean over `n_all` to costs, and to grads unless that is empty.
 
     After differentiating, the workspace's `da` holds dC/da of every node for these samples.
     """
     ops, sizes, a, da, dz, y = net
-    n = stop - start
-    gather(X, order, start, stop, block(a, sizes, 0, n))
+    n = samples.size
+    gather(X, samples, block(a, sizes, 0, n))
     target = y[: Y.shape[0] * n].reshape(Y.shape[0], n)
-    gather(Y, order, start, stop, target)
+    gather(Y, samples, target)
     y_hat = forward(ops, sizes, params, a, n)
-    loss.add_half_squares(y_hat, target, n_samples, costs)
-    if differentiate:
+    loss.add_half_squares(y_hat, target, n_all, costs)
+    if grads.size:
         da[:] = da.dtype.type(0)
-        loss.cost_gradient(y_hat, target, n_samples, block(da, sizes, sizes.size - 1, n))
+        loss.cost_gradient(y_hat, target, n_all, block(da, sizes, sizes.size - 1, n))
         backward(ops, sizes, params, a, da, dz, grads, n)
 
 
 @jit
-def cost_pass(net, params, X, Y, order, low, high, differentiate, costs, grads):
-    """The mean cost over the samples order[low:high], per output, and its gradient if `differentiate`.
+def cost_pass(net, params, X, Y, samples, costs, grads):
+    """The mean cost over `samples` (n,), per output, and its gradient unless grads is empty.
 
-    Fills costs (n_outputs,) float64 and grads (n_params,), tile after tile in order.
+    Fills costs (n_outputs,) float64 and grads (n_params,), tile after tile in order. Whether a gradient is wanted is
+    told by the size of grads rather than by a flag: Numba would compile the pass once for each constant flag, and the
+    cost must come from the very same instructions with and without a gradient.
     """
     costs[:] = 0.0
     grads[:] = grads.dtype.type(0)
-    for start in range(low, high, TILE):
-        stop = min(start + TILE, high)
-        tile_pass(net, params, X, Y, order, start, stop, high - low, differentiate, costs, grads)
+    for start in range(0, samples.size, TILE):
+        tile_pass(net, params, X, Y, samples[start : start + TILE], samples.size, costs, grads)
 
 
 @jit
 def predict_one(ops, sizes, params, X, Y):
     """Fill Y with the network's outputs for X."""
     net = workspace(ops, sizes, Y.shape[0], X)
-    a, order = net[2], np.arange(X.shape[1])
-    for start in range(0, order.size, TILE):
-        stop = min(start + TILE, order.size)
-        gather(X, order, start, stop, block(a, sizes, 0, stop - start))
-        Y[:, start:stop] = forward(ops, sizes, params, a, stop - start)
+    a, samples = net[2], np.arange(X.shape[1])
+    for start in range(0, samples.size, TILE):
+        n = min(TILE, samples.size - start)
+        gather(X, samples[start : start + n], block(a, sizes, 0, n))
+        scatter(forward(ops, sizes, params, a, n), start, Y)
 
 
 @jit
@@ -80,11 +89,11 @@ def differentiate_one(ops, sizes, params, X, Y, costs, grads, deltas):
     row a unit, node after node, the input (dC/dx) first.
     """
     net = workspace(ops, sizes, Y.shape[0], X)
-    order = np.arange(X.shape[1])
-    for start in range(0, order.size, TILE):
-        stop = min(start + TILE, order.size)
-        tile_pass(net, params, X, Y, order, start, stop, order.size, True, costs, grads)
+    samples = np.arange(X.shape[1])
+    for start in range(0, samples.size, TILE):
+        n = min(TILE, samples.size - start)
+        tile_pass(net, params, X, Y, samples[start : start + n], samples.size, costs, grads)
         first = 0
         for node in range(sizes.size):
-            deltas[first : first + sizes[node], start:stop] = block(net[3], sizes, node, stop - start)
+            scatter(block(net[3], sizes, node, n), start, deltas[first : first + sizes[node]])
             first += sizes[node]

@@ -1,6 +1,6 @@
 """One network on one thread; many networks over all threads.
 
-Shapes: X (n_features, n), Y (n_outputs, n), feature-major; `order` (n,) int64 says which sample comes when.
+Shapes: X (n_features, n), Y (n_outputs, n), feature-major; `samples` (n,) int64 are the columns in use, in their order.
 `net` is what `passes.workspace` makes, `job` one row of the structured array in `jobs.py`.
 """
 
@@ -33,12 +33,12 @@ def descend_full_batch(net, job, params, X, Y, costs, snapshot_steps, snapshots)
 
     Returns the step at which the cost stopped being finite, or -1.
     """
-    order = np.arange(X.shape[1])
+    samples = np.arange(X.shape[1])
     grads = np.empty_like(params)
     n_steps = snapshot_steps[-1]
     taken = 0
     for step in range(n_steps + 1):
-        cost_pass(net, params, X, Y, order, 0, order.size, step < n_steps, costs[step], grads)
+        cost_pass(net, params, X, Y, samples, costs[step], grads if step < n_steps else grads[:0])
         taken = take_snapshots(step, snapshot_steps, taken, params, snapshots)
         if not np.isfinite(costs[step].sum()):
             take_snapshots(n_steps, snapshot_steps, taken, params, snapshots)
@@ -62,7 +62,7 @@ def descend_minibatch(net, job, params, X, Y, record_steps, costs, snapshot_step
     taken, recorded, low, epoch = 0, 0, n, 0
     for step in range(n_steps + 1):
         if recorded < record_steps.size and record_steps[recorded] == step:
-            cost_pass(net, params, X, Y, everything, 0, n, False, costs[recorded], grads)
+            cost_pass(net, params, X, Y, everything, costs[recorded], grads[:0])
             recorded += 1
         taken = take_snapshots(step, snapshot_steps, taken, params, snapshots)
         if step == n_steps:
@@ -70,23 +70,22 @@ def descend_minibatch(net, job, params, X, Y, record_steps, costs, snapshot_step
         if low >= n:
             shuffle(job.shuffle_key, epoch, order)
             low, epoch = 0, epoch + 1
-        high = min(low + job.batch_size, n)
-        cost_pass(net, params, X, Y, order, low, high, True, minibatch_costs, grads)
+        cost_pass(net, params, X, Y, order[low : low + job.batch_size], minibatch_costs, grads)
         if not np.isfinite(minibatch_costs.sum()):
             take_snapshots(n_steps, snapshot_steps, taken, params, snapshots)
             return step
         gradient_descent(params, grads, job.rate)
-        low = high
+        low += job.batch_size
     return -1
 
 
 @jit
-def centred_sums(net, params, X, Y, order, mean_h, mean_y, gram, moments):
+def centred_sums(net, params, X, Y, samples, mean_h, mean_y, gram, moments):
     """gram += H^T H and moments += Y^T H over all samples, H the last dense layer's inputs, both less their means."""
     ops, sizes, a, _, _, _ = net
-    for start in range(0, order.size, TILE):
-        n = min(TILE, order.size - start)
-        gather(X, order, start, start + n, block(a, sizes, 0, n))
+    for start in range(0, samples.size, TILE):
+        n = min(TILE, samples.size - start)
+        gather(X, samples[start : start + n], block(a, sizes, 0, n))
         forward(ops, sizes, params, a, n)
         h = block(a, sizes, ops[-1, SOURCE], n).astype(np.float64)
         y = Y[:, start : start + n].astype(np.float64)
@@ -99,32 +98,32 @@ def centred_sums(net, params, X, Y, order, mean_h, mean_y, gram, moments):
 
 
 @jit
-def means(net, params, X, Y, order, mean_h, mean_y):
+def means(net, params, X, Y, samples, mean_h, mean_y):
     """Fill the means over all samples of the last dense layer's inputs and of Y."""
     ops, sizes, a, _, _, _ = net
-    for start in range(0, order.size, TILE):
-        n = min(TILE, order.size - start)
-        gather(X, order, start, start + n, block(a, sizes, 0, n))
+    for start in range(0, samples.size, TILE):
+        n = min(TILE, samples.size - start)
+        gather(X, samples[start : start + n], block(a, sizes, 0, n))
         forward(ops, sizes, params, a, n)
         dense.bias_gradient(block(a, sizes, ops[-1, SOURCE], n).astype(np.float64), mean_h)
         dense.bias_gradient(Y[:, start : start + n].astype(np.float64), mean_y)
-    mean_h /= order.size
-    mean_y /= order.size
+    mean_h /= samples.size
+    mean_y /= samples.size
 
 
 @jit
 def fit_ridge(net, job, params, X, Y, costs, snapshots):
     """Ridge readout on the layers as they are; costs (1, n_outputs). Returns 0 if the cost is not finite, else -1."""
     ops, sizes = net[0], net[1]
-    order, grads = np.arange(X.shape[1]), np.empty_like(params)
+    samples = np.arange(X.shape[1])
     units, n_outputs = sizes[ops[-1, SOURCE]], Y.shape[0]
     mean_h, mean_y = np.zeros(units), np.zeros(n_outputs)
     gram, moments = np.zeros((units, units)), np.zeros((n_outputs, units))
-    means(net, params, X, Y, order, mean_h, mean_y)
-    centred_sums(net, params, X, Y, order, mean_h, mean_y, gram, moments)
+    means(net, params, X, Y, samples, mean_h, mean_y)
+    centred_sums(net, params, X, Y, samples, mean_h, mean_y, gram, moments)
     W, b = weights(params, sizes, ops[-1])
     readout.ridge(gram, moments, mean_h, mean_y, job.rate, W, b)
-    cost_pass(net, params, X, Y, order, 0, order.size, False, costs[0], grads)
+    cost_pass(net, params, X, Y, samples, costs[0], params[:0])
     snapshots[0] = params
     return -1 if np.isfinite(costs[0].sum()) else 0
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from kernels.architecture import Architecture
 from kernels.ensemble import NetworkSpec
-from pipeline.config import Sweep
+from pipeline.config import ByActivationKey, Sweep
 
 IDENTITY_VERSION = 1
 """Raised when a network_id comes to mean something else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from kernels.architecture import Architecture
 from pipeline import axes, floors
 from pipeline.dataset import Dataset, Split
-from pipeline.figures import curves, fits, scores
+from pipeline.figures import curves, fits, scores, style
 from pipeline.result_tables import Table, by_series, cell_table, number, score_table
 from pipeline.sweep_results import SweepResults
 
@@ -21,13 +22,21 @@ REFERENCE = {"relu": 0.0004086664854280885, "linear": 0.0967346963549225, "tanh"
 """An independent float64 NumPy implementation of the assignment's settings."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plot:
-    """A figure with the name of its files and its caption."""
+    """A figure with its caption, and the path of its files below the folder of figures, without their ending."""
 
-    name: str
+    path: str
     caption: str
     figure: Figure
+
+    @cached_property
+    def svg(self) -> str:
+        return style.svg(self.figure)
+
+    @cached_property
+    def png(self) -> bytes:
+        return style.png(self.figure)
 
 
 @dataclass
@@ -43,7 +52,7 @@ class Section:
 
 def sweep_section(results: SweepResults) -> Section:
     """The section of one sweep."""
-    section = Section(f"Sweep {results.name}", [_description(results), *_floor_sentences(results)])
+    section = Section(f"Sweep {results.name}", [description(results), *_floor_sentences(results)])
     if results.settings.init == "assignment-stream":
         section.tables.append(assignment_table(results))
     section.tables += by_series(score_table(results))
@@ -61,7 +70,7 @@ def sweep_section(results: SweepResults) -> Section:
     return section
 
 
-def _description(results: SweepResults) -> str:
+def description(results: SweepResults) -> str:
     cells = results.cells
     counts = sorted(set(cells["n_networks"]))
     each = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -128,14 +137,14 @@ def assignment_table(results: SweepResults) -> Table:
 def _score_plot(results: SweepResults) -> Plot:
     if not results.axes:
         caption = "Test mse of every network (points) and the median (line)."
-        return Plot("test_mse", caption, scores.replicates(results.networks))
+        return Plot(f"{results.name}/test_mse", caption, scores.replicates(results.networks))
     fixed = axes.at_best(results.cells, scores.split_axes(results.axes)[2])
     cells = results.cells
     for axis, level in fixed.items():
         cells = cells[cells[axis] == level]
     note = axes.Facets(None, None, [], [], fixed).note
     caption = f"Test mse, logarithmic: median over replicates, bars from the first to the third quartile.{note}"
-    return Plot("test_mse", caption, scores.scores(cells, results.axes))
+    return Plot(f"{results.name}/test_mse", caption, scores.scores(cells, results.axes))
 
 
 def _fit_plot(results: SweepResults) -> Plot:
@@ -144,13 +153,13 @@ def _fit_plot(results: SweepResults) -> Plot:
         cell = str(results.best["validation_mse"].idxmin())
         predicted = results.outputs(cell, dataset.test.x)
         caption = f"Test split, predicted against true: {cell}, the network with the smallest validation mse of the sweep."
-        return Plot("predictions", caption, fits.predictions(dataset.test.y, predicted, dataset.target_names))
+        return Plot(f"{results.name}/predictions", caption, fits.predictions(dataset.test.y, predicted, dataset.target_names))
     facets = axes.facets(results.cells, results.axes)
     shown = [cell for row in facets.rows for column in facets.columns for cell in facets.select(results.cells, row, column)["cell"]]
     outputs = {cell: results.outputs(cell, dataset.grid.x) for cell in shown if cell in results.best.index}
     figure = fits.fits(results.cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
     caption = f"Fits: of each cell the replicate with the smallest validation mse.{facets.note}"
-    return Plot("fits", caption, figure)
+    return Plot(f"{results.name}/fits", caption, figure)
 
 
 def truth(dataset: Dataset) -> fits.Truth:
@@ -167,7 +176,7 @@ def _curve_plot(results: SweepResults) -> Plot:
     facets = axes.facets(cells, found)
     shown = [cell for row in facets.rows for column in facets.columns for cell in facets.select(cells, row, column)["cell"]]
     caption = "Learning curves: train half_mse against the step, median and quartile band over replicates."
-    return Plot("learning_curves", caption + facets.note, curves.learning_curves(cells, facets, results.bands(shown)))
+    return Plot(f"{results.name}/learning_curves", caption + facets.note, curves.learning_curves(cells, facets, results.bands(shown)))
 
 
 def gradient_points(dataset: Dataset) -> Split:
@@ -198,4 +207,4 @@ def _gradient_plot(results: SweepResults, points: Split) -> Plot:
         f"dC/d{name}, where C = ½ Σ (y_hat - y)² is the half_mse of a single sample and its target y stays fixed: "
         "the best network of each architecture."
     )
-    return Plot("input_gradient", caption, fits.input_gradients(gradients, name))
+    return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))

@@ -1,0 +1,35 @@
+"""The study in one figure, for the README: the errors of one sweep along its axes, and fits of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from pipeline.figures import scores, style
+from pipeline.figures.summary import Fits, summary
+from pipeline.report_sections import truth
+from pipeline.sweep_results import SweepResults
+
+
+def overview(sweeps: Sequence[SweepResults]) -> Figure:
+    """Errors of the sweep with most axes (width before others), fits of the one with fewest; made of what there is."""
+    with style.house_style():
+        varied = max(sweeps, key=lambda results: ("width" in results.axes, len(results.axes)))
+        plain = min(sweeps, key=lambda results: len(results.axes))
+        if not varied.axes:
+            return scores.replicates(varied.networks)
+        count = int(varied.cells["n_networks"].max())
+        title = f"Sweep {varied.name}: test mse, median and quartiles of {count} networks a point"
+        return summary(varied.cells, title, _fits(plain))
+
+
+def _fits(results: SweepResults) -> Fits | None:
+    """Fits of the best network of each series, for one feature."""
+    dataset = results.dataset
+    if dataset.n_features > 1 or not len(results.best):
+        return None
+    best = results.best_of_series
+    cells = results.cells.set_index("cell", drop=False).loc[best.index]
+    outputs = {str(cell): results.outputs(str(cell), dataset.grid.x) for cell in best.index}
+    return Fits(f"sweep {results.name}: fits", cells, dataset.grid.x[:, 0], outputs, truth(dataset))

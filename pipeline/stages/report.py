@@ -1,0 +1,42 @@
+"""Stage `report`: result tables -> report/report.html, its figures as files, docs/results.md and docs/results.png."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pipeline import config, data, report, store, sweep_results
+from pipeline.figures import style
+from pipeline.overview import overview
+from pipeline.paths import Paths
+from pipeline.stages import _stage
+
+
+def run(paths: Paths) -> dict[str, Any]:
+    """Write the report and the figures; returns counts for the log."""
+    study = load(paths)
+    sections = report.sections(study)
+    shutil.rmtree(paths.figures, ignore_errors=True)
+    for plot in (plot for section in sections for plot in section.plots):
+        store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
+        _write_bytes(paths.figures / f"{plot.path}.png", plot.png)
+    store.write_text(paths.report, report.html(sections))
+    store.write_text(paths.root / "docs" / "results.md", report.markdown(study))
+    _write_bytes(paths.root / "docs" / "results.png", style.png(overview(study.sweeps)))
+    return {"sweeps": len(study.sweeps)}
+
+
+def load(paths: Paths) -> report.Study:
+    """Read everything that the report is made of."""
+    settings, dataset = config.load(paths), data.load(paths)
+    sweeps = [sweep_results.load(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
+    return report.Study(settings, dataset, sweeps, store.read_table(paths.gradcheck), store.read_json(paths.chosen))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    store.write_whole(path, lambda temporary: temporary.write_bytes(content))
+
+
+if __name__ == "__main__":
+    _stage.main("report", run)
