@@ -18,8 +18,8 @@ from numba.extending import intrinsic
 
 FUSED = {"contract"}
 VECTORISED_SUMS = {"contract", "reassoc"}
-"""Fast-math flags: fused multiply-adds, and sums in the order of the vector lanes. Never `nnan` or `ninf`: they would let
-a diverged network pass for a fine one."""
+"""Fast-math flags: fused multiply-adds, and sums in the order of the vector lanes. Never `nnan` or `ninf`: they would
+let a diverged network pass for a fine one."""
 
 
 def source_hash() -> str:
@@ -61,7 +61,7 @@ def parallel_jit(function: Callable[..., Any]) -> Any:
 
 @intrinsic
 def fetch_add(typingctx: Any, counter: Any, amount: Any) -> Any:
-    """Add `amount` to `counter[0]` (int64 array) atomically; returns the value before, so that threads can share a queue."""
+    """Add `amount` to `counter[0]` (int64 array) atomically; returns the value before: threads can share a queue."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])

@@ -25,7 +25,7 @@ ROUNDER = 6755399441055744.0
 
 @jit
 def expm1_parts(x):
-    """(2^k, exp(r) - 1) with x = k ln 2 + r, |r| <= ln(2) / 2, for |x| <= 708: exp(r) - 1 by its Taylor series to r^13."""
+    """(2^k, exp(r) - 1) with x = k ln 2 + r and |r| <= ln(2) / 2, for |x| <= 708; its Taylor series to r^13."""
     shifted = x * LOG2_E + ROUNDER
     k = shifted - ROUNDER
     r = (x - k * LN2_HIGH) - k * LN2_LOW

@@ -157,7 +157,9 @@ def _matrix(name: str, values: np.ndarray) -> np.ndarray:
 def _fitting_layout(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> Layout:
     layout = layout_of(architecture, x.shape[1])
     if params.shape != (layout.n_params,):
-        raise ValueError(f"params has shape {params.shape}; '{architecture}' with {x.shape[1]} inputs needs ({layout.n_params},)")
+        raise ValueError(
+            f"params has shape {params.shape}; '{architecture}' with {x.shape[1]} inputs needs ({layout.n_params},)"
+        )
     return layout
 
 
@@ -170,7 +172,9 @@ def _check(spec: NetworkSpec, n_samples: int, n_outputs: int) -> None:
     if None in needed:
         raise ValueError(f"{spec} lacks what its optimizer needs (gd: learning_rate, steps; ridge: alpha)")
     if spec.batch_size is not None and not 1 <= spec.batch_size <= n_samples:
-        raise ValueError(f"batch_size {spec.batch_size} is not between 1 and the {n_samples} samples; None is full batch")
+        raise ValueError(
+            f"batch_size {spec.batch_size} is not between 1 and the {n_samples} samples; None is full batch"
+        )
 
 
 def _job(spec: NetworkSpec, steps: set[int], n_features: int, n_samples: int, seed: int) -> Job:

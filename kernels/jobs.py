@@ -31,8 +31,6 @@ JOB = np.dtype(
 )
 
 
-
-
 @dataclass(frozen=True)
 class Job:
     """One network to train: `snapshot_steps` says when its parameters are kept, the last one when it ends."""

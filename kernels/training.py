@@ -18,6 +18,7 @@ from kernels.optimizers import gradient_descent
 from kernels.passes import cost_pass, gather, workspace
 from kernels.rng import shuffle
 
+
 @jit
 def take_snapshots(step, steps, taken, params, snapshots):
     """Copy `params` to every snapshot due by `step`; returns how many have been taken."""
@@ -146,7 +147,20 @@ def train_one(job, tapes, node_sizes, X, Y, params, record_steps, costs, snapsho
 
 @parallel_jit
 def train_many(
-    n_threads, queue, done, stopped, jobs, tapes, node_sizes, X, Y, params, record_steps, costs, snapshot_steps, snapshots
+    n_threads,
+    queue,
+    done,
+    stopped,
+    jobs,
+    tapes,
+    node_sizes,
+    X,
+    Y,
+    params,
+    record_steps,
+    costs,
+    snapshot_steps,
+    snapshots,
 ):
     """Run all jobs, each on one thread: every thread takes the next job from the shared counter `queue` (1,) int64.
 

@@ -91,16 +91,25 @@ class Facets:
             cells = cells[cells[axis] == level]
         return cells
 
-    def title(self, row: Any, column: Any) -> str:
-        """What sets a panel apart; empty where there is only one."""
-        pairs = ((self.row_axis, row), (self.column_axis, column))
-        return ", ".join(f"{LABELS[axis]}: {level_text(axis, level)}" for axis, level in pairs if axis)
+    @property
+    def row_titles(self) -> list[str]:
+        """What each row of panels shows; empty where there is only one."""
+        return [_title(self.row_axis, level) for level in self.rows]
+
+    @property
+    def column_titles(self) -> list[str]:
+        """What each column of panels shows; empty where there is only one."""
+        return [_title(self.column_axis, level) for level in self.columns]
 
     @property
     def note(self) -> str:
         """What is held fixed, as the end of a caption."""
         held = [f"{LABELS[axis]} {level_text(axis, level)}" for axis, level in self.fixed.items()]
         return f" Shown at {', '.join(held)}, as in the cell with the smallest validation mse." if held else ""
+
+
+def _title(axis: str | None, level: Any) -> str:
+    return f"{LABELS[axis]}: {level_text(axis, level)}" if axis else ""
 
 
 def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from pipeline import data
 from pipeline.config import Config, ConfigError, Fault, Sweep, examine
-from pipeline.faults import below, shown
+from pipeline.config.faults import below, shown
+from pipeline.config.rules import branch_faults, known_features
 from pipeline.paths import Paths
-from pipeline.rules import branch_faults, known_features
 
 
 def check(paths: Paths) -> list[Fault]:

@@ -130,11 +130,15 @@ def _connect(axes: Axes, source: Column, target: Column, full: bool) -> None:
 def _draw(axes: Axes, column: Column) -> None:
     circles = [Circle((column.x, y), RADIUS) for y in column.y]
     for face, zorder in (("#ffffff", 2), (FILL[column.stage.kind], 3)):  # white below: the fill lets light through
-        axes.add_collection(PatchCollection(circles, facecolor=face, edgecolor="#333333", linewidths=0.9, zorder=zorder))
+        axes.add_collection(
+            PatchCollection(circles, facecolor=face, edgecolor="#333333", linewidths=0.9, zorder=zorder)
+        )
     if column.stage.kind == "sum":
         for y in column.y:
             axes.text(column.x, y, "+", ha="center", va="center_baseline", fontsize=10, zorder=4)
     if column.gap is not None:
         dots = column.gap + 0.11 * np.array([-1, 0, 1])
         axes.plot(np.full(3, column.x), dots, ".", color="#333333", markersize=3)
-    axes.text(column.x, column.y.min() - 0.28, column.stage.label, ha="center", va="top", fontsize=8, linespacing=1.1)
+    below = {"ha": "center", "va": "top", "fontsize": 8, "linespacing": 1.1}
+    behind = {"boxstyle": "square,pad=0.1", "facecolor": "#ffffff", "edgecolor": "none"}
+    axes.text(column.x, column.y.min() - 0.28, column.stage.label, bbox=behind, zorder=2, **below)

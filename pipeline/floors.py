@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from kernels.architecture import Activation, Architecture, Dense, Path
-from pipeline.dataset import Dataset
+from pipeline.data.dataset import Dataset
 
 FUNCTIONS = {
     "relu": lambda z: np.maximum(z, 0.0),

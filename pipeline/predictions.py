@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from kernels.ensemble import predict
-from pipeline import data, store, tables
+from pipeline import data, store
 from pipeline.config import ConfigError, Fault
-from pipeline.dataset import Dataset
+from pipeline.data import tables
 from pipeline.paths import Paths
 from pipeline.store import StoredNetwork
 

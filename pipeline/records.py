@@ -96,7 +96,7 @@ def read_state(paths: Paths, sweep: str) -> SweepState:
     rows = rows[rows["sweep"] == sweep]
     table = rows.to_csv(index=False, lineterminator="\n")
     data_hash = store.read_json(paths.data / "data.json")["data_hash"]
-    cells = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    cells: list[dict[str, Any]] = [dict(row) for _, row in rows.astype(object).where(rows.notna(), None).iterrows()]
     figures = sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file())
     digest = _digest([FORMAT.encode(), data_hash.encode(), table.encode(), *files])
     return SweepState(sweep, digest, data_hash, cells, table, figures)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kernels.architecture import Architecture
 from pipeline.config import Config
-from pipeline.dataset import Dataset
+from pipeline.data.dataset import Dataset
 from pipeline.drawing import drawing
 from pipeline.figures import style
 from pipeline.report_sections import Plot, Section, assignment_table, description, sweep_section
@@ -148,7 +148,9 @@ def _chosen(chosen: dict[str, Any]) -> Section:
 
 def _markdown_table(table: Table) -> str:
     rows = [table.header, ["---"] * table.n_heads + ["---:"] * (len(table.header) - table.n_heads), *table.rows]
-    return "\n".join("| " + " | ".join(text.replace("\n", " ").replace("|", "\\|") for text in row) + " |" for row in rows)
+    return "\n".join(
+        "| " + " | ".join(text.replace("\n", " ").replace("|", "\\|") for text in row) + " |" for row in rows
+    )
 
 
 def _inline(svg: str, prefix: str) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from kernels.architecture import Architecture
 from pipeline import axes, floors
-from pipeline.dataset import Dataset, Split
+from pipeline.data.dataset import Dataset, Split
 from pipeline.figures import curves, fits, scores, style
 from pipeline.result_tables import Table, by_series, cell_table, number, score_table
 from pipeline.sweep_results import SweepResults
@@ -71,33 +72,39 @@ def sweep_section(results: SweepResults) -> Section:
 
 
 def description(results: SweepResults) -> str:
+    """What varies in the sweep, what does not, how its networks are fitted, and how many diverged."""
     cells = results.cells
-    counts = sorted(set(cells["n_networks"]))
-    each = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    found = [f"{axes.LABELS[axis]} ({_listing(results, axis)})" for axis in results.axes]
-    kind = "networks" if results.settings.architecture else "activations"
-    what = f"{kind} ({', '.join(axes.series_of(cells))})"
+    kind = "architecture" if results.settings.architecture else "activation"
+    varied = [f"{kind} ({', '.join(axes.series_of(cells))})"]
+    varied += [f"{axes.LABELS[axis]} ({_listing(results, axis)})" for axis in results.axes]
+    same = [text for axis in axes.LABELS if axis not in results.axes if (text := _constant(cells, axis))]
     how = {
-        "gd": "gradient descent on half_mse",
+        "gd": "trained by gradient descent on half_mse",
         "ridge": "hidden layers at their random start, the output layer fitted by ridge regression",
     }[results.settings.optimizer]
-    diverged = int(cells["n_diverged"].sum())
-    end = f" {diverged} of {int(cells['n_networks'].sum())} networks diverged; they count as infinite." if diverged else ""
-    constant = [f"{axes.LABELS[axis]} {_constant(results, axis)}" for axis in axes.LABELS if _constant(results, axis)]
-    same = f"; the same for all: {', '.join(constant)}" if constant else ""
-    return f"{' × '.join([what, *found])}{same}. {each} networks a cell; {how}.{end}"
+    counts = " or ".join(map(str, dict.fromkeys(cells["n_networks"])))
+    text = f"{' × '.join(varied)}. Fixed: {'; '.join(same)}. {counts} networks in each cell, {how}."
+    diverged, total = int(cells["n_diverged"].sum()), int(cells["n_networks"].sum())
+    if diverged:
+        text += f" {diverged} of {total} networks diverged; they count as infinite and are never dropped."
+    return text[0].upper() + text[1:]
 
 
 def _listing(results: SweepResults, axis: str) -> str:
     return ", ".join(axes.level_text(axis, level) for level in axes.levels(results.cells, axis))
 
 
-def _constant(results: SweepResults, axis: str) -> str:
-    """The level of an axis that all cells share; empty where it varies or does not apply."""
-    values = results.cells[axis]
-    if axis == "hidden_sizes" or values.isna().any() or values.nunique() > 1:
+def _constant(cells: pd.DataFrame, axis: str) -> str:
+    """The level of an axis that all cells share, or that each series has; empty where there is neither."""
+    values = cells[axis]
+    if axis == "hidden_sizes" or values.isna().any():
         return ""
-    return axes.level_text(axis, values.iloc[0])
+    if values.nunique() == 1:
+        return f"{axes.LABELS[axis]} {axes.level_text(axis, values.iloc[0])}"
+    by_series = cells.groupby("series", sort=False)[axis]
+    if by_series.nunique().max() > 1:
+        return ""
+    return f"{axes.LABELS[axis]} " + ", ".join(f"{axes.level_text(axis, level)} ({s})" for s, level in by_series.first().items())
 
 
 def _floor_sentences(results: SweepResults) -> list[str]:
@@ -144,6 +151,8 @@ def _score_plot(results: SweepResults) -> Plot:
         cells = cells[cells[axis] == level]
     note = axes.Facets(None, None, [], [], fixed).note
     caption = f"Test mse, logarithmic: median over replicates, bars from the first to the third quartile.{note}"
+    if np.isinf(cells["test_mse_q3"]).any():
+        caption += " An arrow: the third quartile is a diverged network; a cross at the upper edge: the median is one."
     return Plot(f"{results.name}/test_mse", caption, scores.scores(cells, results.axes))
 
 
@@ -152,10 +161,19 @@ def _fit_plot(results: SweepResults) -> Plot:
     if dataset.n_features > 1:
         cell = str(results.best["validation_mse"].idxmin())
         predicted = results.outputs(cell, dataset.test.x)
-        caption = f"Test split, predicted against true: {cell}, the network with the smallest validation mse of the sweep."
-        return Plot(f"{results.name}/predictions", caption, fits.predictions(dataset.test.y, predicted, dataset.target_names))
+        caption = (
+            f"Test split, predicted against true: {cell}, the network with the smallest validation mse of the sweep."
+        )
+        return Plot(
+            f"{results.name}/predictions", caption, fits.predictions(dataset.test.y, predicted, dataset.target_names)
+        )
     facets = axes.facets(results.cells, results.axes)
-    shown = [cell for row in facets.rows for column in facets.columns for cell in facets.select(results.cells, row, column)["cell"]]
+    shown = [
+        cell
+        for row in facets.rows
+        for column in facets.columns
+        for cell in facets.select(results.cells, row, column)["cell"]
+    ]
     outputs = {cell: results.outputs(cell, dataset.grid.x) for cell in shown if cell in results.best.index}
     figure = fits.fits(results.cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
     caption = f"Fits: of each cell the replicate with the smallest validation mse.{facets.note}"
@@ -174,9 +192,15 @@ def _curve_plot(results: SweepResults) -> Plot:
     longest = results.cells.sort_values("steps", ascending=False, kind="stable")
     cells = longest.drop_duplicates(["series", *found]).sort_index()
     facets = axes.facets(cells, found)
-    shown = [cell for row in facets.rows for column in facets.columns for cell in facets.select(cells, row, column)["cell"]]
+    shown = [
+        cell for row in facets.rows for column in facets.columns for cell in facets.select(cells, row, column)["cell"]
+    ]
     caption = "Learning curves: train half_mse against the step, median and quartile band over replicates."
-    return Plot(f"{results.name}/learning_curves", caption + facets.note, curves.learning_curves(cells, facets, results.bands(shown)))
+    return Plot(
+        f"{results.name}/learning_curves",
+        caption + facets.note,
+        curves.learning_curves(cells, facets, results.bands(shown)),
+    )
 
 
 def gradient_points(dataset: Dataset) -> Split:
@@ -196,12 +220,16 @@ def gradient_table(results: SweepResults, points: Split) -> Table:
         largest = np.abs(gradient.analytic).max()
         rows.append([row["series"], str(len(points.x)), number(largest), number(difference)])
     header = ["network", "points", "largest |dC/dx|", "largest difference"]
-    caption = f"dC/d{results.dataset.feature_names[0]} of each point's own half_mse, analytic against central differences"
+    caption = (
+        f"dC/d{results.dataset.feature_names[0]} of each point's own half_mse, analytic against central differences"
+    )
     return Table(caption, header, rows)
 
 
 def _gradient_plot(results: SweepResults, points: Split) -> Plot:
-    gradients = {row["series"]: results.input_gradient(str(cell), points) for cell, row in results.best_of_series.iterrows()}
+    gradients = {
+        row["series"]: results.input_gradient(str(cell), points) for cell, row in results.best_of_series.iterrows()
+    }
     name = results.dataset.feature_names[0]
     caption = (
         f"dC/d{name}, where C = ½ Σ (y_hat - y)² is the half_mse of a single sample and its target y stays fixed: "

@@ -13,7 +13,7 @@ from kernels.architecture import Architecture
 from kernels.ensemble import gradients, predict
 from pipeline import axes, store
 from pipeline.config import Sweep
-from pipeline.dataset import Dataset, Split
+from pipeline.data.dataset import Dataset, Split
 from pipeline.figures.curves import DRAWN_POINTS, Band
 from pipeline.figures.fits import InputGradient
 from pipeline.paths import Paths
@@ -43,7 +43,9 @@ class SweepResults:
     def best(self) -> pd.DataFrame:
         """Per cell that did not diverge as a whole, the network with the smallest validation mse; by cell."""
         alive = self.networks[np.isfinite(self.networks["validation_mse"])]
-        return alive.sort_values(["validation_mse", "network_id"], kind="stable").groupby("cell").head(1).set_index("cell")
+        return (
+            alive.sort_values(["validation_mse", "network_id"], kind="stable").groupby("cell").head(1).set_index("cell")
+        )
 
     @cached_property
     def best_of_series(self) -> pd.DataFrame:

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.datasets import load_diabetes, load_linnerud
 
-from pipeline import config, data, tables
+from pipeline import config, data
 from pipeline.config import ConfigError
+from pipeline.data import tables
 from pipeline.paths import Paths
 from pipeline.stages import data as stage
 

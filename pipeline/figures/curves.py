@@ -43,10 +43,12 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
                 finite = np.isfinite(band.median)
                 top = np.where(np.isfinite(band.q3), band.q3, band.median)
                 axes = grid[i, j]
-                axes.fill_between(band.step[finite], band.q1[finite], top[finite], color=colour, alpha=0.22, linewidth=0)
+                axes.fill_between(
+                    band.step[finite], band.q1[finite], top[finite], color=colour, alpha=0.22, linewidth=0
+                )
                 axes.plot(band.step[finite], band.median[finite], color=colour, linestyle=dash, label=cell.series)
                 drawn.append(band.median)
-            grid[i, j].set_title(facets.title(row, column))
+    style.label_facets(grid, facets.column_titles, facets.row_titles)
     style.log_scale_if_wide(grid[0, 0], np.concatenate(drawn))
     for axes in grid.flat:
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)

@@ -40,8 +40,8 @@ def fits(
         for j, column in enumerate(facets.columns):
             part = facets.select(cells, row, column)
             draw_fits(grid[i, j], part, all_series, x, outputs, truth, target)
-            grid[i, j].set_title(facets.title(row, column))
         grid[i, 0].set_ylabel(truth.target_names[target])
+    style.label_facets(grid, facets.column_titles, [title for title in facets.row_titles for _ in truth.target_names])
     for axes in grid[-1]:
         axes.set_xlabel(truth.feature_name)
     style.legend_above(figure, grid[0, 0])
@@ -83,7 +83,9 @@ def predictions(true: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -
             continue
         ends = [f(true[:, target].min(), true[:, target].max()) for f in (min, max)]
         axes.plot(ends, ends, color=style.GREY, linewidth=1, label="perfect")
-        axes.plot(true[:, target], predicted[:, target], "o", color="#0072B2", alpha=0.55, markersize=4, markeredgewidth=0)
+        axes.plot(
+            true[:, target], predicted[:, target], "o", color="#0072B2", alpha=0.55, markersize=4, markeredgewidth=0
+        )
         axes.set_title(names[target])
         axes.set_xlabel("true")
         axes.set_ylabel("predicted")

@@ -44,11 +44,12 @@ def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
         elif len(group) > 1:
             panel.legend()
     grid[0, 0].set_ylabel("test mse (median, quartiles)")
-    mark_diverged(grid[0], cells)
     return figure
 
 
-def draw_scores(panel: Axes, cells: pd.DataFrame, x_axis: str, line_axis: str | None, all_series: Sequence[str]) -> None:
+def draw_scores(
+    panel: Axes, cells: pd.DataFrame, x_axis: str, line_axis: str | None, all_series: Sequence[str]
+) -> None:
     """Draw one line per series and level of `line_axis` into a panel, and label its x axis."""
     x_levels = sweep_axes.levels(cells, x_axis)
     position, log = _positions(x_axis, x_levels)
@@ -73,12 +74,6 @@ def draw_scores(panel: Axes, cells: pd.DataFrame, x_axis: str, line_axis: str | 
     panel.set_xlabel(sweep_axes.LABELS[x_axis])
 
 
-def mark_diverged(row: Sequence[Axes], cells: pd.DataFrame) -> None:
-    """Where medians are infinite, say what the crosses at the upper edge are."""
-    if not np.isfinite(cells[f"{ERROR}_median"]).all():
-        row[0].annotate("× above: diverged", (0.01, 0.93), xycoords="axes fraction", color="#555555", fontsize=8)
-
-
 def _positions(axis: str, found: Sequence[Any]) -> tuple[dict[Any, float], bool]:
     """Where each level stands on the x axis, and whether the axis is logarithmic; text and `full` stand in a row."""
     numeric = all(not isinstance(level, str) and np.isfinite(level) for level in found)
@@ -88,22 +83,19 @@ def _positions(axis: str, found: Sequence[Any]) -> tuple[dict[Any, float], bool]
 
 
 def _draw_line(panel: Axes, at: np.ndarray, part: pd.DataFrame, colour: Any, order: int, label: str) -> None:
-    median, q1, q3 = (part[f"{ERROR}_{name}"].to_numpy(float) for name in ("median", "q1", "q3"))
-    finite = np.isfinite(median)
-    upper = np.where(np.isfinite(q3), q3, median)
-    panel.errorbar(
-        at[finite],
-        median[finite],
-        yerr=np.stack([median - q1, upper - median])[:, finite],
-        color=colour,
-        marker=style.MARKERS[order % len(style.MARKERS)],
-        linestyle=style.DASHES[order % len(style.DASHES)],
-        elinewidth=1,
-        capsize=2.5,
-        label=label,
-    )
-    edge = panel.get_xaxis_transform()
-    panel.plot(at[~finite], np.full((~finite).sum(), 0.98), "x", color=colour, transform=edge, clip_on=False)
+    for name in ("median", "q1", "q3"):
+        part = part.assign(**{name: part[f"{ERROR}_{name}"].astype(float)})
+    alive = np.isfinite(part["median"].to_numpy())
+    x, part, dead = at[alive], part[alive], at[~alive]
+    endless = np.isinf(part["q3"].to_numpy())
+    bars = np.stack([part["median"] - part["q1"], part["q3"].where(~endless, part["median"]) - part["median"]])
+    look = {"marker": style.MARKERS[order % len(style.MARKERS)], "linestyle": style.DASHES[order % len(style.DASHES)]}
+    panel.errorbar(x, part["median"], bars, color=colour, elinewidth=1, capsize=2.5, label=label, **look)
+    if endless.any():
+        start = part["median"][endless]
+        panel.errorbar(x[endless], start, 0.4 * start, lolims=True, fmt="none", color=colour, elinewidth=1, capsize=2.5)
+    if dead.size:
+        panel.plot(dead, np.full(dead.size, 0.98), "x", color=colour, transform=panel.get_xaxis_transform())
 
 
 def _shaded(colour: str, amount: float) -> tuple[float, ...]:

@@ -44,7 +44,6 @@ def summary(cells: pd.DataFrame, title: str, fits: Fits | None) -> Figure:
         if line_axis:
             panel.legend(title=sweep_axes.LABELS[line_axis])
     panels[0].set_ylabel("test mse (median, quartiles)")
-    scores.mark_diverged(panels, cells)
     if fits:
         panel = figure.add_subplot(1, n_panels, n_panels)
         draw_fits(panel, fits.cells, sweep_axes.series_of(fits.cells), fits.x, fits.outputs, fits.truth)

@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from kernels.architecture import ACTIVATIONS
-from pipeline.faults import refusal
-from pipeline.fields import (
+from pipeline.config.faults import refusal
+from pipeline.config.fields import (
     Activation,
     Axis,
     BatchSize,

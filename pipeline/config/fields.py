@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from kernels.architecture import ACTIVATIONS, Architecture
-from pipeline.faults import refusal, shown
+from pipeline.config.faults import refusal, shown
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline import rules, yamlfile
-from pipeline.faults import ConfigError, Fault, below, faults_of
+from pipeline.config import rules, yamlfile
+from pipeline.config.faults import ConfigError, Fault, below, faults_of
+from pipeline.config.schema import ByActivationKey, Config, DataConfig, Fractions, Sweep
 from pipeline.paths import Paths
-from pipeline.schema import Config, DataConfig, Fractions, Sweep
 
-__all__ = ["Config", "ConfigError", "DataConfig", "Fault", "Fractions", "Sweep", "examine", "load"]
+__all__ = ["ByActivationKey", "Config", "ConfigError", "DataConfig", "Fault", "Fractions", "Sweep", "examine", "load"]
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from kernels.architecture import Architecture
-from pipeline.faults import Fault, below, did_you_mean, meant, shown
-from pipeline.schema import ByActivationKey, DataConfig, Sweep
+from pipeline.config.faults import Fault, below, did_you_mean, meant, shown
+from pipeline.config.schema import ByActivationKey, DataConfig, Sweep
 
 Block = Mapping[str, Any]
 SHAPE_KEYS = ("activation", "depth", "width", "hidden_sizes")

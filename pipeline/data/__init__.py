@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from kernels.rng import stream
-from pipeline import tables
 from pipeline.config import Config, DataConfig, Fractions
-from pipeline.dataset import Dataset, Scaling, Split
-from pipeline.faults import ConfigError, Fault
+from pipeline.config.faults import ConfigError, Fault
+from pipeline.data import tables
+from pipeline.data.dataset import Dataset, Scaling, Split
 from pipeline.paths import Paths
 from pipeline.store import read_json, read_table, write_json, write_table
 

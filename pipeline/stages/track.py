@@ -1,0 +1,21 @@
+"""Stage `track`: every result -> MLflow, and a receipt of what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline import config, progress, store, tracking
+from pipeline.paths import Paths
+from pipeline.stages import _stage
+
+
+def run(paths: Paths) -> dict[str, Any]:
+    """Track all sweeps and write tracking/receipt.json; returns the number of runs for the log."""
+    with progress.bar("track") as advance:
+        receipt = tracking.track(paths, list(config.load(paths).sweeps), advance)
+    store.write_json(paths.receipt, receipt)
+    return {"runs": sum(len(sweep["runs"]) for sweep in receipt["sweeps"].values())}
+
+
+if __name__ == "__main__":
+    _stage.main("track", run)
