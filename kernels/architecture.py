@@ -81,6 +81,10 @@ class Architecture:
             raise ValueError(f"'{self}': the last layer must be 'dense N'")
         return last.units
 
+    def check(self, n_features: int) -> None:
+        """Raise ValueError where the last layer is not dense, or the branches cannot be summed."""
+        _ = self.n_outputs, self.branch_units(n_features)
+
     def branch_units(self, n_features: int) -> int:
         """Units that every branch ends with; raises ValueError where they differ and cannot be summed."""
         units = {_units_after(branch, n_features) for branch in self.branches}

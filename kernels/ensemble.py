@@ -1,4 +1,4 @@
-"""The door to the kernels: train many networks, predict with one, differentiate one. Plain Python around compiled calls.
+"""The door to the kernels: train many networks, predict with one, differentiate one. Plain Python, no compiled code.
 
 Arrays outside are sample-major, x (n_samples, n_features) and y (n_samples, n_outputs); inside they are feature-major.
 """
@@ -70,7 +70,7 @@ class Gradients:
 
 
 def recorded_steps(steps: int, batch_size: int | None) -> np.ndarray:
-    """Steps whose cost is recorded: all of 0..steps for full batch, else 0 and about 50 log-spaced ones up to `steps`."""
+    """Steps whose cost is recorded: all of 0..steps for full batch, else 0 and about 50 log-spaced up to `steps`."""
     if batch_size is None:
         return np.arange(steps + 1)
     return np.unique(np.concatenate([[0], np.rint(np.geomspace(1, steps, 50))]).astype(np.int64))

@@ -1,4 +1,4 @@
-"""Many networks packed for the compiled call: one row of a structured array each, ragged parts in shared flat arrays."""
+"""Many networks packed for the compiled call: one row of a structured array each, ragged parts in flat arrays."""
 
 from __future__ import annotations
 

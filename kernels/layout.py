@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from kernels.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
+from kernels.architecture import ACTIVATIONS, Activation, Architecture, Path
 
 KIND, SOURCE, TARGET, CODE, OFFSET = range(5)
 DENSE, APPLY, COPY, ADD = range(4)
@@ -94,10 +94,11 @@ class _Builder:
 
 @lru_cache(maxsize=4096)
 def layout_of(architecture: Architecture, n_features: int) -> Layout:
-    """Lay out a network for inputs of `n_features`; raises ValueError where branches cannot be summed or the end is not dense."""
-    if not isinstance(architecture.trunk[-1] if architecture.trunk else None, Dense):
-        raise ValueError(f"'{architecture}': the last layer must be 'dense N'")
-    architecture.branch_units(n_features)
+    """Lay out a network for inputs of `n_features`.
+
+    Raises ValueError where branches cannot be summed, or the last layer is not dense.
+    """
+    architecture.check(n_features)
     builder = _Builder([n_features])
     source = 0
     if architecture.branches:

@@ -1,6 +1,9 @@
 """The quadratic cost, defined once.
 
-With N samples and K outputs:  half_mse = (1/N) sum_n 1/2 sum_k (y_hat_nk - y_nk)^2,  dC/dy_hat_nk = (y_hat_nk - y_nk) / N.
+With N samples and K outputs:
+
+    half_mse = (1/N) sum_n 1/2 sum_k (y_hat_nk - y_nk)^2      dC/dy_hat_nk = (y_hat_nk - y_nk) / N
+
 It is kept per output k; their sum is the number that is differentiated, optimised and recorded.
 """
 
@@ -11,7 +14,7 @@ from kernels._jit import sum_jit
 
 @sum_jit
 def add_half_squares(y_hat, y, n_samples, costs):
-    """costs[k] (float64) += 1/2 sum over the samples of (y_hat - y)^2, over n_samples; y_hat and y are (n_outputs, n)."""
+    """costs[k] (float64) += 1/(2 n_samples) sum over the samples of (y_hat - y)^2, both (n_outputs, n)."""
     for k in range(costs.size):
         s = 0.0
         row, target = y_hat[k], y[k]

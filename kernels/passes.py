@@ -1,6 +1,6 @@
 """One network over all of its samples, tile after tile: the cost with its gradient, predictions, input gradients.
 
-Shapes: X (n_features, n_all), Y (n_outputs, n_all), feature-major; `samples` (n,) int64 says which come, and in what order.
+Shapes: X (n_features, n_all), Y (n_outputs, n_all), feature-major; `samples` (n,) int64 says which, in what order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def scatter(tile, start, Y):
 
 @jit
 def tile_pass(net, params, X, Y, samples, n_all, costs, grads):
-    """Add the share that at most TILE `samples` have in a mean over `n_all` to costs, and to grads unless that is empty.
+    """Add the share of at most TILE `samples` in a mean over `n_all` to costs, and to grads unless that is empty.
 
     After differentiating, the workspace's `da` holds dC/da of every node for these samples.
     """

@@ -1,6 +1,6 @@
 """Ridge regression on the inputs of the last dense layer, all layers before it left as they are.
 
-Minimises  sum_n sum_k (y_nk - W_k . h_n - b_k)^2 + alpha sum_k |W_k|^2  with the intercept b free: with H and Y centred,
+Minimises  sum_n sum_k (y_nk - W_k . h_n - b_k)^2 + alpha sum_k |W_k|^2  with b free: with H and Y centred,
 W^T = (H^T H + alpha I)^-1 H^T Y  and  b = mean(y) - W mean(h)  (Hoerl and Kennard, Technometrics 12, 1970).
 Solved in float64 by Cholesky factors, whatever the dtype of the network.
 """

@@ -1,4 +1,4 @@
-"""A sweep block -> its cells and the networks of each, with names and ids that do not depend on what else the sweep holds."""
+"""A sweep block -> its cells and the networks of each; names and ids do not depend on what else the sweep holds."""
 
 from __future__ import annotations
 

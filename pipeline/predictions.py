@@ -15,7 +15,7 @@ from pipeline.store import StoredNetwork
 
 
 def predict_file(paths: Paths, sweeps: list[str], source: str, output: Path, network_id: str | None) -> int:
-    """Write `output`, a CSV: the columns of `source` as they are, and <target>_predicted of each target. Returns its rows.
+    """Write `output`, a CSV: the columns of `source` as they are, and a <target>_predicted each. Returns its rows.
 
     Without `network_id`, the network chosen by the predict stage answers. Features and predictions are in original
     units. Raises ConfigError with every fault of the table, or for an unknown network.

@@ -30,7 +30,7 @@ def summary(values: np.ndarray) -> dict[str, float]:
 
 
 def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    """Runs with the errors of evaluation/networks.parquet beside them, as float64, +infinity where a network diverged."""
+    """Runs with the errors of evaluation/networks.parquet beside them; float64, +infinity where a network diverged."""
     errors = ["train_mse", "validation_mse", "test_mse"]
     table = runs.merge(networks[["sweep", "network_id", *errors]], on=["sweep", "network_id"], validate="one_to_one")
     table["train_half_mse"] = table["train_half_mse"].astype("float64").fillna(np.inf)

@@ -73,8 +73,8 @@ def png(figure: Figure) -> bytes:
 
 def _lay_out(figure: Figure) -> None:
     """Fix the places of the panels once, as finding them takes half of the time of drawing."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
         figure.set_layout_engine(None)
 
 
