@@ -71,6 +71,29 @@ def level_text(axis: str, level: Any) -> str:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """Levels at which axes are held that a figure has no room for."""
+
+    levels: dict[str, Any]
+
+    @classmethod
+    def at_best(cls, cells: pd.DataFrame, axes: Sequence[str]) -> Fixed:
+        """The levels of `axes` in the cell whose median validation mse is smallest."""
+        best = cells.iloc[int(np.argmin(cells["validation_mse_median"]))]
+        return cls({axis: best[axis] for axis in axes})
+
+    def select(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """The cells at these levels."""
+        return at_levels(cells, self.levels)
+
+    @property
+    def note(self) -> str:
+        """What is held fixed, as the end of a caption."""
+        held = [f"{LABELS[axis]} {level_text(axis, level)}" for axis, level in self.levels.items()]
+        return f" Shown at {', '.join(held)}, as in the cell with the smallest validation mse." if held else ""
+
+
+@dataclass(frozen=True)
 class Facets:
     """Panels of a figure: a row per level of one axis, a column per level of another, further axes held fixed."""
 
@@ -78,18 +101,16 @@ class Facets:
     column_axis: str | None
     rows: list[Any]
     columns: list[Any]
-    fixed: dict[str, Any]
+    fixed: Fixed
 
     def select(self, cells: pd.DataFrame, row: Any, column: Any) -> pd.DataFrame:
         """The cells of one panel: one per series, or none."""
-        wanted = dict(self.fixed)
-        if self.row_axis:
-            wanted[self.row_axis] = row
-        if self.column_axis:
-            wanted[self.column_axis] = column
-        for axis, level in wanted.items():
-            cells = cells[cells[axis] == level]
-        return cells
+        wanted = {axis: level for axis, level in ((self.row_axis, row), (self.column_axis, column)) if axis}
+        return at_levels(self.fixed.select(cells), wanted)
+
+    def shown(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """The cells of all panels."""
+        return pd.concat([self.select(cells, row, column) for row in self.rows for column in self.columns])
 
     @property
     def row_titles(self) -> list[str]:
@@ -104,31 +125,26 @@ class Facets:
     @property
     def note(self) -> str:
         """What is held fixed, as the end of a caption."""
-        held = [f"{LABELS[axis]} {level_text(axis, level)}" for axis, level in self.fixed.items()]
-        return f" Shown at {', '.join(held)}, as in the cell with the smallest validation mse." if held else ""
-
-
-def _title(axis: str | None, level: Any) -> str:
-    return f"{LABELS[axis]}: {level_text(axis, level)}" if axis else ""
+        return self.fixed.note
 
 
 def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:
     """Panels for the first two of `axes`, at most `most` each way; the other axes stay where the best cell has them."""
-    column_axis = axes[1] if len(axes) > 1 else (axes[0] if axes else None)
-    row_axis = axes[0] if len(axes) > 1 else None
-    return Facets(
-        row_axis,
-        column_axis,
-        _thinned(levels(cells, row_axis), most) if row_axis else [None],
-        _thinned(levels(cells, column_axis), most) if column_axis else [None],
-        at_best(cells, axes[2:]),
-    )
+    row_axis, column_axis = (axes[0], axes[1]) if len(axes) > 1 else (None, axes[0] if axes else None)
+    rows = _thinned(levels(cells, row_axis), most) if row_axis else [None]
+    columns = _thinned(levels(cells, column_axis), most) if column_axis else [None]
+    return Facets(row_axis, column_axis, rows, columns, Fixed.at_best(cells, axes[2:]))
 
 
-def at_best(cells: pd.DataFrame, axes: Sequence[str]) -> dict[str, Any]:
-    """Levels of `axes` in the cell whose median validation mse is smallest."""
-    best = cells.iloc[int(np.argmin(cells["validation_mse_median"]))]
-    return {axis: best[axis] for axis in axes}
+def at_levels(cells: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
+    """The cells whose axes (or series) are at the wanted levels."""
+    for axis, level in wanted.items():
+        cells = cells[cells[axis] == level]
+    return cells
+
+
+def _title(axis: str | None, level: Any) -> str:
+    return f"{LABELS[axis]}: {level_text(axis, level)}" if axis else ""
 
 
 def _thinned(found: list[Any], most: int) -> list[Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline import axes as sweep_axes
@@ -14,6 +15,10 @@ from pipeline.figures import style
 
 DRAWN_POINTS = 120
 """Most steps a curve is drawn at, evenly spaced on a logarithmic scale; more would show nothing more."""
+
+
+BEYOND = 1e250
+"""Where the upper edge of a band is drawn that is infinite: above every panel."""
 
 
 @dataclass(frozen=True)
@@ -29,27 +34,18 @@ class Band:
 def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mapping[str, Band]) -> Figure:
     """One panel per facet, one line and band per series; `bands` by the name of the cell."""
     n_rows, n_columns = len(facets.rows), len(facets.columns)
-    width = style.WIDTH if n_columns > 1 else 6.2
+    width = style.WIDTH if n_columns > 1 else style.NARROW
     height = 2.1 if n_rows > 1 else 3.0
     figure, grid = style.panels(n_rows, n_columns, width, height, sharex="col", sharey=True)
     all_series = sweep_axes.series_of(cells)
-    drawn: list[np.ndarray] = []
     for i, row in enumerate(facets.rows):
         for j, column in enumerate(facets.columns):
-            for cell in facets.select(cells, row, column).itertuples():
-                band = bands[str(cell.cell)]
-                colour = style.colour(str(cell.series), all_series)
-                dash = style.DASHES[all_series.index(str(cell.series)) % len(style.DASHES)]
-                finite = np.isfinite(band.median)
-                top = np.where(np.isfinite(band.q3), band.q3, band.median)
-                axes = grid[i, j]
-                axes.fill_between(
-                    band.step[finite], band.q1[finite], top[finite], color=colour, alpha=0.22, linewidth=0
-                )
-                axes.plot(band.step[finite], band.median[finite], color=colour, linestyle=dash, label=cell.series)
-                drawn.append(band.median)
+            panel = facets.select(cells, row, column)
+            for name, series in zip(panel["cell"], panel["series"], strict=True):
+                _draw(grid[i, j], bands[name], series, all_series)
     style.label_facets(grid, facets.column_titles, facets.row_titles)
-    style.log_scale_if_wide(grid[0, 0], np.concatenate(drawn))
+    style.log_scale_if_wide(grid[0, 0], np.concatenate([band.median for band in bands.values()]))
+    _limit(grid[0, 0], list(bands.values()))
     for axes in grid.flat:
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)
         axes.set_xlim(left=0)
@@ -59,3 +55,22 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
         axes.set_ylabel("train half_mse")
     style.legend_above(figure, grid[0, 0])
     return figure
+
+
+def _draw(axes: Axes, band: Band, series: str, all_series: Sequence[str]) -> None:
+    colour = style.colour(series, all_series)
+    dash = style.DASHES[all_series.index(series) % len(style.DASHES)]
+    alive = np.isfinite(band.median)
+    upper = np.minimum(band.q3, BEYOND)
+    axes.fill_between(band.step[alive], band.q1[alive], upper[alive], color=colour, alpha=0.22, linewidth=0)
+    axes.plot(band.step[alive], band.median[alive], color=colour, linestyle=dash, label=series)
+
+
+def _limit(axes: Axes, bands: Sequence[Band]) -> None:
+    """End the y axis at a hundred times the cost that training starts from, so that divergence squeezes nothing."""
+    start = max(band.median[0] for band in bands)
+    highest = max(band.q3[np.isfinite(band.q3)].max(initial=0.0) for band in bands)
+    diverging = any(np.isinf(band.q3).any() for band in bands)
+    if np.isfinite(start) and (diverging or highest > 100 * start):
+        lowest = min(band.q1[np.isfinite(band.q1)].min() for band in bands)
+        axes.set_ylim(lowest / 2, min(100 * start, BEYOND))

@@ -33,7 +33,7 @@ def fits(
     """One panel per facet and target; `x` (n_grid,), `outputs` (n_grid, n_outputs) by the name of the cell."""
     rows = [(row, target) for row in facets.rows for target in range(truth.y.shape[1])]
     n_columns = len(facets.columns)
-    width = style.WIDTH if n_columns > 1 else 6.2
+    width = style.WIDTH if n_columns > 1 else style.NARROW
     figure, grid = style.panels(len(rows), n_columns, width, 2.0 if len(rows) > 1 else 3.0, sharex=True, sharey="row")
     all_series = sweep_axes.series_of(cells)
     for i, (row, target) in enumerate(rows):
@@ -105,7 +105,7 @@ def input_gradients(gradients: Mapping[str, InputGradient], feature_name: str) -
     """A panel per network: dC/dx by the backward pass as a line, by central differences as points."""
     n_columns = min(len(gradients), 3)
     n_rows = -(-len(gradients) // n_columns)
-    width = style.WIDTH if n_columns > 1 else 6.2
+    width = style.WIDTH if n_columns > 1 else style.NARROW
     figure, grid = style.panels(n_rows, n_columns, width, 2.9, sharex=True)
     names = list(gradients)
     for axes in grid.flat[len(names) :]:

@@ -33,7 +33,7 @@ def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
     x_axis, line_axis, _ = split_axes(axes)
     all_series = sweep_axes.series_of(cells)
     groups = [[series] for series in all_series] if line_axis else [all_series]
-    width = style.WIDTH if len(groups) > 1 else 6.2
+    width = style.WIDTH if len(groups) > 1 else style.NARROW
     figure, grid = style.panels(1, len(groups), width, 3.3, sharey=True)
     for panel, group in zip(grid[0], groups, strict=True):
         part = cells[cells["series"].isin(group)]
@@ -99,8 +99,8 @@ def _draw_line(panel: Axes, at: np.ndarray, part: pd.DataFrame, colour: Any, ord
 
 
 def _shaded(colour: str, amount: float) -> tuple[float, ...]:
-    """`colour` for 0, and lighter the nearer `amount` is to 1: half way to white."""
-    return tuple(part + (1 - part) * 0.5 * amount for part in to_rgb(colour))
+    """`colour` for 0, and lighter the nearer `amount` is to 1: part of the way to white."""
+    return tuple(part + (1 - part) * 0.42 * amount for part in to_rgb(colour))
 
 
 def replicates(networks: pd.DataFrame) -> Figure:

@@ -20,7 +20,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 GREY = "#888888"
 WIDTH = 9.2
-"""Width of a full figure in inches: about 900 px on screen."""
+NARROW = 6.2
+"""Widths in inches of figures with several panels in a row (about 900 px on screen), and with one."""
 
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",

@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline import config, data, report, store, sweep_results
+from pipeline import config, data, report, store
 from pipeline.figures import style
-from pipeline.overview import overview
 from pipeline.paths import Paths
+from pipeline.report.overview import overview
+from pipeline.report.render import html
+from pipeline.report.results import load as load_sweep
 from pipeline.stages import _stage
 
 
@@ -21,7 +23,7 @@ def run(paths: Paths) -> dict[str, Any]:
     for plot in (plot for section in sections for plot in section.plots):
         store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
         _write_bytes(paths.figures / f"{plot.path}.png", plot.png)
-    store.write_text(paths.report, report.html(sections))
+    store.write_text(paths.report, html(sections))
     store.write_text(paths.root / "docs" / "results.md", report.markdown(study))
     _write_bytes(paths.root / "docs" / "results.png", style.png(overview(study.sweeps)))
     return {"sweeps": len(study.sweeps)}
@@ -30,7 +32,7 @@ def run(paths: Paths) -> dict[str, Any]:
 def load(paths: Paths) -> report.Study:
     """Read everything that the report is made of."""
     settings, dataset = config.load(paths), data.load(paths)
-    sweeps = [sweep_results.load(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
+    sweeps = [load_sweep(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
     return report.Study(settings, dataset, sweeps, store.read_table(paths.gradcheck), store.read_json(paths.chosen))
 
 

@@ -20,10 +20,11 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Floor:
-    """The functions of x that a network combines linearly (as text), and the least train half_mse it can reach."""
+    """Functions of x that a network combines linearly (as text), the least train half_mse it reaches, and a line's."""
 
-    functions: list[str]
+    functions: tuple[str, ...]
     half_mse: float
+    line_half_mse: float
 
 
 def floor(architecture: Architecture, dataset: Dataset) -> Floor | None:
@@ -34,10 +35,11 @@ def floor(architecture: Architecture, dataset: Dataset) -> Floor | None:
     chains = _chains(architecture)
     if chains is None or dataset.n_outputs > 1:
         return None
-    return Floor([_text(chain) for chain in chains], least_half_mse(chains, dataset))
+    least, line = _least_half_mse(chains, dataset), _least_half_mse([()], dataset)
+    return Floor(tuple(map(_text, chains)), least, line)
 
 
-def least_half_mse(chains: list[Chain], dataset: Dataset) -> float:
+def _least_half_mse(chains: list[Chain], dataset: Dataset) -> float:
     """Smallest train half_mse of w0 + sum w_j f_j(x) over the functions f_j, in the target's own units squared."""
     x, y = dataset.inputs(dataset.train), dataset.outputs(dataset.train)
     design = np.hstack([np.ones((len(x), 1)), *(_apply(chain, x) for chain in chains)])

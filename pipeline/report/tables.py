@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline import axes
-from pipeline.sweep_results import SweepResults
+from pipeline.report.results import SweepResults
 
-ERROR = "median test mse [quartiles]"
-MISSING = "–"
+ERROR = "Median test mse [quartiles]"
+MISSING = "-"
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ def score_table(results: SweepResults) -> Table:
     if not found:
         columns = {"test_mse": "test mse", "validation_mse": "validation mse", "train_half_mse": "train half_mse"}
         rows = [[row["series"], *(entry(row, name) for name in columns)] for _, row in cells.iterrows()]
-        return Table("median [quartiles] over replicates", [series_name, *columns.values()], rows)
+        return Table("Median [quartiles] over replicates", [series_name, *columns.values()], rows)
     column_axis = found[0] if len(found) == 1 else found[1]
     heads = ["series", *found[2:], *([found[0]] if len(found) > 1 else [])]
     columns_levels = axes.levels(cells, column_axis)
     rows = []
     for key in product(*(_levels(cells, head) for head in heads)):
-        part = _where(cells, heads, key)
+        part = axes.at_levels(cells, dict(zip(heads, key, strict=True)))
         if len(part):
             texts = [axes.level_text(head, level) for head, level in zip(heads, key, strict=True)]
             rows.append(texts + [_entry(part[part[column_axis] == level]) for level in columns_levels])
@@ -75,12 +75,6 @@ def score_table(results: SweepResults) -> Table:
 
 def _levels(cells: pd.DataFrame, head: str) -> list[Any]:
     return axes.series_of(cells) if head == "series" else axes.levels(cells, head)
-
-
-def _where(cells: pd.DataFrame, heads: Sequence[str], key: Sequence[Any]) -> pd.DataFrame:
-    for head, level in zip(heads, key, strict=True):
-        cells = cells[cells[head] == level]
-    return cells
 
 
 def _entry(part: pd.DataFrame) -> str:
@@ -99,7 +93,7 @@ def by_series(table: Table) -> list[Table]:
     for key, rows in parts.items():
         used = [n for n in range(len(rows[0])) if any(row[n] != MISSING for row in rows)]
         header = [table.header[inner + n] for n in used]
-        caption = f"{_key_text(table.header, key)}: {table.caption}"
+        caption = f"{_key_text(table.header, key)}: {table.caption[0].lower()}{table.caption[1:]}"
         tables.append(Table(caption, header, [[row[n] for n in used] for row in rows]))
     return tables
 
@@ -127,4 +121,4 @@ def cell_table(cells: pd.DataFrame) -> Table:
         for _, row in cells.iterrows()
     ]
     header = ["cell", "networks", "diverged", *columns.values(), "smallest test mse"]
-    return Table("every cell: median [quartiles] over its networks", header, rows)
+    return Table("Every cell: median [quartiles] over its networks", header, rows)

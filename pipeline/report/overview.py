@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from pipeline.figures import scores, style
 from pipeline.figures.summary import Fits, summary
-from pipeline.report_sections import truth
-from pipeline.sweep_results import SweepResults
+from pipeline.report.plots import truth
+from pipeline.report.results import SweepResults
 
 
 def overview(sweeps: Sequence[SweepResults]) -> Figure:

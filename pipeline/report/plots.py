@@ -1,0 +1,117 @@
+"""The figures of one sweep with their captions, chosen by what varies in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pipeline import axes
+from pipeline.data.dataset import Dataset, Split
+from pipeline.figures import curves, fits, scores, style
+from pipeline.report.results import SweepResults
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A figure with its caption, and the path of its files below the folder of figures, without their ending."""
+
+    path: str
+    caption: str
+    figure: Figure
+
+    @cached_property
+    def svg(self) -> str:
+        return style.svg(self.figure)
+
+    @cached_property
+    def png(self) -> bytes:
+        return style.png(self.figure)
+
+
+def plots(results: SweepResults) -> list[Plot]:
+    """All figures of a sweep: errors, fits or predictions, learning curves, input gradients, as far as they apply."""
+    found = [score_plot(results)]
+    if len(results.best):
+        found.append(fit_plot(results) if results.dataset.n_features == 1 else prediction_plot(results))
+    if len(results.curves):
+        found.append(curve_plot(results))
+    if results.settings.architecture and results.dataset.n_features == 1 and len(results.best):
+        found.append(gradient_plot(results))
+    return found
+
+
+def score_plot(results: SweepResults) -> Plot:
+    """Test mse along the axes of the sweep, or of every network where there are none."""
+    path = f"{results.name}/test_mse"
+    if not results.axes:
+        return Plot(
+            path, "Test mse of every network (points) and the median (line).", scores.replicates(results.networks)
+        )
+    fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2])
+    cells = fixed.select(results.cells)
+    caption = f"Test mse: median over replicates, bars from the first to the third quartile.{fixed.note}"
+    if np.isinf(cells["test_mse_q3"]).any():
+        caption += " An arrow: the third quartile is a diverged network; a cross at the upper edge: the median is one."
+    return Plot(path, caption, scores.scores(cells, results.axes))
+
+
+def fit_plot(results: SweepResults) -> Plot:
+    """What the best network of each cell puts out over the one feature."""
+    dataset = results.dataset
+    facets = axes.facets(results.cells, results.axes)
+    shown = [cell for cell in facets.shown(results.cells)["cell"] if cell in results.best.index]
+    outputs = {cell: results.outputs(cell, dataset.grid.x) for cell in shown}
+    figure = fits.fits(results.cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
+    caption = f"Fits: of each cell the replicate with the smallest validation mse.{facets.note}"
+    return Plot(f"{results.name}/fits", caption, figure)
+
+
+def prediction_plot(results: SweepResults) -> Plot:
+    """Predicted against true values of the test split, of the best network of the sweep."""
+    dataset = results.dataset
+    cell = str(results.best["validation_mse"].idxmin())
+    figure = fits.predictions(dataset.test.y, results.outputs(cell, dataset.test.x), dataset.target_names)
+    caption = f"Test split, predicted against true: the network with the smallest validation mse of the sweep ({cell})."
+    return Plot(f"{results.name}/predictions", caption, figure)
+
+
+def curve_plot(results: SweepResults) -> Plot:
+    """Learning curves; of cells that differ only in their number of steps, the longest."""
+    found = [axis for axis in results.axes if axis != "steps"]
+    longest = results.cells.sort_values("steps", ascending=False, kind="stable")
+    cells = longest.drop_duplicates(["series", *found]).sort_index()
+    facets = axes.facets(cells, found)
+    figure = curves.learning_curves(cells, facets, results.bands(facets.shown(cells)["cell"]))
+    caption = (
+        f"Learning curves: train half_mse against the step, median and quartile band over replicates.{facets.note}"
+    )
+    return Plot(f"{results.name}/learning_curves", caption, figure)
+
+
+def gradient_plot(results: SweepResults) -> Plot:
+    """dC/dx of the best network of each architecture, by the backward pass and by central differences."""
+    points, name = gradient_points(results.dataset), results.dataset.feature_names[0]
+    best = results.best_of_series["series"]
+    gradients = {series: results.input_gradient(str(cell), points) for cell, series in best.items()}
+    caption = (
+        f"dC/d{name} of the best network of each architecture; C is the half_mse of one sample, whose target is fixed."
+    )
+    return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))
+
+
+def truth(dataset: Dataset) -> fits.Truth:
+    """The target on the grid where it is known there, else the test samples."""
+    known = bool(np.isfinite(dataset.grid.y).all())
+    split = dataset.grid if known else dataset.test
+    return fits.Truth(split.x[:, 0], split.y, known, dataset.feature_names[0], dataset.target_names)
+
+
+def gradient_points(dataset: Dataset) -> Split:
+    """Where input gradients are compared: the grid where targets are known there, else the test split in order of x."""
+    if np.isfinite(dataset.grid.y).all():
+        return dataset.grid
+    order = np.argsort(dataset.test.x[:, 0], kind="stable")
+    return Split(dataset.test.x[order], dataset.test.y[order])
