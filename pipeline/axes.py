@@ -48,8 +48,8 @@ def series_of(cells: pd.DataFrame) -> list[str]:
 
 def varying(cells: pd.DataFrame) -> list[str]:
     """Axes that vary among the cells of a series and are no function of the axes before them."""
-    uneven = (cells["width"].isna() & cells["hidden_sizes"].notna()).any()
-    shape = ["hidden_sizes"] if uneven else ["depth", "width"]
+    rectangle = cells["hidden_sizes"].nunique() == cells["depth"].nunique() * cells["width"].nunique()
+    shape = ["depth", "width"] if rectangle else ["hidden_sizes"]
     found: list[str] = []
     for axis in [*shape, *list(LABELS)[3:]]:
         if cells.groupby(["series", *found], dropna=False)[axis].nunique(dropna=False).max() > 1:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipeline import data
 from pipeline.config import Config, ConfigError, Fault, Sweep, examine
+from pipeline.config import load as load_config
 from pipeline.config.faults import below, shown
 from pipeline.config.rules import branch_faults, known_features
 from pipeline.paths import Paths
@@ -18,6 +19,14 @@ def check(paths: Paths) -> list[Fault]:
     except ConfigError as error:
         return error.faults
     return faults if config is None else [*faults, *_data_faults(config, paths)]
+
+
+def load(paths: Paths) -> tuple[Config, data.Dataset]:
+    """What params.yaml says and the data stage wrote; raises ConfigError also where the two do not fit together."""
+    config, dataset = load_config(paths), data.load(paths)
+    if faults := list(faults_against(config, dataset)):
+        raise ConfigError(faults)
+    return config, dataset
 
 
 def faults_against(config: Config, dataset: data.Dataset) -> Iterator[Fault]:

@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     except FileNotFoundError as error:
-        print(f"{error.filename}: no such file; run `dvc repro` first, in the folder of params.yaml", file=sys.stderr)
+        name = error.filename or error  # pyarrow's errors are the name itself
+        print(f"{name}: no such file; run `dvc repro` first, in the folder of params.yaml", file=sys.stderr)
         sys.exit(2)
 
 

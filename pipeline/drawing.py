@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -139,6 +140,6 @@ def _draw(axes: Axes, column: Column) -> None:
     if column.gap is not None:
         dots = column.gap + 0.11 * np.array([-1, 0, 1])
         axes.plot(np.full(3, column.x), dots, ".", color="#333333", markersize=3)
-    below = {"ha": "center", "va": "top", "fontsize": 8, "linespacing": 1.1}
+    below: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8, "linespacing": 1.1}
     behind = {"boxstyle": "square,pad=0.1", "facecolor": "#ffffff", "edgecolor": "none"}
     axes.text(column.x, column.y.min() - 0.28, column.stage.label, bbox=behind, zorder=2, **below)

@@ -69,6 +69,10 @@ class Paths:
         return self.root / "report" / "figures"
 
     @property
+    def docs(self) -> Path:
+        return self.root / "docs"
+
+    @property
     def mlflow_database(self) -> Path:
         return self.root / "mlflow.db"
 

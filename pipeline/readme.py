@@ -12,12 +12,13 @@ BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
 
 def with_results(readme: str, results: str) -> str:
-    """The README's text with `results` between the markers; raises ValueError where a marker is missing."""
+    """The README's text with the first table of `results` between the markers; raises ValueError without markers."""
+    table = "\n".join(line for line in results.partition("\n### ")[0].splitlines() if line.startswith("|")) + "\n"
     head, _, rest = readme.partition(BEGIN)
     _, marker, tail = rest.partition(END)
     if not marker:
         raise ValueError(f"README.md lacks the lines {BEGIN.strip()} and {END.strip()} around its results")
-    return f"{head}{BEGIN}{results}{END}{tail}"
+    return f"{head}{BEGIN}{table}{END}{tail}"
 
 
 if __name__ == "__main__":

@@ -17,13 +17,17 @@ NUMBERS = ("median", "q1", "q3", "min")
 
 
 def show(paths: Paths, sweeps: list[str]) -> None:
-    """Print one table a sweep: the test error of every cell over its replicates, with what tells the cells apart."""
+    """Print one table a sweep: the test error of every cell over its replicates, with what tells the cells apart.
+
+    A sweep that has not run yet has a line that says so. Raises FileNotFoundError before the evaluate stage has run.
+    """
     cells = store.read_table(paths.cells)
     console = Console()
     if not console.is_terminal:
         console.width = 200  # files and pipes have no width: nothing is folded there
     for sweep in sweeps:
-        console.print(table_of(sweep, cells[cells["sweep"] == sweep]))
+        found = cells[cells["sweep"] == sweep]
+        console.print(f"{sweep}: no results yet; run `dvc repro`" if found.empty else table_of(sweep, found))
 
 
 def table_of(sweep: str, cells: pd.DataFrame) -> Table:

@@ -12,16 +12,16 @@ RANKS = {"median": 0.5, "q1": 0.25, "q3": 0.75, "min": 0.0}
 
 
 def quantile(values: np.ndarray, q: float) -> float:
-    """The q-quantile of values (n,) which may hold +infinity; NaN is not allowed.
+    """The q-quantile of values (n,), which may hold infinities; NaN is not allowed.
 
     Between neighbours in rank it is interpolated linearly (type 7 of Hyndman and Fan, The American Statistician 50,
-    1996); it is infinite as soon as an infinite neighbour has any weight.
+    1996); it is infinite as soon as an infinite neighbour has any weight, +infinity (diverged) before -infinity (the
+    logarithm of no error at all).
     """
-    lower = float(np.quantile(values, q, method="lower"))
-    higher = float(np.quantile(values, q, method="higher"))
-    if np.isfinite(higher):
-        return float(np.quantile(values, q))
-    return lower if lower == higher else np.inf
+    lower, higher = (float(np.quantile(values, q, method=method)) for method in ("lower", "higher"))
+    if lower == higher or np.isinf(higher):
+        return higher
+    return lower if np.isinf(lower) else float(np.quantile(values, q))
 
 
 def summary(values: np.ndarray) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,17 +43,19 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
             panel = facets.select(cells, row, column)
             for name, series in zip(panel["cell"], panel["series"], strict=True):
                 _draw(grid[i, j], bands[name], series, all_series)
+            if len(panel) and not any(np.isfinite(bands[name].median[1:]).any() for name in panel["cell"]):
+                style.remark(grid[i, j], "diverged at the first step")
     style.label_facets(grid, facets.column_titles, facets.row_titles)
     style.log_scale_if_wide(grid[0, 0], np.concatenate([band.median for band in bands.values()]))
     _limit(grid[0, 0], list(bands.values()))
     for axes in grid.flat:
         axes.set_xscale("symlog", linthresh=1, linscale=0.5)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, max(axes.dataLim.xmax, 1))
     for axes in grid[-1]:
         axes.set_xlabel("step")
     for axes in grid[:, 0]:
         axes.set_ylabel("train half_mse")
-    style.legend_above(figure, grid[0, 0])
+    style.legend_above(figure, grid)
     return figure
 
 
@@ -67,10 +69,13 @@ def _draw(axes: Axes, band: Band, series: str, all_series: Sequence[str]) -> Non
 
 
 def _limit(axes: Axes, bands: Sequence[Band]) -> None:
-    """End the y axis at a hundred times the cost that training starts from, so that divergence squeezes nothing."""
-    start = max(band.median[0] for band in bands)
-    highest = max(band.q3[np.isfinite(band.q3)].max(initial=0.0) for band in bands)
-    diverging = any(np.isinf(band.q3).any() for band in bands)
-    if np.isfinite(start) and (diverging or highest > 100 * start):
-        lowest = min(band.q1[np.isfinite(band.q1)].min() for band in bands)
-        axes.set_ylim(lowest / 2, min(100 * start, BEYOND))
+    """Where quartiles go far above the medians, end the y axis at the medians, and at 1000 times the first of them."""
+    start, peak = (_largest(band.median[part] for band in bands) for part in (slice(1), slice(None)))
+    if start and any((band.q3 > 1e3 * start).any() for band in bands):
+        lowest = min(band.q1[band.q1 > 0].min(initial=start) for band in bands)
+        axes.set_ylim(lowest / 2, 3 * min(peak, 1e3 * start))
+
+
+def _largest(parts: Iterable[np.ndarray]) -> float:
+    values = np.concatenate(list(parts))
+    return float(values[np.isfinite(values)].max(initial=0.0))

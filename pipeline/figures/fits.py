@@ -44,7 +44,7 @@ def fits(
     style.label_facets(grid, facets.column_titles, [title for title in facets.row_titles for _ in truth.target_names])
     for axes in grid[-1]:
         axes.set_xlabel(truth.feature_name)
-    style.legend_above(figure, grid[0, 0])
+    style.legend_above(figure, grid)
     return figure
 
 
@@ -73,7 +73,7 @@ def draw_fits(
 
 
 def predictions(true: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> Figure:
-    """Predicted against true values of the test split, both (n, n_outputs): a panel per target, MOST_TARGETS at most."""
+    """Predicted against true values, both (n, n_outputs): a panel per target, MOST_TARGETS at most."""
     n_columns = min(len(names), MOST_TARGETS, 3)
     n_rows = -(-min(len(names), MOST_TARGETS) // n_columns)
     figure, grid = style.panels(n_rows, n_columns, min(style.WIDTH, 3.3 * n_columns + 0.6), 3.1)
@@ -112,8 +112,7 @@ def input_gradients(gradients: Mapping[str, InputGradient], feature_name: str) -
         axes.set_visible(False)
     for axes, name in zip(grid.flat, names, strict=False):
         gradient = gradients[name]
-        colour = style.colour(name, names)
-        axes.plot(gradient.x, gradient.analytic, color=colour, label="analytic (backward pass)")
+        axes.plot(gradient.x, gradient.analytic, color=style.OTHER_COLOURS[1], label="analytic (backward pass)")
         every = slice(None, None, max(1, len(gradient.x) // 40))
         points = {"color": "#222222", "markersize": 3.5, "fillstyle": "none", "markeredgewidth": 0.8}
         axes.plot(gradient.x[every], gradient.numerical[every], "o", label="central differences", **points)
@@ -121,5 +120,5 @@ def input_gradients(gradients: Mapping[str, InputGradient], feature_name: str) -
         axes.set_xlabel(feature_name)
     for axes in grid[:, 0]:
         axes.set_ylabel(f"dC/d{feature_name}")
-    style.legend_above(figure, grid[0, 0])
+    style.legend_above(figure, grid)
     return figure

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
 
 from pipeline import axes as sweep_axes
 from pipeline.figures import style
@@ -30,56 +29,66 @@ def split_axes(axes: Sequence[str]) -> tuple[str, str | None, list[str]]:
 
 def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
     """Median test mse with quartile bars: a panel per series where lines tell a second axis apart, else one panel."""
+    n_panels = len(groups(cells, axes))
+    width = style.WIDTH if n_panels > 1 else style.NARROW
+    figure, grid = style.panels(1, n_panels, width, 3.3, sharey=True)
+    fill_panels(list(grid[0]), cells, axes)
+    return figure
+
+
+def groups(cells: pd.DataFrame, axes: Sequence[str]) -> list[list[str]]:
+    """The series of each panel."""
+    all_series = sweep_axes.series_of(cells)
+    return [[series] for series in all_series] if split_axes(axes)[1] else [all_series]
+
+
+def fill_panels(panels: Sequence[Axes], cells: pd.DataFrame, axes: Sequence[str]) -> None:
+    """Draw the scores into panels, as many as `groups` has groups, which share their y axis."""
     x_axis, line_axis, _ = split_axes(axes)
     all_series = sweep_axes.series_of(cells)
-    groups = [[series] for series in all_series] if line_axis else [all_series]
-    width = style.WIDTH if len(groups) > 1 else style.NARROW
-    figure, grid = style.panels(1, len(groups), width, 3.3, sharey=True)
-    for panel, group in zip(grid[0], groups, strict=True):
-        part = cells[cells["series"].isin(group)]
-        draw_scores(panel, part, x_axis, line_axis, all_series)
+    for panel, group in zip(panels, groups(cells, axes), strict=True):
+        _draw_scores(panel, cells[cells["series"].isin(group)], x_axis, line_axis, all_series)
         if line_axis:
             panel.set_title(group[0])
             panel.legend(title=sweep_axes.LABELS[line_axis])
         elif len(group) > 1:
             panel.legend()
-    grid[0, 0].set_ylabel("test mse (median, quartiles)")
-    return figure
+    panels[0].set_ylabel("test mse (median, quartiles)")
 
 
-def draw_scores(
+def _draw_scores(
     panel: Axes, cells: pd.DataFrame, x_axis: str, line_axis: str | None, all_series: Sequence[str]
 ) -> None:
     """Draw one line per series and level of `line_axis` into a panel, and label its x axis."""
-    x_levels = sweep_axes.levels(cells, x_axis)
-    position, log = _positions(x_axis, x_levels)
+    place = _places(x_axis, sweep_axes.levels(cells, x_axis))
+    span = max(place.values()) - min(place.values()) or 1.0
     line_levels = sweep_axes.levels(cells, line_axis) if line_axis else [None]
-    lines = [(s, level) for s in sweep_axes.series_of(cells) for level in line_levels]
+    lines = [(series, level) for series in sweep_axes.series_of(cells) for level in line_levels]
     for n, (series, level) in enumerate(lines):
-        part = cells[cells["series"] == series]
-        part = part[part[line_axis] == level] if line_axis else part
-        part = part.sort_values(x_axis, key=lambda column: column.map(position)) if len(part) else part
-        shift = 0.012 * (n - (len(lines) - 1) / 2) * (1 if log else len(x_levels))
-        at = np.array([position[level] for level in part[x_axis]], dtype=float)
-        at = at * 10**shift if log else at + shift
+        wanted = {"series": series} | ({line_axis: level} if line_axis else {})
+        part = sweep_axes.at_levels(cells, wanted)
+        at = part[x_axis].map(place).to_numpy(float)
+        shift = 0.012 * span * (n - (len(lines) - 1) / 2)  # so that bars stand beside each other
         order = line_levels.index(level) if line_axis else list(all_series).index(series)
         shade = order / max(len(line_levels) - 1, 1) if line_axis else 0.0
         label = sweep_axes.level_text(line_axis, level) if line_axis else series
-        _draw_line(panel, at, part, _shaded(style.colour(series, all_series), shade), order, label)
+        by_place = np.argsort(at)
+        colour = _shaded(style.colour(series, all_series), shade)
+        _draw_line(panel, at[by_place] + shift, part.iloc[by_place], colour, order, label)
     panel.set_yscale("log")
-    panel.set_xscale("log" if log else "linear")
-    panel.xaxis.set_minor_locator(NullLocator())
-    panel.xaxis.set_minor_formatter(NullFormatter())
-    panel.set_xticks([position[x] for x in x_levels], [sweep_axes.level_text(x_axis, x) for x in x_levels])
+    panel.set_xticks(list(place.values()), [sweep_axes.level_text(x_axis, level) for level in place])
+    panel.set_xlim(min(place.values()) - 0.08 * span, max(place.values()) + 0.08 * span)
     panel.set_xlabel(sweep_axes.LABELS[x_axis])
+    if not np.isfinite(cells[f"{ERROR}_median"]).any():
+        style.remark(panel, "all medians diverged")
 
 
-def _positions(axis: str, found: Sequence[Any]) -> tuple[dict[Any, float], bool]:
-    """Where each level stands on the x axis, and whether the axis is logarithmic; text and `full` stand in a row."""
+def _places(axis: str, found: Sequence[Any]) -> dict[Any, float]:
+    """Where each level stands along x: numbers by their logarithm; few layers, text and `full` one after the other."""
     numeric = all(not isinstance(level, str) and np.isfinite(level) for level in found)
     if numeric and axis != "depth":
-        return {level: float(level) for level in found}, True
-    return {level: float(place) for place, level in enumerate(found)}, False
+        return {level: float(np.log10(level)) for level in found}
+    return {level: float(place) for place, level in enumerate(found)}
 
 
 def _draw_line(panel: Axes, at: np.ndarray, part: pd.DataFrame, colour: Any, order: int, label: str) -> None:
@@ -95,7 +104,8 @@ def _draw_line(panel: Axes, at: np.ndarray, part: pd.DataFrame, colour: Any, ord
         start = part["median"][endless]
         panel.errorbar(x[endless], start, 0.4 * start, lolims=True, fmt="none", color=colour, elinewidth=1, capsize=2.5)
     if dead.size:
-        panel.plot(dead, np.full(dead.size, 0.98), "x", color=colour, transform=panel.get_xaxis_transform())
+        edge = panel.get_xaxis_transform()
+        panel.plot(dead, np.ones(dead.size), "x", color=colour, transform=edge, clip_on=False)
 
 
 def _shaded(colour: str, amount: float) -> tuple[float, ...]:

@@ -106,8 +106,14 @@ def label_facets(grid: np.ndarray, column_titles: Sequence[str], row_titles: Seq
             axes.annotate(title, (1.03, 0.5), xycoords="axes fraction", rotation=270, va="center", ha="left")
 
 
-def legend_above(figure: Figure, axes: Axes) -> None:
-    """One legend for the figure, above the panels, from the labelled artists of `axes`."""
-    handles, labels = axes.get_legend_handles_labels()
+def remark(axes: Axes, text: str) -> None:
+    """Say in the middle of a panel why it is empty."""
+    axes.annotate(text, (0.5, 0.5), xycoords="axes fraction", ha="center", color=GREY)
+
+
+def legend_above(figure: Figure, grid: np.ndarray) -> None:
+    """One legend for the figure, above the panels: each label once."""
+    pairs = (zip(*axes.get_legend_handles_labels(), strict=True) for axes in grid.flat)
+    handles = {label: handle for pair in pairs for handle, label in pair}
     if handles:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 6))
+        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=min(len(handles), 6))

@@ -16,7 +16,7 @@ from pipeline.report.plots import Plot
 from pipeline.report.render import DEFINITIONS, markdown_table
 from pipeline.report.results import SweepResults
 from pipeline.report.sections import Section, assignment_table, description, sweep_section
-from pipeline.report.tables import Table, number, score_table
+from pipeline.report.tables import Table, number, score_table, summary_table
 
 EXAMPLE = Architecture.plain((5, 3), "relu", 1)
 """The network that the assignment asks to be drawn: one input, hidden layers of 5 and 3, one linear output."""
@@ -46,9 +46,9 @@ def sections(study: Study) -> list[Section]:
 
 
 def markdown(study: Study) -> str:
-    """The results of every sweep as Markdown, a table each."""
+    """The results as Markdown: a table of the sweeps, then every sweep with its own tables."""
     chosen = _chosen(study.chosen)
-    blocks = ["## Results", DEFINITIONS]
+    blocks = ["## Results", markdown_table(summary_table(study.sweeps)), DEFINITIONS]
     for results in study.sweeps:
         blocks += [f"### {results.name}", description(results)]
         tables = [score_table(results)]

@@ -1,7 +1,8 @@
-"""The least cost that some networks can reach, found without training: those that are linear in known functions of x."""
+"""The least cost that a network can reach, where it is linear in known functions of x and so needs no training."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,7 +11,7 @@ import numpy as np
 from kernels.architecture import Activation, Architecture, Dense, Path
 from pipeline.data.dataset import Dataset
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0.0),
     "tanh": np.tanh,
     "sigmoid": lambda z: 1.0 / (1.0 + np.exp(-z)),

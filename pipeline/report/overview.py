@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from pipeline import axes
 from pipeline.figures import scores, style
 from pipeline.figures.summary import Fits, summary
 from pipeline.report.plots import truth
@@ -20,8 +21,10 @@ def overview(sweeps: Sequence[SweepResults]) -> Figure:
         if not varied.axes:
             return scores.replicates(varied.networks)
         count = int(varied.cells["n_networks"].max())
-        title = f"Sweep {varied.name}: test mse, median and quartiles of {count} networks a point"
-        return summary(varied.cells, title, _fits(plain))
+        along = " and ".join(axes.LABELS[axis] for axis in scores.split_axes(varied.axes)[:2] if axis)
+        title = f"Test mse by {along}: median and quartiles of {count} networks a point (sweep {varied.name})"
+        fixed = axes.Fixed.at_best(varied.cells, scores.split_axes(varied.axes)[2])
+        return summary(fixed.select(varied.cells), varied.axes, title, _fits(plain))
 
 
 def _fits(results: SweepResults) -> Fits | None:
@@ -32,4 +35,4 @@ def _fits(results: SweepResults) -> Fits | None:
     best = results.best_of_series
     cells = results.cells.set_index("cell", drop=False).loc[best.index]
     outputs = {str(cell): results.outputs(str(cell), dataset.grid.x) for cell in best.index}
-    return Fits(f"sweep {results.name}: fits", cells, dataset.grid.x[:, 0], outputs, truth(dataset))
+    return Fits(f"fits (sweep {results.name})", cells, dataset.grid.x[:, 0], outputs, truth(dataset))

@@ -24,10 +24,12 @@ class Plot:
 
     @cached_property
     def svg(self) -> str:
+        """SVG text."""
         return style.svg(self.figure)
 
     @cached_property
     def png(self) -> bytes:
+        """PNG bytes."""
         return style.png(self.figure)
 
 

@@ -43,9 +43,9 @@ class SweepResults:
     def best(self) -> pd.DataFrame:
         """Per cell that did not diverge as a whole, the network with the smallest validation mse; by cell."""
         alive = self.networks[np.isfinite(self.networks["validation_mse"])]
-        return (
-            alive.sort_values(["validation_mse", "network_id"], kind="stable").groupby("cell").head(1).set_index("cell")
-        )
+        ranked = alive.sort_values(["validation_mse", "network_id"], kind="stable")
+        best: pd.DataFrame = ranked.drop_duplicates("cell").set_index("cell")
+        return best
 
     @cached_property
     def best_of_series(self) -> pd.DataFrame:
@@ -60,14 +60,14 @@ class SweepResults:
 
     def network(self, cell: str) -> tuple[Architecture, np.ndarray]:
         """Architecture and parameters of the best network of a cell."""
-        row = self.best.loc[cell]
-        return Architecture.parse(row["architecture"]), self.weights[row["network_id"]]
+        text, network_id = self.best.loc[cell, ["architecture", "network_id"]]
+        return Architecture.parse(str(text)), self.weights[str(network_id)]
 
     def bands(self, cells: Iterable[str]) -> dict[str, Band]:
         """Learning-curve bands of the named cells; a network that stopped counts as +inf from then on."""
-        members = self.networks.groupby("cell")["network_id"]
+        members = self.networks.groupby("cell")["network_id"].agg(list)
         curves = self.curves.set_index("network_id")
-        return {cell: _band(curves.loc[members.get_group(cell)]) for cell in cells}
+        return {cell: _band(curves, members[cell]) for cell in cells}
 
     def input_gradient(self, cell: str, split: Split) -> InputGradient:
         """dC/dx of every sample's own half_mse along the first feature, for the best network of a cell.
@@ -84,13 +84,16 @@ class SweepResults:
         return InputGradient(split.x[:, 0], analytic, (above - below) / (2 * DIFFERENCE_STEP))
 
 
-def _band(curves: pd.DataFrame) -> Band:
-    table = curves.pivot_table(index=curves.index, columns="step", values="half_mse", fill_value=np.inf, sort=True)
-    steps = np.sort(curves["step"].unique())
-    kept = np.unique(np.rint(np.geomspace(1, len(steps), min(DRAWN_POINTS, len(steps)))).astype(int)) - 1
-    values = table.to_numpy(np.float64)[:, kept]
-    q1, median, q3 = np.array([[quantile(column, q) for q in (0.25, 0.5, 0.75)] for column in values.T]).T
-    return Band(steps[kept], q1, median, q3)
+def _band(curves: pd.DataFrame, networks: list[str]) -> Band:
+    """The band of the named networks at no more than DRAWN_POINTS steps; `curves` has the network's id as index."""
+    rows = curves[curves.index.isin(networks)]
+    table = rows.set_index("step", append=True)["half_mse"].unstack("step").sort_index(axis=1).reindex(networks)
+    n = max(table.shape[1], 1)
+    kept = np.unique(np.rint(np.geomspace(1, n, min(DRAWN_POINTS, n))).astype(int)) - 1
+    table = table.iloc[:, kept[: table.shape[1]]].fillna(np.inf)
+    values = table.to_numpy(np.float64)
+    q1, median, q3 = (np.array([quantile(column, q) for column in values.T]) for q in (0.25, 0.5, 0.75))
+    return Band(table.columns.to_numpy(np.float64), q1, median, q3)
 
 
 def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset) -> SweepResults:

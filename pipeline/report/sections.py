@@ -90,7 +90,7 @@ def floor_sentences(results: SweepResults) -> list[str]:
             sentences.append(_floor_sentence(str(series), least, float(cells["train_half_mse_min"].min())))
             printed = PRINTED[str(series)] if results.settings.init == "assignment-stream" else 0.0
             if printed > 1.001 * least.half_mse:
-                sentences.append(f"The author's {printed} is above that value: it was printed before it had converged.")
+                sentences.append(f"The author's result, {printed}, lies above it: that network had not converged.")
     return sentences
 
 
@@ -107,8 +107,9 @@ def _floor_sentence(series: str, least: Floor, reached: float) -> str:
 
 def assignment_table(results: SweepResults) -> Table:
     """Replicate 0 of each activation beside the reference implementation's result and the author's."""
-    first = results.networks[results.networks["replicate"] == 0].set_index("series")["train_half_mse"]
-    rows = [[name, f"{cost:.10f}", f"{REFERENCE[name]:.10f}", f"{PRINTED[name]:.8f}"] for name, cost in first.items()]
+    first = results.networks[results.networks["replicate"] == 0]
+    pairs = zip(first["series"], first["train_half_mse"], strict=True)
+    rows = [[name, f"{cost:.10f}", f"{REFERENCE[name]:.10f}", f"{PRINTED[name]:.8f}"] for name, cost in pairs]
     header = ["activation", "shoal", "independent NumPy", "printed by the author"]
     return Table("The assignment's own networks (replicate 0): train half_mse", header, rows)
 
@@ -120,7 +121,7 @@ def gradient_table(results: SweepResults) -> Table:
     for cell, series in results.best_of_series["series"].items():
         gradient = results.input_gradient(str(cell), points)
         largest, difference = np.abs(gradient.analytic), np.abs(gradient.analytic - gradient.numerical)
-        rows.append([series, str(len(points.x)), number(largest.max()), number(difference.max(), 1)])
+        rows.append([str(series), str(len(points.x)), number(largest.max()), number(difference.max(), 1)])
     name = results.dataset.feature_names[0]
     header = ["network", "points", f"largest |dC/d{name}|", "largest difference"]
     return Table(f"dC/d{name} of single samples: backward pass against central differences", header, rows)

@@ -15,11 +15,13 @@ from pipeline.report.results import SweepResults
 
 ERROR = "Median test mse [quartiles]"
 MISSING = "-"
+MOST_CELLS = 100
+"""In larger sweeps, tables hold all axes but two at their best levels; the table of every cell has the rest."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; the first `n_heads` columns head their row. In a cell, what follows a line break is secondary."""
+    """A table of text; the first `n_heads` columns head their row. What follows a line break in a cell is secondary."""
 
     caption: str
     header: list[str]
@@ -52,8 +54,9 @@ def entry(cell: pd.Series, name: str) -> str:
 
 
 def score_table(results: SweepResults) -> Table:
-    """All cells of a sweep: the second axis that varies along the columns, the others and the series down the rows."""
-    cells, found = results.cells, results.axes
+    """The cells of a sweep: the second axis that varies along the columns, the others and the series down the rows."""
+    fixed = axes.Fixed.at_best(results.cells, results.axes[2:] if len(results.cells) > MOST_CELLS else [])
+    cells, found = fixed.select(results.cells), [axis for axis in results.axes if axis not in fixed.levels]
     series_name = "network" if results.settings.architecture else "activation"
     if not found:
         columns = {"test_mse": "test mse", "validation_mse": "validation mse", "train_half_mse": "train half_mse"}
@@ -70,7 +73,20 @@ def score_table(results: SweepResults) -> Table:
             rows.append(texts + [_entry(part[part[column_axis] == level]) for level in columns_levels])
     names = [series_name if head == "series" else axes.LABELS[head] for head in heads]
     names[-1] += f" ↓ {axes.LABELS[column_axis]} →"
-    return Table(ERROR, [*names, *(axes.level_text(column_axis, level) for level in columns_levels)], rows, len(heads))
+    header = [*names, *(axes.level_text(column_axis, level) for level in columns_levels)]
+    return Table(ERROR + fixed.note.rstrip("."), header, rows, len(heads))
+
+
+def summary_table(sweeps: Sequence[SweepResults]) -> Table:
+    """A row a sweep: its networks, and the cell whose median validation error is the smallest."""
+    rows = []
+    for results in sweeps:
+        cells = results.cells
+        best = cells.iloc[int(cells["validation_mse_median"].to_numpy().argmin())]
+        counts = [str(cells[name].sum()) for name in ("n_networks", "n_diverged")]
+        rows.append([results.name, *counts, best["cell"], spread(best, "test_mse")])
+    header = ["sweep", "networks", "diverged", "best cell (by validation)", "its test mse, median [quartiles]"]
+    return Table("The sweeps", header, rows)
 
 
 def _levels(cells: pd.DataFrame, head: str) -> list[Any]:

@@ -31,9 +31,9 @@ def run(paths: Paths) -> dict[str, Any]:
             tables.append(table.drop(columns=list(dataset.feature_names)).assign(**where, sample=np.arange(len(table))))
     chosen = best.iloc[int(best["validation_mse"].to_numpy().argmin())]
     network = store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
+    choice = _choice(chosen, best, len(store.read_table(paths.networks, ["network_id"])), str(network.architecture))
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
     store.write_csv(paths.test_predictions, _predictions(dataset, network.architecture, network.params))
-    choice = _choice(chosen, best, len(store.read_table(paths.networks, ["network_id"])), str(network.architecture))
     store.write_json(paths.chosen, choice)
     return {"chosen": choice["network_id"]}
 

@@ -24,8 +24,8 @@ def run(paths: Paths) -> dict[str, Any]:
         store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
         _write_bytes(paths.figures / f"{plot.path}.png", plot.png)
     store.write_text(paths.report, html(sections))
-    store.write_text(paths.root / "docs" / "results.md", report.markdown(study))
-    _write_bytes(paths.root / "docs" / "results.png", style.png(overview(study.sweeps)))
+    store.write_text(paths.docs / "results.md", report.markdown(study))
+    _write_bytes(paths.docs / "results.png", style.png(overview(study.sweeps)))
     return {"sweeps": len(study.sweeps)}
 
 

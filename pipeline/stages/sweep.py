@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from kernels.ensemble import NetworkSpec, Trained, compiled_before, train
-from pipeline import config, data, progress, store
-from pipeline.check import faults_against
+from pipeline import progress, store
+from pipeline.check import load
 from pipeline.grid import Cell, cells, network_id
 from pipeline.paths import Paths
 from pipeline.stages import _stage
@@ -21,9 +21,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
 
     Raises ConfigError where params.yaml is bad, or asks for what the data cannot give.
     """
-    settings, dataset = config.load(paths), data.load(paths)
-    if faults := list(faults_against(settings, dataset)):
-        raise config.ConfigError(faults)
+    settings, dataset = load(paths)
     grid = cells(settings.sweeps[name], dataset.n_outputs, len(dataset.train.x))
     networks = [(cell, spec) for cell in grid for spec in cell.specs()]
     if not compiled_before():

@@ -24,9 +24,10 @@ CURVE_POINTS = 50
 LISTED_CELLS = 10
 
 DEFINITIONS = (
-    "`test_mse` and `validation_mse` are mean squares of (y_hat - y) over samples and outputs, in the units of the "
-    "targets; `half_mse` is the cost that is trained: the mean over samples of half the squared error. A metric is the "
-    "median over the networks of a cell, `_q1` and `_q3` are its quartiles; a diverged network counts as infinite."
+    "Medians over the networks of a cell; `_q1` and `_q3` are quartiles, and a diverged network counts as infinite. "
+    "`test_mse` and `validation_mse` are means of (y_hat - y)^2 over samples and outputs, in the targets' own units; "
+    "`half_mse` is the cost that is trained, the mean over samples of half the squared error. "
+    "Views, 'Cells by test error' shows the cells of the present results. Figures: Artifacts of the run of the sweep."
 )
 
 Curve = list[tuple[int, float]]
@@ -84,8 +85,9 @@ class SweepState:
             f"| {cell['n_diverged']} of {cell['n_networks']} |"
             for cell in ranked[:LISTED_CELLS]
         ]
-        head = f"{len(self.cells)} cells, {networks} networks, {diverged} diverged. Medians by validation error"
-        head += f", the best {LISTED_CELLS} cells:" if len(ranked) > LISTED_CELLS else ":"
+        shown = f"the best {LISTED_CELLS} cells" if len(ranked) > LISTED_CELLS else "all cells"
+        head = f"{len(self.cells)} cells, {networks} networks, {diverged} diverged; figures and table in Artifacts."
+        head += f" Medians of {shown}, by validation error:"
         return "\n".join([head, "", "| cell | validation mse | test mse | diverged |", "|---|---|---|---|", *rows])
 
 

@@ -1,4 +1,4 @@
-"""MLflow as a view of the result files: an experiment a sweep, a run a sweep state, a nested run a cell.
+"""The runs in the MLflow store: what is missing, and how it is written. Nothing else imports mlflow.
 
 Every run carries a key made of what it shows, so that tracking again adds what is missing and nothing else. A run
 left RUNNING was interrupted. Runs without such a key are somebody else's and never touched.
@@ -17,16 +17,17 @@ from typing import Any
 
 # Read by MLflow when it is imported, and inherited by the servers started from here.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 
 from pipeline.paths import Paths
-from pipeline.records import DEFINITIONS, Record, SweepState, read_records, read_state
+from pipeline.tracking import location, view
+from pipeline.tracking.records import DEFINITIONS, Record, SweepState, read_records, read_state
 
-logging.getLogger("alembic").setLevel(logging.WARNING)
+for chatter in ("alembic", "mlflow.store.db.utils"):
+    logging.getLogger(chatter).setLevel(logging.WARNING)
 
 KEY = "shoal.key"
 FILES = "shoal.files"
@@ -61,40 +62,23 @@ def is_tracked(paths: Paths, sweeps: list[str]) -> bool:
     Raises FileNotFoundError where results are missing.
     """
     states = [read_state(paths, sweep) for sweep in sweeps]
-    if _is_absent(paths):
+    if location.is_absent(paths):
         return False
     client = _client(paths)
     return all(_holds(client, state) for state in states)
 
 
-def tracking_uri(paths: Paths) -> str:
-    """The store: MLFLOW_TRACKING_URI where it is set, else the project's own database."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or _own_uri(paths)
-
-
-def artifact_root(paths: Paths) -> str:
-    """URI of the folder that figures and tables go to, unless a server has a place of its own."""
-    return paths.mlflow_artifacts.resolve().as_uri()
-
-
-def is_remote(uri: str) -> bool:
-    """Whether a tracking URI is the address of a server."""
-    return uri.startswith(("http://", "https://"))
-
-
-def _own_uri(paths: Paths) -> str:
-    return f"sqlite:///{paths.mlflow_database.resolve().as_posix()}"
-
-
-def _is_absent(paths: Paths) -> bool:
-    return tracking_uri(paths) == _own_uri(paths) and not paths.mlflow_database.exists()
+def experiment_ids(paths: Paths, sweeps: list[str]) -> dict[str, str]:
+    """Ids of the experiments of tracked sweeps; raises KeyError for a sweep that is not tracked."""
+    found = {experiment.name: experiment.experiment_id for experiment in _client(paths).search_experiments()}
+    return {sweep: str(found[sweep]) for sweep in sweeps}
 
 
 def _client(paths: Paths) -> MlflowClient:
-    if _is_absent(paths):
+    if location.is_absent(paths):
         with closing(sqlite3.connect(paths.mlflow_database)) as database:
             database.execute("PRAGMA journal_mode=WAL")  # a property of the file: reading goes on during a write
-    return MlflowClient(tracking_uri=tracking_uri(paths))
+    return MlflowClient(tracking_uri=location.tracking_uri(paths))
 
 
 def _holds(client: MlflowClient, state: SweepState) -> bool:
@@ -110,14 +94,14 @@ def _holds(client: MlflowClient, state: SweepState) -> bool:
 
 def _write_sweep(client: MlflowClient, paths: Paths, state: SweepState) -> Iterator[None]:
     """Add what the store lacks of a state; yields once for every run that is there. The parent is finished last."""
-    experiment_id = _experiment(client, paths, state.sweep)
+    experiment_id = _experiment(client, paths, state)
     runs = _tidied(client, state, _runs_by_key(client, experiment_id))
     parent = runs.get(state.key) or _create_parent(client, experiment_id, state)
     if parent.data.tags.get(FILES) != state.files_digest:
         _log_files(client, parent, state)
     missing = [key for key in state.keys[1:] if not _is_child(runs.get(key), parent)]
     records = {state.cell_key(record.cell): record for record in read_records(paths, state)} if missing else {}
-    for key in state.keys[1:]:
+    for key in reversed(state.keys[1:]):  # MLflow lists the newest first
         if key in missing:
             if key in runs:
                 client.delete_run(runs[key].info.run_id)
@@ -128,15 +112,19 @@ def _write_sweep(client: MlflowClient, paths: Paths, state: SweepState) -> Itera
     yield
 
 
-def _experiment(client: MlflowClient, paths: Paths, name: str) -> str:
-    """Id of the experiment of a sweep, made or restored where needed."""
-    found = client.get_experiment_by_name(name)
+def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
+    """Id of the experiment of a sweep, made or restored where needed, its saved view that of the present state."""
+    found = client.get_experiment_by_name(state.sweep)
     if found is None:
-        location = None if is_remote(tracking_uri(paths)) else f"{artifact_root(paths)}/{name}"
+        remote = location.is_remote(location.tracking_uri(paths))
+        artifacts = None if remote else f"{location.artifact_root(paths)}/{state.sweep}"
         tags = {NOTE: DEFINITIONS, "mlflow.experimentKind": "custom_model_development"}
-        return client.create_experiment(name, location, tags)
-    if found.lifecycle_stage == "deleted":
+        found = client.get_experiment(client.create_experiment(state.sweep, artifacts, tags))
+    elif found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
+    saved = view.saved_view(state, found.creation_time or 0)
+    if found.tags.get(view.TAG) != saved:
+        client.set_experiment_tag(found.experiment_id, view.TAG, saved)
     return str(found.experiment_id)
 
 
@@ -206,6 +194,7 @@ def _tags(state: SweepState, kind: str, key: str, note: str) -> dict[str, str]:
         KEY: key,
         "shoal.kind": kind,
         "shoal.sweep": state.sweep,
+        "shoal.state": state.digest,
         "shoal.data": state.data_hash,
         NOTE: note,
         "mlflow.source.name": "shoal",

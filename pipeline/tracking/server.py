@@ -8,14 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from pipeline import progress, tracking
+from pipeline import progress
 from pipeline.paths import Paths
+from pipeline.tracking import location, runs, view
 
 HOST = "127.0.0.1"
 PORTS = 100
 START_SECONDS = 60
-QUERY = "#/experiments?workflowType=machine_learning"  # the UI opens in its GenAI mode otherwise
 
 
 def ui(paths: Paths, sweeps: list[str], port: int) -> None:
@@ -24,14 +25,22 @@ def ui(paths: Paths, sweeps: list[str], port: int) -> None:
     With a tracking server in MLFLOW_TRACKING_URI the address is that server's, and nothing is started.
     Raises FileNotFoundError where results are missing, RuntimeError where the server does not start.
     """
-    if not tracking.is_tracked(paths, sweeps):
+    if not runs.is_tracked(paths, sweeps):
         with progress.bar("track") as advance:
-            tracking.track(paths, sweeps, advance)
-    uri = tracking.tracking_uri(paths)
-    if tracking.is_remote(uri):
-        print(f"MLflow UI: {uri.rstrip('/')}/{QUERY}")
-        return
-    _serve(uri, tracking.artifact_root(paths), free_port(port))
+            runs.track(paths, sweeps, advance)
+    ids = runs.experiment_ids(paths, sweeps)
+    uri = location.tracking_uri(paths)
+    if location.is_remote(uri):
+        print(_welcome(uri.rstrip("/"), ids))
+    else:
+        _serve(paths, uri, free_port(port), ids)
+
+
+def _welcome(url: str, ids: dict[str, str]) -> str:
+    """Addresses; those of the sweeps open their table, that of the UI opens its GenAI mode the first time."""
+    length = max(len(sweep) for sweep in ids)
+    lines = [f"  {sweep:{length}}  {url}/{view.address(experiment)}" for sweep, experiment in ids.items()]
+    return "\n".join([f"MLflow UI: {url}  (choose 'Model training' at the top left)", *lines])
 
 
 def free_port(first: int) -> int:
@@ -47,15 +56,18 @@ def free_port(first: int) -> int:
     raise RuntimeError(f"no free port from {first} to {first + PORTS - 1}")
 
 
-def _serve(uri: str, artifact_root: str, port: int) -> None:
+def _serve(paths: Paths, uri: str, port: int, ids: dict[str, str]) -> None:
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--default-artifact-root", artifact_root, "--host", HOST, "--port", str(port)]
+    command += ["--default-artifact-root", location.artifact_root(paths), "--host", HOST, "--port", str(port)]
     command += ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    log = paths.logs / "ui.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        _wait_until_up(server, port)
-        print(f"MLflow UI: http://{HOST}:{port}/{QUERY}  (Ctrl-C ends it)", flush=True)
+        _wait_until_up(server, port, log)
+        print(f"{_welcome(f'http://{HOST}:{port}', ids)}\nCtrl-C ends it.", flush=True)
         server.wait()
     except KeyboardInterrupt:
         print()
@@ -64,15 +76,15 @@ def _serve(uri: str, artifact_root: str, port: int) -> None:
         server.wait()
 
 
-def _wait_until_up(server: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_up(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if server.poll() is not None:
-            raise RuntimeError(f"the MLflow server ended with status {server.returncode} before it was up")
+            raise RuntimeError(f"the MLflow server ended with status {server.returncode}: see {log}")
         if _is_up(port):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"the MLflow server did not answer on port {port} within {START_SECONDS} s")
+    raise RuntimeError(f"the MLflow server did not answer on port {port} within {START_SECONDS} s: see {log}")
 
 
 def _is_up(port: int) -> bool:

@@ -1,0 +1,48 @@
+"""The view that the MLflow UI lists under 'Views': the cells of a sweep, smallest test error first."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+from pipeline.tracking.records import SweepState
+
+SHARE_KEY = "cells"
+TAG = f"mlflow.sharedViewState.{SHARE_KEY}"
+NAME = "Cells by test error"
+SORTED_BY = "metrics.`log10_test_mse`"
+METRICS = ("log10_test_mse", "test_mse", "test_mse_q1", "test_mse_q3", "diverged_fraction")
+AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "steps", "alpha")
+
+
+def saved_view(state: SweepState, created: int) -> str:
+    """Value of the tag TAG of an experiment, as MLflow 3 itself writes it; `created` in ms since 1970."""
+    shown = [f"metrics.`{name}`" for name in METRICS] + [f"params.`{name}`" for name in _told_apart_by(state.cells)]
+    view = {
+        "searchFilter": f"tags.`shoal.state` = '{state.digest}' AND tags.`shoal.kind` = 'cell'",
+        "orderByKey": SORTED_BY,
+        "orderByAsc": True,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": shown,
+    }
+    packed = base64.b64encode(zlib.compress(json.dumps(view).encode())).decode()
+    times = {"createdAt": created, "updatedAt": created}
+    return json.dumps({"name": NAME, **times, "state": f"deflate;{packed}"})
+
+
+def address(experiment_id: str) -> str:
+    """Where below a tracking server's address an experiment is shown in this view."""
+    return f"#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={SHARE_KEY}"
+
+
+def _told_apart_by(cells: list[dict[str, Any]]) -> list[str]:
+    """Parameters in which the cells differ; the sizes layer by layer only where they are not all of one width."""
+    varying = [name for name in AXES if len({cell[name] for cell in cells}) > 1]
+    if all(cell["width"] is not None for cell in cells):
+        varying = [name for name in varying if name != "hidden_sizes"]
+    return varying or ["architecture"]

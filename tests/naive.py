@@ -1,0 +1,230 @@
+"""The oracle: the same mathematics as kernels/, plain and slow, straight from the textbook.
+
+It shares no code with the kernels but the description of a network. Arrays are sample-major: x (n, n_features), y and
+y_hat (n, n_outputs), every value inside a network (n, units). `weights` is a list of pairs (W, b), W (fan_out, fan_in)
+and b (fan_out,), one for each dense layer in the order of the notation: branch after branch, then the trunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.architecture import Activation, Architecture, Dense, Path
+
+Array = np.ndarray
+Weights = list[tuple[Array, Array]]
+
+
+def sigma(name: str, z: Array) -> Array:
+    """The activation of that name."""
+    if name == "relu":
+        return np.where(z > 0, z, 0.0)
+    if name == "tanh":
+        return np.tanh(z)
+    if name == "sigmoid":
+        return np.where(z < 0, np.exp(np.minimum(z, 0)), 1.0) / (1.0 + np.exp(-np.abs(z)))
+    return z
+
+
+def sigma_prime(name: str, z: Array) -> Array:
+    """Its derivative, 0 at the kink of relu."""
+    if name == "relu":
+        return np.where(z > 0, 1.0, 0.0)
+    if name == "tanh":
+        return 1.0 - np.tanh(z) ** 2
+    if name == "sigmoid":
+        return sigma("sigmoid", z) * sigma("sigmoid", -z)
+    return np.ones_like(z)
+
+
+# --- forward and backward -------------------------------------------------------------------------------------------
+
+
+def n_dense(path: Path) -> int:
+    """Dense layers of a path."""
+    return sum(isinstance(layer, Dense) for layer in path)
+
+
+def split_weights(architecture: Architecture, weights: Weights) -> tuple[list[Weights], Weights]:
+    """The weights of each branch, and of the trunk."""
+    rest = list(weights)
+    branches = []
+    for branch in architecture.branches:
+        branches.append(rest[: n_dense(branch)])
+        rest = rest[n_dense(branch) :]
+    return branches, rest
+
+
+def forward_path(path: Path, weights: Weights, x: Array) -> list[Array]:
+    """The values x, then behind each layer."""
+    values, pairs = [x], iter(weights)
+    for layer in path:
+        if isinstance(layer, Activation):
+            values.append(sigma(layer.name, values[-1]))
+        else:
+            W, b = next(pairs)
+            values.append(values[-1] @ W.T + b)
+    return values
+
+
+def forward(architecture: Architecture, weights: Weights, x: Array) -> tuple[list[list[Array]], list[Array]]:
+    """The values along each branch, and along the trunk from the sum of the branches on."""
+    of_branches, of_trunk = split_weights(architecture, weights)
+    branches = [forward_path(path, w, x) for path, w in zip(architecture.branches, of_branches, strict=True)]
+    total = np.sum([values[-1] for values in branches], axis=0) if branches else x
+    return branches, forward_path(architecture.trunk, of_trunk, total)
+
+
+def backward_path(path: Path, weights: Weights, values: list[Array], delta: Array) -> tuple[list[Array], Weights]:
+    """From delta = dC/d(last value): dC/d(each value), and (dC/dW, dC/db) of each dense layer."""
+    deltas, grads, pairs = [delta], [], list(weights)
+    for layer, value in zip(reversed(path), reversed(values[:-1]), strict=True):
+        if isinstance(layer, Activation):
+            delta = delta * sigma_prime(layer.name, value)
+        else:
+            W, _ = pairs.pop()
+            grads.append((delta.T @ value, delta.sum(axis=0)))
+            delta = delta @ W
+        deltas.append(delta)
+    return deltas[::-1], grads[::-1]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Gradients of the mean cost: of the weights, of the values in the network (see `visible`), of the input."""
+
+    weights: Weights
+    a: list[Array]
+    x: Array
+
+
+def visible(path: Path) -> list[int]:
+    """Layers of a path whose output has a dC/da: all but the dense layers whose activation follows at once."""
+    pairs = zip(path, (*path[1:], None), strict=True)
+    return [i for i, (layer, next_) in enumerate(pairs) if isinstance(layer, Activation) or not isinstance(next_, Activation)]
+
+
+def gradients(architecture: Architecture, weights: Weights, x: Array, y: Array) -> Gradients:
+    """Of half_mse over the samples given; `a` holds the branches' values, their sum (if any), the trunk's values."""
+    branches, trunk = forward(architecture, weights, x)
+    of_branches, of_trunk = split_weights(architecture, weights)
+    deltas, trunk_grads = backward_path(architecture.trunk, of_trunk, trunk, (trunk[-1] - y) / len(x))
+    a = [deltas[i + 1] for i in visible(architecture.trunk)]
+    if not branches:
+        return Gradients(trunk_grads, a, deltas[0])
+    before, grads, dx = [], [], np.zeros_like(x)
+    for path, w, values in zip(architecture.branches, of_branches, branches, strict=True):
+        branch_deltas, branch_grads = backward_path(path, w, values, deltas[0])
+        before += [branch_deltas[i + 1] for i in visible(path)]
+        grads += branch_grads
+        dx = dx + branch_deltas[0]
+    return Gradients(grads + trunk_grads, [*before, deltas[0], *a], dx)
+
+
+def half_mse(architecture: Architecture, weights: Weights, x: Array, y: Array) -> Array:
+    """(1/N) sum_n 1/2 (y_hat_nk - y_nk)^2 for every output k, (n_outputs,); the cost is their sum."""
+    return 0.5 * np.mean((forward(architecture, weights, x)[1][-1] - y) ** 2, axis=0)
+
+
+def kink_distance(architecture: Architecture, weights: Weights, x: Array) -> float:
+    """The smallest |z| that goes into a relu; infinite without one. Exact zeros behind another relu do not count."""
+    branches, trunk = forward(architecture, weights, x)
+    paths = [*zip(architecture.branches, branches, strict=True), (architecture.trunk, trunk)]
+    inputs = [z for path, zs in paths for layer, z in zip(path, zs, strict=False) if layer == Activation("relu")]
+    return min((float(np.min(np.abs(z[z != 0]), initial=np.inf)) for z in inputs), default=np.inf)
+
+
+# --- random numbers -------------------------------------------------------------------------------------------------
+
+
+def seed_sequence(seed: int, purpose: str, replicate: int) -> np.random.SeedSequence:
+    """The stream of (root seed, purpose, replicate)."""
+    return np.random.SeedSequence(seed, spawn_key=(*(ord(letter) for letter in purpose), replicate))
+
+
+def initial_weights(architecture: Architecture, n_features: int, seed: int, replicate: int) -> Weights:
+    """W ~ normal(0, sqrt(6 / (fan_in + fan_out))), b ~ uniform(-1, 1), layer by layer from the stream "init"."""
+    generator = np.random.Generator(np.random.Philox(seed_sequence(seed, "init", replicate)))
+    weights: Weights = []
+    fan_in = n_features
+    for path in (*architecture.branches, architecture.trunk):
+        fan_in = fan_in if path is architecture.trunk else n_features
+        for layer in path:
+            if isinstance(layer, Dense):
+                W = generator.normal(0.0, np.sqrt(6 / (fan_in + layer.units)), (layer.units, fan_in))
+                weights.append((W, generator.uniform(-1.0, 1.0, layer.units)))
+                fan_in = layer.units
+    return weights
+
+
+def split_mix_64(key: int, counter: int) -> int:
+    """Draw number `counter` of the SplitMix64 generator that starts at `key`."""
+    mask = 2**64 - 1
+    z = (key + (counter + 1) * 0x9E3779B97F4A7C15) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return z ^ (z >> 31)
+
+
+def shuffled(key: int, epoch: int, n: int) -> list[int]:
+    """Fisher and Yates' shuffle of 0..n-1; swap i draws number epoch * n + i and scales its high 32 bits to [0, i]."""
+    order = list(range(n))
+    for i in range(n - 1, 0, -1):
+        j = (split_mix_64(key, epoch * n + i) >> 32) * (i + 1) >> 32
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def update(weights: Weights, grads: Weights, rate: float) -> Weights:
+    """One step of gradient descent."""
+    return [(W - rate * dW, b - rate * db) for (W, b), (dW, db) in zip(weights, grads, strict=True)]
+
+
+def gd(architecture: Architecture, weights: Weights, x: Array, y: Array, rate: float, steps: int) -> tuple[Weights, Array]:
+    """Full-batch gradient descent; the costs (steps + 1, n_outputs) before every update and after the last."""
+    costs = []
+    for _ in range(steps):
+        costs.append(half_mse(architecture, weights, x, y))
+        weights = update(weights, gradients(architecture, weights, x, y).weights, rate)
+    return weights, np.array([*costs, half_mse(architecture, weights, x, y)])
+
+
+def recorded_steps(steps: int) -> list[int]:
+    """Steps at which a mini-batch run records its cost: 0 and 50 log-spaced ones, the last of them `steps`."""
+    return sorted({0, *(round(steps ** (i / 49)) for i in range(50))})
+
+
+def sgd(
+    architecture: Architecture, weights: Weights, x: Array, y: Array, rate: float, steps: int, batch_size: int, key: int
+) -> tuple[Weights, Array]:
+    """Mini-batch gradient descent, a fresh shuffle each epoch; the costs over all samples at the recorded steps."""
+    n, costs = len(x), []
+    batches_per_epoch = -(-n // batch_size)
+    for step in range(steps + 1):
+        if step in recorded_steps(steps):
+            costs.append(half_mse(architecture, weights, x, y))
+        if step < steps:
+            epoch, batch = divmod(step, batches_per_epoch)
+            batch_samples = shuffled(key, epoch, n)[batch * batch_size : (batch + 1) * batch_size]
+            grads = gradients(architecture, weights, x[batch_samples], y[batch_samples])
+            weights = update(weights, grads.weights, rate)
+    return weights, np.array(costs)
+
+
+def last_hidden(architecture: Architecture, weights: Weights, x: Array) -> Array:
+    """What goes into the last dense layer, (n, units)."""
+    return forward(architecture, weights, x)[1][-2]
+
+
+def ridge(architecture: Architecture, weights: Weights, x: Array, y: Array, alpha: float) -> Weights:
+    """The last dense layer by the normal equations with a column of ones, whose coefficient is not penalised."""
+    h = last_hidden(architecture, weights, x)
+    design = np.column_stack([h, np.ones(len(x))])
+    penalty = alpha * np.diag([*np.ones(h.shape[1]), 0.0])
+    solution = np.linalg.solve(design.T @ design + penalty, design.T @ y)
+    return [*weights[:-1], (solution[:-1].T, solution[-1])]

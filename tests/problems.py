@@ -1,0 +1,117 @@
+"""Problems drawn by hypothesis: a network of any shape, data for it, and how two answers are compared.
+
+Hypothesis draws shapes and seeds only; the numbers come from a seeded generator, so that no relu sits on its kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from kernels.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
+from kernels.ensemble import NetworkSpec
+from tests import naive
+from tests.naive import Array, Weights
+
+SEED = 9001
+SIZES = st.one_of(st.sampled_from([1, 2, 63, 64, 65, 128, 200]), st.integers(1, 200))
+"""Numbers of samples: any from 1 to 200, and often those at the edge of a tile of 64."""
+ACTIVATION = st.sampled_from(ACTIVATIONS).map(Activation)
+LAYER = st.one_of(ACTIVATION, st.integers(1, 12).map(Dense))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A network, identified by its replicate's initial weights, and data it can be trained on."""
+
+    architecture: Architecture
+    x: Array
+    y: Array
+    replicate: int
+
+    @property
+    def weights(self) -> Weights:
+        """The initial weights."""
+        return naive.initial_weights(self.architecture, self.x.shape[1], SEED, self.replicate)
+
+    def spec(self, **keys: Any) -> NetworkSpec:
+        """What the door is asked for."""
+        return NetworkSpec(self.architecture, "assignment", self.replicate, **keys)
+
+    def rounded(self, dtype: str) -> Problem:
+        """The same network with data that `dtype` holds exactly."""
+        return replace(self, x=self.x.astype(dtype).astype(float), y=self.y.astype(dtype).astype(float))
+
+
+def plain_networks(n_outputs: int) -> st.SearchStrategy[Architecture]:
+    """Depth 0 to 3, widths 1 to 40, every activation."""
+    widths = st.lists(st.integers(1, 40), max_size=3)
+    return st.builds(Architecture.plain, widths, st.sampled_from(ACTIVATIONS), st.just(n_outputs))
+
+
+@st.composite
+def branch_networks(draw: st.DrawFn, n_outputs: int) -> Architecture:
+    """2 or 3 branches of any layers that end in equally many units, all of the input's or all of a dense layer's."""
+    end: st.SearchStrategy[Path] = st.lists(ACTIVATION, min_size=1, max_size=2).map(tuple)
+    start: st.SearchStrategy[Path] = st.just(())
+    if draw(st.booleans()):
+        last = Dense(draw(st.integers(1, 8)))
+        start = st.lists(LAYER, max_size=3).map(tuple)
+        end = st.lists(ACTIVATION, max_size=1).map(lambda layers: (last, *layers))
+    branches = draw(st.lists(st.builds(lambda a, b: (*a, *b), start, end), min_size=2, max_size=3))
+    trunk = draw(st.lists(LAYER, max_size=3))
+    return Architecture(tuple(branches), (*trunk, Dense(n_outputs)))
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> Problem:
+    """1 to 4 inputs, 1 to 3 outputs, 1 to 200 samples, plain and branch networks."""
+    n, n_features, n_outputs = draw(SIZES), draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    architecture = draw(st.one_of(plain_networks(n_outputs), branch_networks(n_outputs)))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x, y = generator.uniform(-2.0, 2.0, (n, n_features)), generator.normal(0.0, 1.0, (n, n_outputs))
+    return Problem(architecture, x, y, draw(st.integers(0, 50)))
+
+
+def relative(got: Array, want: Array) -> float:
+    """max|got - want| / max|want|; where all of `want` is zero, 0 if `got` is zero too, else infinite."""
+    difference, scale = np.max(np.abs(got - want), initial=0.0), np.max(np.abs(want), initial=0.0)
+    return float(difference / scale) if scale else float(np.where(difference, np.inf, 0.0))
+
+
+def worst(got: Iterable[Array], want: Iterable[Array]) -> float:
+    """The largest `relative` over the tensors."""
+    return max(relative(g, w) for g, w in zip(got, want, strict=True))
+
+
+def flat(weights: Weights) -> Array:
+    """The row of parameters: W, then b, of every dense layer in order."""
+    return np.concatenate([tensor.ravel() for pair in weights for tensor in pair])
+
+
+def unflat(row: Array, like: Weights) -> list[Array]:
+    """The tensors W, b, W, b ... in a row of parameters, with the shapes of `like`."""
+    shapes = [tensor.shape for pair in like for tensor in pair]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    parts = np.split(row, ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def tensors(weights: Weights) -> list[Array]:
+    """W, b, W, b ... as one list."""
+    return [tensor for pair in weights for tensor in pair]
+
+
+def nudged(values: Array, eps: float) -> Array:
+    """The numbers, each moved by one rounding up or down."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], values.shape)
+    return np.asarray(values * (1.0 + eps * signs))
+
+
+def nudged_weights(weights: Weights, eps: float) -> Weights:
+    """The weights, each moved by one rounding up or down."""
+    return [(nudged(W, eps), nudged(b, eps)) for W, b in weights]

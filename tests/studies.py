@@ -1,0 +1,118 @@
+"""Small studies in folders of their own: a params.yaml, the example table, and the stages up to predict."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.paths import Paths
+from pipeline.stages import data, evaluate, predict, sweep
+
+ROOT = Path(__file__).parent.parent
+SIZES = {
+    "activation": ["relu", "tanh"],
+    "depth": [1, 2],
+    "width": [3, 5],
+    "learning_rate": {"relu": 0.02, "tanh": 0.05},
+    "steps": 20,
+    "replicates": 3,
+}
+RIDGE = {"optimizer": "ridge", "alpha": 0.1, "activation": ["relu", "linear"], "depth": 2, "width": 4, "replicates": 2}
+BATCH = {
+    "activation": "relu",
+    "hidden_sizes": [[4], [4, 3]],
+    "learning_rate": 0.02,
+    "batch_size": [50, "full"],
+    "steps": 1000,
+}
+RATES = {
+    "activation": "tanh",
+    "depth": 1,
+    "width": 4,
+    "learning_rate": [0.01, 0.1],
+    "steps": [5, 20],
+    "replicates": 2,
+}
+BRANCHES = {
+    "architecture": {"scalar": "(dense 1 | relu > dense 1)", "hidden": "(dense 3 | tanh > dense 3 > relu > dense 3)"},
+    "learning_rate": 0.02,
+    "epochs": 20,
+    "replicates": 2,
+}
+SWEEPS: Mapping[str, Any] = {
+    "sizes": SIZES,
+    "ridge": RIDGE,
+    "batch": BATCH,
+    "rates": RATES,
+    "branches": BRANCHES,
+}
+"""Every kind of sweep; none of its networks diverges."""
+
+
+def write(root: Path, sweeps: Mapping[str, Any] = SWEEPS, dtype: str = "float64", **keys: Any) -> Paths:
+    """Write params.yaml with these sweeps and keys of the data block, and the example table beside it."""
+    block: dict[str, Any] = {"source": "function", "path": "input/example.csv"}
+    block |= {"targets": ["range_m", "height_m"], "features": None}
+    block |= {"fractions": {"train": 0.6, "validation": 0.2, "test": 0.2}, "split_seed": 0, "standardise": True}
+    params = {"seed": 9001, "dtype": dtype, "data": block | keys, "sweeps": dict(sweeps)}
+    (root / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+    (root / "input").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "input" / "example.csv", root / "input")
+    return Paths(root)
+
+
+def train(paths: Paths, sweeps: Iterable[str]) -> Paths:
+    """Run the data stage and the sweeps."""
+    data.run(paths)
+    for name in sweeps:
+        sweep.run(paths, name)
+    return paths
+
+
+def complete(root: Path, sweeps: Mapping[str, Any] = SWEEPS, dtype: str = "float64", **keys: Any) -> Paths:
+    """Write a study and run it up to predict."""
+    paths = train(write(root, sweeps, dtype, **keys), sweeps)
+    evaluate.run(paths)
+    predict.run(paths)
+    return paths
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Every file below `root` with its contents."""
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def refusal(call: Callable[[], object], capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command says before it exits with status 2; it prints no result and changes no file."""
+    before = files(Path())
+    with pytest.raises(SystemExit) as end:
+        call()
+    assert end.value.code == 2
+    assert files(Path()) == before
+    out, err = capsys.readouterr()
+    assert not out
+    return err
+
+
+def forward(architecture: str, params: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Outputs (n, n_outputs) of a plain network for x (n, n_features), from its notation and flat parameter row."""
+    functions: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "relu": lambda z: np.maximum(z, 0),
+        "tanh": np.tanh,
+        "linear": lambda z: z,
+    }
+    for layer in architecture.split(" > "):
+        if layer in functions:
+            x = functions[layer](x)
+            continue
+        fan_out, fan_in = int(layer.removeprefix("dense ")), x.shape[1]
+        W, b, params = np.split(params, [fan_out * fan_in, fan_out * (fan_in + 1)])
+        x = x @ W.reshape(fan_out, fan_in).T + b
+    assert params.size == 0
+    return x

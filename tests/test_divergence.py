@@ -1,0 +1,102 @@
+"""Networks that diverge: they say so, the others go on, and every statistic counts them as infinite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import store
+from pipeline.paths import Paths
+from pipeline.stages import evaluate, predict
+from tests import studies
+
+FULL = studies.SIZES | {"activation": "linear", "width": 4, "learning_rate": [0.01, 10.0], "depth": 2, "steps": 40}
+MINIBATCH = FULL | {"batch_size": 50, "replicates": 2}
+FATAL = FULL | {"learning_rate": 10.0}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    sweeps = {"full": FULL, "minibatch": MINIBATCH, "fatal": FATAL}
+    return studies.complete(tmp_path_factory.mktemp("study"), sweeps, source="file")
+
+
+@pytest.mark.parametrize("sweep", ["full", "minibatch"])
+def test_a_diverged_network_has_a_step_and_no_error(study: Paths, sweep: str) -> None:
+    runs = store.read_table(study.runs(sweep)).set_index("network_id")
+    diverged = runs["learning_rate"] == 10.0
+    assert list(runs["status"]) == ["diverged" if flag else "ok" for flag in diverged]
+    assert list(runs["diverged_step"].notna()) == list(diverged)
+    assert list(runs["train_half_mse"].isna()) == list(diverged)
+    assert runs["diverged_step"].dropna().between(1, 40).all()
+    curves = store.read_table(study.curves(sweep))
+    assert np.isfinite(curves["half_mse"]).all()
+    for key, run in runs[diverged].iterrows():
+        steps = curves.loc[curves["network_id"] == key, "step"]
+        assert steps.iloc[0] == 0
+        assert steps.iloc[-1] < run["diverged_step"]
+
+
+def test_the_step_is_the_first_after_the_curve(study: Paths) -> None:
+    """Full batch records every step, so that nothing lies between the last finite cost and the first that is not."""
+    lasts = store.read_table(study.curves("fatal")).groupby("network_id")["step"].max()
+    runs = store.read_table(study.runs("fatal")).set_index("network_id")
+    assert (runs["diverged_step"] == lasts.loc[runs.index] + 1).all()
+
+
+def test_the_others_are_what_they_are_alone(study: Paths, tmp_path: Path) -> None:
+    alone = {"full": FULL | {"learning_rate": [0.01]}}
+    paths = studies.train(studies.write(tmp_path, alone, source="file"), alone)
+    weights, expected = store.read_weights(study, "full"), store.read_weights(paths, "full")
+    assert len(expected) == 3
+    assert all(weights[key].tobytes() == row.tobytes() for key, row in expected.items())
+
+
+def test_a_diverged_network_counts_as_infinite(study: Paths) -> None:
+    networks = store.read_table(study.networks)
+    diverged = networks["status"] == "diverged"
+    assert diverged.sum() == 3 + 2 + 3
+    errors = networks[["train_mse", "validation_mse", "test_mse"]]
+    assert np.isposinf(errors[diverged]).all(axis=None)
+    assert np.isfinite(errors[~diverged]).all(axis=None)
+
+
+def test_cells_keep_them(study: Paths) -> None:
+    cells = store.read_table(study.cells).set_index(["sweep", "cell"])
+    assert list(cells["n_networks"]) == [3, 3, 2, 2, 3]
+    assert list(cells["n_diverged"]) == [0, 3, 0, 2, 3]
+    numbers = cells.filter(regex="_(median|q1|q3|min)$")
+    assert np.isposinf(numbers[cells["n_diverged"] > 0]).all(axis=None)
+    assert np.isfinite(numbers[cells["n_diverged"] == 0]).all(axis=None)
+
+
+def test_metrics_are_null_where_infinite(study: Paths) -> None:
+    metrics = store.read_json(study.metrics("full"))
+    assert (metrics["networks"], metrics["diverged"], metrics["best_cell"]) == (6, 3, "linear-d2-w004-lr0.01")
+    finite = sorted(store.read_table(study.networks).query("sweep == 'full' and status == 'ok'")["test_mse"])
+    q1 = finite[1] + 0.25 * (finite[2] - finite[1])
+    assert metrics["all"]["test_mse"] == {"median": None, "q1": pytest.approx(q1, rel=1e-12), "q3": None}
+    fatal = store.read_json(study.metrics("fatal"))
+    assert fatal["diverged"] == 3
+    assert (
+        fatal["all"]
+        == fatal["best"]
+        == {name: {"median": None, "q1": None, "q3": None} for name in ("test_mse", "log10_test_mse")}
+    )
+
+
+def test_the_choice_is_among_the_others(study: Paths) -> None:
+    assert store.read_json(study.chosen)["cell"] == "linear-d2-w004-lr0.01"
+    table = store.read_table(study.all_cells)
+    assert set(table.loc[table["sweep"] == "fatal", "cell"]) == {"linear-d2-w004"}
+
+
+def test_nothing_is_chosen_where_every_network_diverged(tmp_path: Path) -> None:
+    sweeps = {"fatal": FATAL}
+    paths = studies.train(studies.write(tmp_path, sweeps, source="file"), sweeps)
+    evaluate.run(paths)
+    with pytest.raises(ValueError, match=r"every network of every sweep diverged.*lower the learning rates"):
+        predict.run(paths)
+    assert not (tmp_path / "predictions").exists()

@@ -1,0 +1,174 @@
+"""Axes, figures and drawings from made-up tables: what is drawn is what the table says, and the bytes are the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+
+from kernels.architecture import Architecture
+from pipeline import axes, drawing
+from pipeline.figures import curves, fits, scores, style
+from pipeline.figures.curves import Band
+
+
+def cells(*rows: dict[str, Any]) -> pd.DataFrame:
+    """Prepared cells; the test mse of a row is its median, quartiles are half and twice of it."""
+    base: dict[str, Any] = dict.fromkeys(axes.LABELS) | {"architecture": "dense 1", "optimizer": "gd", "n_networks": 3}
+    table = []
+    for n, row in enumerate(rows):
+        median = row.get("mse", n + 1.0)
+        sizes = "-".join([str(row["width"])] * row["depth"]) if "width" in row else row.get("hidden_sizes")
+        numbers = {"validation_mse_median": median, "test_mse_median": median}
+        numbers |= {"test_mse_q1": median / 2, "test_mse_q3": median * 2}
+        table.append(base | {"activation": "relu", "hidden_sizes": sizes, "cell": f"c{n}"} | numbers | row)
+    return axes.prepare(pd.DataFrame(table), {})
+
+
+def grid_of(**lists: list[Any]) -> pd.DataFrame:
+    """Prepared cells for the product of the lists, the last of them fastest."""
+    frame = pd.MultiIndex.from_product(lists.values(), names=lists.keys()).to_frame(index=False)
+    return cells(*({str(key): value for key, value in row.items()} for row in frame.to_dict("records")))
+
+
+def test_axes_that_vary() -> None:
+    assert axes.varying(grid_of(depth=[2], width=[10])) == []
+    assert axes.varying(grid_of(depth=[1, 2], width=[5, 10], learning_rate=[0.1, 0.2])) == [
+        "depth",
+        "width",
+        "learning_rate",
+    ]
+    assert axes.varying(grid_of(hidden_sizes=["5-3", "10"])) == ["hidden_sizes"]
+    assert axes.varying(cells({"depth": 1, "width": 5}, {"depth": 2, "width": 10})) == ["hidden_sizes"]
+
+
+def test_an_axis_that_follows_from_others_is_none() -> None:
+    by_activation = [{"activation": "relu", "learning_rate": 0.1}, {"activation": "tanh", "learning_rate": 0.2}]
+    assert axes.varying(cells(*by_activation)) == []
+    assert axes.varying(cells({"batch_size": 10, "steps": 100}, {"batch_size": None, "steps": 1})) == ["batch_size"]
+
+
+def test_the_full_batch_is_the_last_level() -> None:
+    table = grid_of(batch_size=[None, 1, 10])
+    assert [axes.level_text("batch_size", level) for level in axes.levels(table, "batch_size")] == ["1", "10", "full"]
+
+
+def test_facets_keep_the_ends_and_hold_other_axes_at_the_best_cell() -> None:
+    table = grid_of(depth=[1, 2], width=list(range(1, 11)), learning_rate=[0.2, 0.1], steps=[10, 20])
+    table.loc[7, "validation_mse_median"] = 0.0
+    facets = axes.facets(table, axes.varying(table))
+    assert facets.columns == [1, 4, 7, 10]
+    best = table.loc[7]
+    assert facets.fixed.levels == {"learning_rate": best["learning_rate"], "steps": best["steps"]}
+    assert len(facets.shown(table)) == 2 * 4
+
+
+def drawn(figure: Figure) -> dict[str, list[float]]:
+    """Heights of the labelled lines of a figure's error bars."""
+    found = [(container[0], container.get_label()) for panel in figure.axes for container in panel.containers]
+    return {str(label): list(line.get_ydata()) for line, label in found if line}
+
+
+def test_scores_are_the_medians_in_the_order_of_the_axis() -> None:
+    table = grid_of(activation=["relu", "tanh"], depth=[1], width=[50, 5]).assign(test_mse_median=[1.0, 2.0, 3.0, 4.0])
+    figure = scores.scores(table, axes.varying(table))
+    assert drawn(figure) == {"relu": [2.0, 1.0], "tanh": [4.0, 3.0]}
+    panel = figure.axes[0]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["5", "50"]
+    assert (panel.get_yscale(), panel.get_xlabel()) == ("log", "nodes per layer")
+
+
+def test_a_second_axis_makes_a_panel_per_activation() -> None:
+    table = grid_of(activation=["relu", "tanh"], depth=[1, 2, 3], width=[5, 10])
+    figure = scores.scores(table, axes.varying(table))
+    assert [panel.get_title() for panel in figure.axes] == ["relu", "tanh"]
+    assert set(drawn(figure)) == {"1", "2", "3"}
+
+
+def test_diverged_medians_are_crosses_and_not_points() -> None:
+    table = grid_of(steps=[10, 20, 30])
+    table.loc[1, ["test_mse_median", "test_mse_q3"]] = np.inf
+    table.loc[2, "test_mse_q3"] = np.inf
+    figure = scores.scores(table, ["steps"])
+    assert drawn(figure)["relu"] == [1.0, 3.0]
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert [list(line.get_xdata()) for line in crosses] == [[pytest.approx(np.log10(20))]]
+    style.png(figure)
+
+
+def test_learning_curves_show_the_median_and_end_where_it_does() -> None:
+    table = cells({"steps": 2, "cell": "fine"}, {"activation": "tanh", "steps": 2, "cell": "wild"})
+    steps = np.arange(3.0)
+    fine = Band(steps, np.array([0.5, 0.05, 0.005]), np.array([1, 0.1, 0.01]), np.array([2, 0.2, 0.02]))
+    wild = Band(steps, np.array([0.5, 1.0, 2.0]), np.array([1.0, 5.0, np.inf]), np.array([2.0, 1e90, np.inf]))
+    figure = curves.learning_curves(table, axes.facets(table, []), {"fine": fine, "wild": wild})
+    lines = {str(line.get_label()): list(line.get_ydata()) for line in figure.axes[0].lines}
+    assert lines == {"relu": [1, 0.1, 0.01], "tanh": [1.0, 5.0]}
+    assert 5 < figure.axes[0].get_ylim()[1] < 100
+    style.svg(figure)
+
+
+def test_fits_have_a_row_for_every_target() -> None:
+    table = grid_of(activation=["relu", "tanh"], depth=[1], width=[5, 10])
+    x = np.linspace(0, 1, 5)
+    y = np.stack([x, 100 * x], axis=1)
+    truth = fits.Truth(x, y, False, "time", ("near", "far"))
+    figure = fits.fits(table, axes.facets(table, ["width"]), x, {"c0": y, "c2": -y}, truth)
+    assert [panel.get_ylabel() for panel in figure.axes] == ["near", "", "far", ""]
+    assert [len(panel.lines) for panel in figure.axes] == [3, 1, 3, 1]
+    assert figure.axes[2].get_ylim() == (-25, 125)
+
+
+def test_an_activation_has_one_colour_everywhere() -> None:
+    assert style.colour("tanh", ["tanh", "relu"]) == style.colour("tanh", ["relu", "linear", "tanh"])
+    assert len({style.colour(name, ["own", "relu", "other"]) for name in ("own", "relu", "other")}) == 3
+
+
+def test_bytes_are_the_same_for_the_same_contents() -> None:
+    def figure() -> Figure:
+        table = grid_of(depth=[1, 2], width=[5, 10])
+        return scores.scores(table, axes.varying(table))
+
+    with style.house_style():
+        first, second = figure(), figure()
+    assert style.svg(first) == style.svg(second)
+    assert style.png(first) == style.png(second)
+    assert b"Software" not in style.png(first)
+    assert "<dc:date>" not in style.svg(first)
+
+
+def circles(figure: Figure) -> int:
+    """Units of a drawing; each is drawn as a white disc and a coloured one."""
+    found = [artist for artist in figure.axes[0].collections if isinstance(artist, PatchCollection)]
+    return sum(len(artist.get_paths()) for artist in found) // 2
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_drawing_of_the_assignments_example() -> None:
+    figure = drawing.drawing(Architecture.plain((5, 3), "relu", 1), 1)
+    assert circles(figure) == 1 + 5 + 3 + 1
+    assert texts(figure) == ["input", "dense 5\nrelu", "dense 3\nrelu", "output\ndense 1"]
+
+
+def test_drawing_of_branches() -> None:
+    figure = drawing.drawing(Architecture.parse("(dense 1 | relu > dense 1 | relu > relu > dense 1) > dense 1"), 1)
+    assert circles(figure) == 1 + 1 + 2 + 3 + 1 + 1
+    assert texts(figure).count("relu") == 3
+    assert texts(figure).count("+") == 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=4), st.integers(1, 20), st.integers(1, 20))
+def test_drawings_shorten_wide_layers_alone(sizes: list[int], n_features: int, n_outputs: int) -> None:
+    figure = drawing.drawing(Architecture.plain(sizes, "tanh", n_outputs), n_features)
+    most = drawing.MOST_UNITS
+    assert circles(figure) == sum(n if n <= most else most - 1 for n in (n_features, *sizes, n_outputs))

@@ -1,0 +1,80 @@
+"""The gradient check: passes for every architecture of a study, and fails for gradients that are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels.ensemble import Gradients, gradients
+from pipeline import store
+from pipeline.paths import Paths
+from pipeline.stages import gradcheck
+from tests import studies
+
+COLUMNS = "architecture activation tensor n_coordinates max_difference max_gradient relative_error"
+
+
+@pytest.fixture(params=["function", "file"])
+def study(request: pytest.FixtureRequest, tmp_path: Path) -> Paths:
+    return studies.train(studies.write(tmp_path, source=request.param), [])
+
+
+def test_it_passes_for_every_architecture_and_tensor(study: Paths) -> None:
+    facts = gradcheck.run(study)
+    table = store.read_table(study.gradcheck)
+    assert list(table) == COLUMNS.split()
+    n_outputs = len(store.read_json(study.data / "data.json")["target_names"])
+    tensors = {key: set(part["tensor"]) for key, part in table.groupby("architecture")}
+    # sizes: 8 plain networks; ridge and batch: 2 each; rates: tanh 4; branches: 2
+    assert facts["architectures"] == len(tensors) == 8 + 2 + 2 + 1 + 2
+    assert tensors[f"dense 3 > tanh > dense 3 > tanh > dense {n_outputs}"] == {"W1", "b1", "W2", "b2", "W3", "b3", "x"}
+    assert tensors[f"(dense 1 | relu > dense 1) > dense {n_outputs}"] == {"W1", "b1", "W2", "b2", "W3", "b3", "x"}
+    assert table["relative_error"].between(0, 1e-6).all()
+    assert table["n_coordinates"].between(1, 10).all()
+    assert (table["max_gradient"] > 0).any()
+    assert table["relative_error"].max() == facts["worst_relative_error"]
+    assert table["activation"].isna().sum() == 7 + 9, "the two branch networks have no single activation"
+
+
+def spoilt(tensor: str, how: str) -> Any:
+    """The real gradients, but for one entry of one tensor."""
+
+    def change(values: np.ndarray) -> np.ndarray:
+        values = values.copy()
+        values.flat[np.abs(values).argmax()] *= np.nan if how == "nan" else 1.001
+        return values
+
+    def call(*arguments: Any) -> Gradients:
+        exact = gradients(*arguments)
+        parts = list(getattr(exact, tensor))
+        changes: dict[str, Any] = {tensor: [*parts[:-1], change(parts[-1])]}
+        return replace(exact, **changes)
+
+    return call
+
+
+@pytest.mark.parametrize("how", ["slightly", "nan"])
+@pytest.mark.parametrize("tensor", ["W", "b"])
+def test_it_fails_for_a_wrong_gradient_and_writes_nothing(
+    study: Paths, monkeypatch: pytest.MonkeyPatch, tensor: str, how: str
+) -> None:
+    monkeypatch.setattr(gradcheck, "gradients", spoilt(tensor, how))
+    with pytest.raises(ArithmeticError, match=f"gradient check failed.*'tensor': '{tensor}2'.*up to 1e-06"):
+        gradcheck.run(study)
+    assert not study.gradcheck.exists()
+
+
+def test_it_fails_for_a_wrong_input_gradient(study: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only some of the samples are looked at, so that all are made wrong here."""
+
+    def call(*arguments: Any) -> Gradients:
+        exact = gradients(*arguments)
+        return replace(exact, x=1.001 * exact.x)
+
+    monkeypatch.setattr(gradcheck, "gradients", call)
+    with pytest.raises(ArithmeticError, match="'tensor': 'x'"):
+        gradcheck.run(study)

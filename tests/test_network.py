@@ -1,0 +1,164 @@
+"""Forward and backward pass: against the oracle, and against central differences of the cost that is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+
+from kernels import ensemble
+from kernels.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
+from tests import naive
+from tests.naive import Array, Weights
+from tests.problems import SEED, Problem, flat, nudged, nudged_weights, problems, relative, tensors, unflat, worst
+
+STEP = 2e-5
+"""Half the distance of a central difference."""
+BRANCHED = (
+    "(dense 1 | relu > dense 1 | relu > relu > dense 1) > dense {}",
+    "(dense 4 | dense 4 > relu > dense 4 | dense 4 > relu > dense 4 > relu > dense 4) > dense {}",
+    "(tanh | sigmoid > linear) > relu > dense 3 > dense {}",
+)
+
+
+def reported(architecture: Architecture, params: Array, x: Array, y: Array) -> float:
+    """The cost as the door reports it."""
+    return float(ensemble.gradients(architecture, params, x, y).half_mse.sum())
+
+
+def answers(problem: Problem, weights: Weights, x: Array, y: Array) -> list[Array]:
+    """All that the oracle knows about the gradient, tensor by tensor, and the cost per output."""
+    grads = naive.gradients(problem.architecture, weights, x, y)
+    return [naive.half_mse(problem.architecture, weights, x, y), *tensors(grads.weights), *grads.a, grads.x]
+
+
+@settings(deadline=None, max_examples=100)
+@given(problem=problems())
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+def test_gradients_agree_with_the_oracle(dtype: str, tolerance: float, problem: Problem) -> None:
+    problem = problem.rounded(dtype)
+    x, y, params = problem.x, problem.y, flat(problem.weights).astype(dtype)
+    exact = unflat(params.astype(float), problem.weights)
+    weights = list(zip(exact[::2], exact[1::2], strict=True))
+    eps = float(np.finfo(dtype).eps)
+    want = answers(problem, weights, x, y)
+    # A sum that cancels to almost nothing, or a relu on its kink, says nothing at this tolerance: the answer has to be
+    # one that moves by less than a quarter of it when the numbers it is made of are rounded once.
+    moved = answers(problem, nudged_weights(weights, eps), nudged(x, eps), nudged(y, eps))
+    assume(worst(moved, want) < tolerance / 4)
+    assume(naive.kink_distance(problem.architecture, weights, x) > 100 * eps)
+    got = ensemble.gradients(problem.architecture, params, x, y)
+    pairs = list(zip(got.W, got.b, strict=True))
+    assert worst([got.half_mse, *tensors(pairs), *got.a, got.x], want) <= tolerance
+
+
+@settings(deadline=None, max_examples=50)
+@given(problem=problems())
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
+def test_predictions_agree_with_the_oracle(dtype: str, tolerance: float, problem: Problem) -> None:
+    params = flat(problem.weights).astype(dtype)
+    got = ensemble.predict(problem.architecture, params, problem.x)
+    assert got.dtype == np.float64
+    assert relative(got, naive.forward(problem.architecture, problem.weights, problem.x)[1][-1]) <= tolerance
+
+
+@settings(deadline=None, max_examples=30)
+@given(problem=problems())
+def test_the_cost_that_is_differentiated_is_the_one_that_training_reports(problem: Problem) -> None:
+    x, y = problem.x, problem.y
+    [trained] = ensemble.train([problem.spec(learning_rate=0.01, steps=1)], x, y, seed=SEED)
+    got = ensemble.gradients(problem.architecture, flat(problem.weights), x, y)
+    assert trained.costs.shape == (2, y.shape[1])
+    assert relative(trained.costs[0], got.half_mse) <= 1e-15
+    after = ensemble.gradients(problem.architecture, trained.params, x, y)
+    assert relative(trained.costs[1], after.half_mse) <= 1e-15
+
+
+# --- central differences --------------------------------------------------------------------------------------------
+
+
+def networks() -> Iterator[tuple[str, int]]:
+    """Notation and number of outputs: every activation and depth 0 to 3, and the branch networks."""
+    for n_outputs in (1, 3):
+        yield f"dense {n_outputs}", n_outputs
+        for name in ACTIVATIONS:
+            for depth in (1, 2, 3):
+                yield str(Architecture.plain([4, 5, 3][:depth], name, n_outputs)), n_outputs
+        for text in BRANCHED:
+            yield text.format(n_outputs), n_outputs
+
+
+def away_from_kinks(architecture: Architecture, n_outputs: int) -> Problem:
+    """The first replicate whose relus all stand well off zero."""
+    generator = np.random.default_rng(1)
+    x, y = generator.uniform(-2.0, 2.0, (4, 2)), generator.normal(0.0, 1.0, (4, n_outputs))
+    for replicate in count():
+        problem = Problem(architecture, x, y, replicate)
+        if naive.kink_distance(architecture, problem.weights, x) > 1e-2:
+            return problem
+    raise AssertionError
+
+
+def differences(cost: Callable[[Array], float], at: Array) -> Array:
+    """Central differences of the cost in every coordinate."""
+    slopes = np.empty_like(at)
+    for index in np.ndindex(at.shape):
+        ahead, behind = at.copy(), at.copy()
+        ahead[index] += STEP
+        behind[index] -= STEP
+        slopes[index] = (cost(ahead) - cost(behind)) / (2.0 * STEP)
+    return slopes
+
+
+def places(problem: Problem) -> Iterator[tuple[Array, Callable[[Array], float], bool]]:
+    """In the order of `Gradients.a`: a value in the network, the reported cost as its function, whether relu is next."""
+    architecture, weights = problem.architecture, problem.weights
+    n_outputs = problem.y.shape[1]
+    identity = (np.eye(n_outputs), np.zeros(n_outputs))
+    of_branches, of_trunk = naive.split_weights(architecture, weights)
+    branches, trunk = naive.forward(architecture, weights, problem.x)
+
+    def from_trunk(position: int) -> Callable[[Array], float]:
+        layers = architecture.trunk[position:]
+        rest = of_trunk[len(of_trunk) - naive.n_dense(layers) :]
+        params = flat([*rest, identity])
+        tail = Architecture((), (*layers, Dense(n_outputs)))
+        return lambda value: reported(tail, params, value, problem.y)
+
+    def from_branch(number: int, path: Path, position: int) -> Callable[[Array], float]:
+        others = sum((values[-1] for i, values in enumerate(branches) if i != number), np.zeros(()))
+        rest = of_branches[number][len(of_branches[number]) - naive.n_dense(path[position:]) :]
+        return lambda value: from_trunk(0)(others + naive.forward_path(path[position:], rest, value)[-1])
+
+    relu = Activation("relu")
+    for number, path in enumerate(architecture.branches):
+        for i in naive.visible(path):
+            yield branches[number][i + 1], from_branch(number, path, i + 1), path[i + 1 : i + 2] == (relu,)
+    if branches:
+        yield trunk[0], from_trunk(0), architecture.trunk[0] == relu
+    for i in naive.visible(architecture.trunk):
+        yield trunk[i + 1], from_trunk(i + 1), architecture.trunk[i + 1 : i + 2] == (relu,)
+
+
+@pytest.mark.parametrize(("text", "n_outputs"), list(networks()))
+def test_gradients_agree_with_central_differences_of_the_reported_cost(text: str, n_outputs: int) -> None:
+    architecture = Architecture.parse(text)
+    problem = away_from_kinks(architecture, n_outputs)
+    x, y, params = problem.x, problem.y, flat(problem.weights)
+    got = ensemble.gradients(architecture, params, x, y)
+    slopes = unflat(differences(lambda row: reported(architecture, row, x, y), params), problem.weights)
+    assert worst(tensors(list(zip(got.W, got.b, strict=True))), slopes) <= 1e-6
+    assert relative(got.x, differences(lambda value: reported(architecture, params, value, y), x)) <= 1e-6
+    for da, (value, cost, relu_next) in zip(got.a, places(problem), strict=True):
+        smooth = ~(relu_next & (np.abs(value) < 10 * STEP))
+        assert smooth.any()
+        assert relative(da[smooth], differences(cost, value)[smooth]) <= 1e-6
+
+
+def test_the_derivative_of_relu_at_its_kink_is_zero() -> None:
+    architecture = Architecture.parse("relu > dense 1")
+    got = ensemble.gradients(architecture, np.array([1.0, 0.0]), np.array([[0.0], [1.0]]), np.array([[1.0], [0.0]]))
+    assert got.x.tolist() == [[0.0], [0.5]]

@@ -1,0 +1,214 @@
+"""The report of small studies: every sweep has its section, tables hold the numbers, nothing comes from outside."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels.architecture import Architecture
+from pipeline import data, store
+from pipeline.paths import Paths
+from pipeline.report import floors, render
+from pipeline.report.tables import number
+from pipeline.stages import gradcheck, report
+from tests import studies
+
+MADE_UP: dict[str, Any] = {
+    "zoo": {"activation": ["sigmoid", "relu"], "depth": 1, "width": [2, 3], "learning_rate": 0.1, "epochs": 3},
+    "wild": {"activation": "relu", "depth": 2, "width": 4, "learning_rate": [0.01, 1e12], "steps": 9, "replicates": 2},
+    "own": {"architecture": studies.BRANCHES["architecture"], "learning_rate": 0.02, "steps": 5, "replicates": 2},
+    "frozen": studies.RIDGE,
+}
+START: dict[str, Any] = {
+    "start": {"activation": ["relu", "linear"], "depth": 2, "width": 100, "learning_rate": 0.01, "steps": 1}
+    | {"init": "assignment-stream"}
+}
+
+
+def reported(root: Path, sweeps: dict[str, Any], **keys: Any) -> Paths:
+    paths = studies.complete(root, sweeps, **keys)
+    gradcheck.run(paths)
+    report.run(paths)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """One feature and one target, a function; a sweep of each kind, one with diverging networks."""
+    return reported(tmp_path_factory.mktemp("function"), MADE_UP)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """The assignment's own networks, hardly trained."""
+    return reported(tmp_path_factory.mktemp("start"), START)
+
+
+def page(paths: Paths) -> str:
+    return paths.report.read_text(encoding="utf-8")
+
+
+def section(paths: Paths, title: str) -> str:
+    found = re.search(f'<section id="{title}">.*?</section>', page(paths), re.DOTALL)
+    assert found
+    return found.group()
+
+
+def outputs(paths: Paths) -> dict[str, bytes]:
+    return studies.files(paths.root / "report") | studies.files(paths.root / "docs")
+
+
+def test_a_second_run_writes_the_same_bytes_and_no_sweep_that_is_gone_stays(start: Paths) -> None:
+    first = outputs(start)
+    store.write_text(start.figures / "gone" / "test_mse.svg", "<svg/>")
+    report.run(start)
+    assert outputs(start) == first
+
+
+def test_every_sweep_has_its_figures(study: Paths) -> None:
+    found = {path.relative_to(study.figures).as_posix() for path in study.figures.rglob("*.svg")}
+    assert found == {
+        "example_network.svg",
+        *(f"zoo/{name}.svg" for name in ("test_mse", "fits", "learning_curves")),
+        *(f"wild/{name}.svg" for name in ("test_mse", "fits", "learning_curves")),
+        *(f"own/{name}.svg" for name in ("test_mse", "fits", "learning_curves", "input_gradient")),
+        *(f"own/network_{name}.svg" for name in studies.BRANCHES["architecture"]),
+        *(f"frozen/{name}.svg" for name in ("test_mse", "fits")),
+    }
+    assert {path.with_suffix(".png").exists() for path in study.figures.rglob("*.svg")} == {True}
+
+
+class Reader(HTMLParser):
+    """Collects what would be fetched or run, and every id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href", "data", "action") and not (value or "").startswith("#"):
+                self.loads.append(f"{tag} {name}={value}")
+            if name == "id":
+                self.ids.append(value or "")
+        if tag in ("script", "iframe", "object", "embed", "link"):
+            self.loads.append(tag)
+
+
+def test_the_page_fetches_and_runs_nothing(study: Paths) -> None:
+    reader = Reader()
+    reader.feed(page(study))
+    assert reader.loads == []
+    assert len(reader.ids) == len(set(reader.ids))
+    assert page(study).count("<svg") == len(list(study.figures.rglob("*.svg")))
+    assert "http" not in page(study)
+    assert "@import" not in page(study)
+
+
+def test_tables_hold_the_numbers(study: Paths) -> None:
+    cells = store.read_table(study.cells)
+    markdown = (study.root / "docs" / "results.md").read_text(encoding="utf-8")
+    for _, cell in cells[np.isfinite(cells["test_mse_median"])].iterrows():
+        assert number(cell["test_mse_median"]) in section(study, f"Sweep-{cell['sweep']}")
+        assert number(cell["test_mse_median"]) in markdown
+
+
+def test_one_feature_along_the_columns_another_down_the_rows(tmp_path: Path) -> None:
+    paths = reported(tmp_path, {"sizes": studies.SIZES | {"replicates": 1}})
+    cells = store.read_table(paths.cells).set_index("cell")["test_mse_median"]
+    lines = (tmp_path / "docs" / "results.md").read_text(encoding="utf-8").splitlines()
+    assert "| activation | hidden layers ↓ nodes per layer → | 3 | 5 |" in lines
+    row = " | ".join(["tanh", "2", number(cells["tanh-d2-w003"]), number(cells["tanh-d2-w005"])])
+    assert f"| {row} |" in lines
+
+
+def test_divergence_is_shown(study: Paths) -> None:
+    text = section(study, "Sweep-wild")
+    assert "2 of 4 networks diverged" in text
+    assert "<td>diverged<br>" in text
+    assert not re.search(r"\b(inf|nan)\b", re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL))
+
+
+def test_a_sweep_that_diverges_as_a_whole_has_its_section(tmp_path: Path) -> None:
+    boom = MADE_UP["wild"] | {"learning_rate": [1e11, 1e12]}
+    paths = reported(tmp_path, {"zoo": MADE_UP["zoo"], "boom": boom})
+    assert "4 of 4 networks diverged" in section(paths, "Sweep-boom")
+    assert {path.stem for path in (paths.figures / "boom").iterdir()} == {"test_mse", "learning_curves"}
+
+
+def test_several_features_and_targets(tmp_path: Path) -> None:
+    paths = reported(tmp_path, {"own": MADE_UP["own"], "frozen": studies.RIDGE}, source="file")
+    assert {path.stem for path in (paths.figures / "own").iterdir()} == {
+        *(f"network_{name}" for name in studies.BRANCHES["architecture"]),
+        *("test_mse", "predictions", "learning_curves"),
+    }
+    assert "dC/dspeed_m_s" in section(paths, "Sweep-own")
+    assert "range_m, height_m" in section(paths, "Data")
+
+
+def test_one_feature_of_a_table_is_drawn_over_the_test_samples(tmp_path: Path) -> None:
+    keys = {"source": "file", "features": ["speed_m_s"], "targets": ["range_m"]}
+    paths = reported(tmp_path, {"own": MADE_UP["own"]}, **keys)
+    assert {path.stem for path in (paths.figures / "own").iterdir()} >= {"fits", "input_gradient"}
+
+
+def test_the_assignments_networks_stand_beside_the_printed_numbers(start: Paths) -> None:
+    runs = store.read_table(start.runs("start")).set_index("activation")["train_half_mse"]
+    text = section(start, "Sweep-start")
+    row = r"<th>{}</th>\s*<td>{:.10f}</td>\s*<td>{}</td>\s*<td>{}</td>"
+    assert re.search(row.format("relu", runs["relu"], "0.0004086665", "0.00074328"), text)
+    assert re.search(row.format("linear", runs["linear"], "0.0967346964", "0.12079632"), text)
+    assert "cannot be below 0.0967347" in text
+    assert "0.12079632, lies above it" in text
+
+
+def test_input_gradients_agree_with_central_differences(study: Paths) -> None:
+    rows = re.findall(r"<th>(scalar|hidden)</th>\s*<td>250</td>\s*<td>(.*?)</td>\s*<td>(.*?)</td>", page(study))
+    assert [name for name, _, _ in rows] == ["scalar", "hidden"]
+    for _, largest, difference in rows:
+        assert float(difference) < 1e-6 * max(float(largest), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "functions", "half_mse"),
+    [
+        ("dense 100 > linear > dense 1", ("x",), 0.0967346963549225),
+        ("(dense 1 | relu > dense 1 | relu > relu > dense 1) > dense 1", ("x", "relu(x)"), 0.0967216),
+        ("(dense 3 > linear > dense 2 | dense 2) > dense 1", ("x",), 0.0967346963549225),
+    ],
+)
+def test_floors_of_networks_linear_in_known_functions(
+    start: Paths, text: str, functions: tuple[str, ...], half_mse: float
+) -> None:
+    found = floors.floor(Architecture.parse(text), data.load(start))
+    assert found is not None
+    assert found.functions == functions
+    assert found.half_mse == pytest.approx(half_mse, rel=1e-12 if len(functions) == 1 else 1e-6)
+
+
+@pytest.mark.parametrize("text", ["dense 5 > relu > dense 1", "(dense 1 | dense 1 > relu) > dense 1"])
+def test_other_networks_have_no_known_floor(start: Paths, text: str) -> None:
+    assert floors.floor(Architecture.parse(text), data.load(start)) is None
+
+
+def test_inline_svg_keeps_its_references() -> None:
+    svg = (
+        '<?xml?><svg xmlns="u"><metadata>date</metadata><path id="m"/><use xlink:href="#m" clip-path="url(#p)"/></svg>'
+    )
+    assert render.inline(svg, "f1") == ('<svg><path id="f1-m"/><use xlink:href="#f1-m" clip-path="url(#f1-p)"/></svg>')
+
+
+def test_numbers() -> None:
+    assert [number(value) for value in (0.0004087, 1234.5, np.inf, 0.0, np.nan)] == [
+        "4.09e-4",
+        "1.23e3",
+        "diverged",
+        "0.00e0",
+        "-",
+    ]

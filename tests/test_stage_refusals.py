@@ -1,0 +1,78 @@
+"""Stages refuse bad input in the words of `shoal check`, and keep timings out of every file but their log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import cli, store
+from pipeline.stages import _stage, data, evaluate, gradcheck, predict, sweep
+from tests import studies
+
+STAGES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "data": (data.run, ()),
+    "sweep": (sweep.run, ("sizes",)),
+    "gradcheck": (gradcheck.run, ()),
+    "evaluate": (evaluate.run, ()),
+    "predict": (predict.run, ()),
+}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stages_refuse_a_bad_file_in_the_words_of_check(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studies.train(studies.write(tmp_path, {"sizes": studies.SIZES}), ["sizes"])
+    studies.write(tmp_path, {"sizes": studies.SIZES | {"width": [3, -5], "colour": "red"}})
+    monkeypatch.chdir(tmp_path)
+    run, arguments = STAGES[name]
+    words = studies.refusal(lambda: cli.main(["check"]), capsys)
+    assert words.count("\n") == 2
+    assert "params.yaml: sweeps.sizes.width[1]: found -5; allowed: whole numbers of 1 or more\n" in words
+    assert studies.refusal(lambda: _stage.main(name, run, *arguments), capsys) == words
+
+
+@pytest.mark.parametrize("name", ["sweep", "gradcheck"])
+@pytest.mark.parametrize(
+    ("block", "place"),
+    [
+        (studies.BATCH | {"batch_size": [121, 5000]}, "sweeps.other.batch_size[1]: found 5000"),
+        (studies.BRANCHES | {"architecture": {"odd": "(relu | dense 3)"}}, "sweeps.other.architecture.odd: found"),
+    ],
+)
+def test_stages_refuse_what_the_data_cannot_give(
+    name: str,
+    block: dict[str, Any],
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    studies.train(studies.write(tmp_path, {"sizes": studies.SIZES, "other": block}, source="file"), [])
+    monkeypatch.chdir(tmp_path)
+    run, arguments = STAGES[name]
+    words = studies.refusal(lambda: cli.main(["check"]), capsys)
+    assert words.count("\n") == 1
+    assert place in words
+    assert studies.refusal(lambda: _stage.main(name, run, *arguments), capsys) == words
+
+
+def test_only_the_log_knows_how_long_it_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = studies.write(tmp_path, {"sizes": studies.SIZES})
+    data.run(paths)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    before = set(studies.files(tmp_path))
+    _stage.main("sweep-sizes", sweep.run, "sizes")
+    made = set(studies.files(tmp_path)) - before
+    assert made == {"logs/sweep-sizes.json", *(f"results/sizes/{n}.parquet" for n in ("runs", "curves", "weights"))}
+    log = store.read_json(paths.logs / "sweep-sizes.json")
+    assert set(log) == {"seconds", "finished", "networks", "diverged"}
+    assert log["seconds"] > 0
+    assert log["networks"] == 24
+    assert capsys.readouterr() == ("", ""), "progress is for terminals"

@@ -1,0 +1,113 @@
+"""Result files: whole or not at all, strict about what they hold, and read back as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import store
+from pipeline.paths import Paths
+from tests import studies
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("old", encoding="utf-8")
+
+    def half_way(temporary: Path) -> None:
+        temporary.write_text("half", encoding="utf-8")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        store.write_whole(path, half_way)
+    assert studies.files(tmp_path) == {"table.csv": b"old"}
+
+
+def test_a_writer_that_succeeds_replaces_the_old_file_and_makes_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "text"
+    store.write_text(path, "old")
+    store.write_text(path, "wäre\n")
+    assert studies.files(tmp_path) == {"a/b/text": "wäre\n".encode()}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_json_has_no_nan(tmp_path: Path, number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.write_json(tmp_path / "a.json", {"x": [1.0, number]})
+    assert studies.files(tmp_path) == {}
+
+
+def test_json_comes_back(tmp_path: Path) -> None:
+    value = {"b": [0.1 + 0.2, None], "a": "x"}
+    store.write_json(tmp_path / "a.json", value)
+    assert store.read_json(tmp_path / "a.json") == value
+
+
+def test_csv_keeps_every_digit(tmp_path: Path) -> None:
+    values = np.array([0.1 + 0.2, 1 / 3, 1e-300, -2.5e17])
+    store.write_csv(tmp_path / "a.csv", pd.DataFrame({"x": values}))
+    assert b"\r" not in (tmp_path / "a.csv").read_bytes()
+    assert [float(line) for line in (tmp_path / "a.csv").read_text().split()[1:]] == values.tolist()
+
+
+def test_runs_table_has_the_columns_and_nulls_it_promises(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"network_id": "a", "width": 5, "learning_rate": 0.1, "diverged_step": None, "train_half_mse": 1.5},
+        {"network_id": "b", "width": None, "learning_rate": None, "diverged_step": 7, "train_half_mse": None},
+    ]
+    store.write_table(tmp_path / "runs.parquet", store.runs_table(rows))
+    table = store.read_table(tmp_path / "runs.parquet")
+    assert {name: str(kind) for name, kind in table.dtypes.items()} == store.RUN_COLUMNS
+    assert table["width"].tolist() == [5, pd.NA]
+    assert table["diverged_step"].tolist() == [pd.NA, 7]
+    assert table["train_half_mse"].tolist() == [1.5, pd.NA]
+    assert table["activation"].isna().all()
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": np.arange(1000) / 7, "y": [np.arange(3.0)] * 1000})
+    store.write_table(tmp_path / "a", table)
+    store.write_table(tmp_path / "b", table.copy())
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    sweeps = {"ridge": studies.RIDGE, "branches": studies.BRANCHES}
+    return studies.train(studies.write(tmp_path_factory.mktemp("study"), sweeps), sweeps)
+
+
+def test_load_network_finds_any_network(study: Paths) -> None:
+    for sweep in ("ridge", "branches"):
+        weights = store.read_weights(study, sweep)
+        runs = store.read_table(study.runs(sweep))
+        assert list(weights) == list(runs["network_id"])
+        for _, row in runs.iterrows():
+            network = store.load_network(study, ["ridge", "branches"], row["network_id"])
+            assert (network.run["sweep"], network.run["cell"], network.run["replicate"]) == (
+                sweep, row["cell"], row["replicate"],
+            )  # fmt: skip
+            assert str(network.architecture) == row["architecture"]
+            assert network.params.tobytes() == weights[row["network_id"]].tobytes()
+
+
+def test_load_network_has_none_where_a_column_does_not_apply(study: Paths) -> None:
+    first = store.read_table(study.runs("ridge"))["network_id"][0]
+    run = store.load_network(study, ["ridge"], first).run
+    assert (run["learning_rate"], run["steps"], run["diverged_step"], run["alpha"]) == (None, None, None, 0.1)
+
+
+def test_load_network_says_where_it_looked(study: Paths) -> None:
+    with pytest.raises(KeyError, match="no network 'abc' in the results of ridge, branches"):
+        store.load_network(study, ["ridge", "branches"], "abc")
+
+
+def test_read_runs_keeps_the_order_and_types(study: Paths) -> None:
+    runs = store.read_runs(study, ["branches", "ridge"])
+    assert list(runs["sweep"].drop_duplicates()) == ["branches", "ridge"]
+    assert list(runs.index) == list(range(8))
+    assert {name: str(kind) for name, kind in runs.dtypes.items()} == store.RUN_COLUMNS
