@@ -74,7 +74,11 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
 def _ui(paths: Paths, words: argparse.Namespace) -> int:
     from pipeline.tracking import ui
 
-    ui(paths, list(config.load(paths).sweeps), words.port)
+    try:
+        ui(paths, list(config.load(paths).sweeps), words.port)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

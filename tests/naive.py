@@ -31,7 +31,7 @@ def sigma(name: str, z: Array) -> Array:
 def sigma_prime(name: str, z: Array) -> Array:
     """Its derivative, 0 at the kink of relu."""
     if name == "relu":
-        return np.where(z > 0, 1.0, 0.0)
+        return (z > 0).astype(z.dtype)
     if name == "tanh":
         return 1.0 - np.tanh(z) ** 2
     if name == "sigmoid":

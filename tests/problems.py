@@ -6,7 +6,8 @@ Hypothesis draws shapes and seeds only; the numbers come from a seeded generator
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,25 +27,34 @@ LAYER = st.one_of(ACTIVATION, st.integers(1, 12).map(Dense))
 
 @dataclass(frozen=True)
 class Problem:
-    """A network, identified by its replicate's initial weights, and data it can be trained on."""
+    """A network, identified by its replicate's initial weights, and seeded data that float32 holds exactly."""
 
     architecture: Architecture
-    x: Array
-    y: Array
+    n_samples: int
+    n_features: int
+    data_seed: int
     replicate: int
 
-    @property
+    @cached_property
+    def x(self) -> Array:
+        """(n_samples, n_features), uniform."""
+        values = np.random.default_rng(self.data_seed).uniform(-2.0, 2.0, (self.n_samples, self.n_features))
+        return np.asarray(values, np.float32).astype(float)
+
+    @cached_property
+    def y(self) -> Array:
+        """(n_samples, n_outputs), normal."""
+        shape = (self.n_samples, self.architecture.n_outputs)
+        return np.random.default_rng([self.data_seed, 1]).normal(0.0, 1.0, shape).astype(np.float32).astype(float)
+
+    @cached_property
     def weights(self) -> Weights:
         """The initial weights."""
-        return naive.initial_weights(self.architecture, self.x.shape[1], SEED, self.replicate)
+        return naive.initial_weights(self.architecture, self.n_features, SEED, self.replicate)
 
     def spec(self, **keys: Any) -> NetworkSpec:
         """What the door is asked for."""
         return NetworkSpec(self.architecture, "assignment", self.replicate, **keys)
-
-    def rounded(self, dtype: str) -> Problem:
-        """The same network with data that `dtype` holds exactly."""
-        return replace(self, x=self.x.astype(dtype).astype(float), y=self.y.astype(dtype).astype(float))
 
 
 def plain_networks(n_outputs: int) -> st.SearchStrategy[Architecture]:
@@ -70,11 +80,9 @@ def branch_networks(draw: st.DrawFn, n_outputs: int) -> Architecture:
 @st.composite
 def problems(draw: st.DrawFn) -> Problem:
     """1 to 4 inputs, 1 to 3 outputs, 1 to 200 samples, plain and branch networks."""
-    n, n_features, n_outputs = draw(SIZES), draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    n_outputs = draw(st.integers(1, 3))
     architecture = draw(st.one_of(plain_networks(n_outputs), branch_networks(n_outputs)))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
-    x, y = generator.uniform(-2.0, 2.0, (n, n_features)), generator.normal(0.0, 1.0, (n, n_outputs))
-    return Problem(architecture, x, y, draw(st.integers(0, 50)))
+    return Problem(architecture, draw(SIZES), draw(st.integers(1, 4)), draw(st.integers(0, 999)), draw(st.integers(0, 99)))
 
 
 def relative(got: Array, want: Array) -> float:
@@ -106,12 +114,17 @@ def tensors(weights: Weights) -> list[Array]:
     return [tensor for pair in weights for tensor in pair]
 
 
-def nudged(values: Array, eps: float) -> Array:
-    """The numbers, each moved by one rounding up or down."""
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], values.shape)
-    return np.asarray(values * (1.0 + eps * signs))
+def cast(weights: Weights, dtype: str) -> Weights:
+    """The weights in another dtype."""
+    return [(W.astype(dtype), b.astype(dtype)) for W, b in weights]
 
 
-def nudged_weights(weights: Weights, eps: float) -> Weights:
+def nudged(values: Array) -> Array:
+    """The numbers, each moved by one rounding of its dtype up or down."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], values.shape).astype(values.dtype)
+    return np.asarray(values * (1 + np.finfo(values.dtype).eps * signs))
+
+
+def nudged_weights(weights: Weights) -> Weights:
     """The weights, each moved by one rounding up or down."""
-    return [(nudged(W, eps), nudged(b, eps)) for W, b in weights]
+    return [(nudged(W), nudged(b)) for W, b in weights]

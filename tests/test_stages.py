@@ -200,6 +200,23 @@ def test_the_smallest_validation_error_is_chosen(study: Paths) -> None:
     assert f"{len(networks)} networks in {sum(N_CELLS.values())} cells" in chosen["why"]
 
 
+def test_the_test_split_has_no_say(tmp_path: Path) -> None:
+    """Neither in the network that is chosen nor in the cell that the metrics call best."""
+    paths = studies.complete(tmp_path, {"sizes": studies.SIZES})
+    chosen = store.read_json(paths.chosen)["network_id"]
+    networks = store.read_table(paths.networks)
+    networks["test_mse"] = 1 / networks["validation_mse"]
+    store.write_table(paths.networks, networks)
+    predict.run(paths)
+    assert store.read_json(paths.chosen)["network_id"] == chosen
+    best = store.read_json(paths.metrics("sizes"))["best_cell"]
+    x, y = pd.read_parquet(paths.data / "test.parquet").to_numpy().T
+    pd.DataFrame({"x": x, "y": -y}).to_parquet(paths.data / "test.parquet")
+    evaluate.run(paths)
+    medians = store.read_table(paths.networks).groupby("cell")["test_mse"].median()
+    assert store.read_json(paths.metrics("sizes"))["best_cell"] == best != medians.idxmin()
+
+
 def test_test_predictions_are_those_of_the_chosen_network(study: Paths, dataset: Dataset) -> None:
     table = pd.read_csv(study.test_predictions)
     np.testing.assert_array_equal(table[list(dataset.feature_names)], dataset.test.x)

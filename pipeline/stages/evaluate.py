@@ -60,7 +60,8 @@ def _errors(dataset: Dataset, architecture: Architecture, params: np.ndarray, st
     errors = []
     for split in (dataset.train, dataset.validation, dataset.test):
         y_hat = dataset.predictions(predict(architecture, params, dataset.inputs(split)))
-        mse = float(np.mean((y_hat - split.y) ** 2))
+        with np.errstate(over="ignore"):
+            mse = float(np.mean((y_hat - split.y) ** 2))
         errors.append(mse if np.isfinite(mse) else np.inf)
     return errors
 
