@@ -30,9 +30,14 @@ def summary(values: np.ndarray) -> dict[str, float]:
 
 
 def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    """Runs with the errors of evaluation/networks.parquet beside them; float64, +infinity where a network diverged."""
+    """Runs with the errors of evaluation/networks.parquet beside them; float64, +infinity where a network diverged.
+
+    Raises ValueError where a run has no errors: then the evaluation is older than the runs.
+    """
     errors = ["train_mse", "validation_mse", "test_mse"]
     table = runs.merge(networks[["sweep", "network_id", *errors]], on=["sweep", "network_id"], validate="one_to_one")
+    if len(table) < len(runs):
+        raise ValueError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
     table["train_half_mse"] = table["train_half_mse"].astype("float64").fillna(np.inf)
     with np.errstate(divide="ignore"):
         table["log10_test_mse"] = np.log10(table["test_mse"].to_numpy(np.float64))

@@ -103,7 +103,11 @@ class Gradients:
 def visible(path: Path) -> list[int]:
     """Layers of a path whose output has a dC/da: all but the dense layers whose activation follows at once."""
     pairs = zip(path, (*path[1:], None), strict=True)
-    return [i for i, (layer, next_) in enumerate(pairs) if isinstance(layer, Activation) or not isinstance(next_, Activation)]
+    return [
+        i
+        for i, (layer, next_) in enumerate(pairs)
+        if isinstance(layer, Activation) or not isinstance(next_, Activation)
+    ]
 
 
 def gradients(architecture: Architecture, weights: Weights, x: Array, y: Array) -> Gradients:
@@ -142,6 +146,11 @@ def kink_distance(architecture: Architecture, weights: Weights, x: Array) -> flo
 def seed_sequence(seed: int, purpose: str, replicate: int) -> np.random.SeedSequence:
     """The stream of (root seed, purpose, replicate)."""
     return np.random.SeedSequence(seed, spawn_key=(*(ord(letter) for letter in purpose), replicate))
+
+
+def shuffle_key(seed: int, replicate: int) -> int:
+    """The key of a replicate's shuffles: the first 64 bits of the stream "shuffle"."""
+    return int(seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0])
 
 
 def initial_weights(architecture: Architecture, n_features: int, seed: int, replicate: int) -> Weights:
@@ -185,7 +194,9 @@ def update(weights: Weights, grads: Weights, rate: float) -> Weights:
     return [(W - rate * dW, b - rate * db) for (W, b), (dW, db) in zip(weights, grads, strict=True)]
 
 
-def gd(architecture: Architecture, weights: Weights, x: Array, y: Array, rate: float, steps: int) -> tuple[Weights, Array]:
+def gd(
+    architecture: Architecture, weights: Weights, x: Array, y: Array, rate: float, steps: int
+) -> tuple[Weights, Array]:
     """Full-batch gradient descent; the costs (steps + 1, n_outputs) before every update and after the last."""
     costs = []
     for _ in range(steps):
@@ -203,10 +214,10 @@ def sgd(
     architecture: Architecture, weights: Weights, x: Array, y: Array, rate: float, steps: int, batch_size: int, key: int
 ) -> tuple[Weights, Array]:
     """Mini-batch gradient descent, a fresh shuffle each epoch; the costs over all samples at the recorded steps."""
-    n, costs = len(x), []
+    n, recorded, costs = len(x), recorded_steps(steps), []
     batches_per_epoch = -(-n // batch_size)
     for step in range(steps + 1):
-        if step in recorded_steps(steps):
+        if step in recorded:
             costs.append(half_mse(architecture, weights, x, y))
         if step < steps:
             epoch, batch = divmod(step, batches_per_epoch)

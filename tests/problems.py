@@ -82,7 +82,9 @@ def problems(draw: st.DrawFn) -> Problem:
     """1 to 4 inputs, 1 to 3 outputs, 1 to 200 samples, plain and branch networks."""
     n_outputs = draw(st.integers(1, 3))
     architecture = draw(st.one_of(plain_networks(n_outputs), branch_networks(n_outputs)))
-    return Problem(architecture, draw(SIZES), draw(st.integers(1, 4)), draw(st.integers(0, 999)), draw(st.integers(0, 99)))
+    return Problem(
+        architecture, draw(SIZES), draw(st.integers(1, 4)), draw(st.integers(0, 999)), draw(st.integers(0, 99))
+    )
 
 
 def relative(got: Array, want: Array) -> float:

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kernels.ensemble import Trained
 from pipeline import store
 from pipeline.paths import Paths
 from pipeline.stages import evaluate, predict
+from pipeline.stages.sweep import outcome
 from tests import studies
 
 FULL = studies.SIZES | {"activation": "linear", "width": 4, "learning_rate": [0.01, 10.0], "depth": 2, "steps": 40}
@@ -100,3 +102,11 @@ def test_nothing_is_chosen_where_every_network_diverged(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"every network of every sweep diverged.*lower the learning rates"):
         predict.run(paths)
     assert not (tmp_path / "predictions").exists()
+
+
+def test_a_cost_beyond_float64_in_the_users_units_has_diverged() -> None:
+    """Standardised costs may be finite where the same cost in original units is not."""
+    result = Trained(np.zeros(2), np.array([0, 5, 9]), np.array([[1.0], [1e300], [2.0]]), None)
+    end = outcome(result, np.array([1e5]))
+    assert (end.diverged_step, list(end.steps), list(end.half_mse)) == (5, [0], [1e10])
+    assert outcome(result, np.ones(1)).diverged_step is None

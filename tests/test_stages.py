@@ -231,12 +231,14 @@ def test_all_cells_holds_the_best_replicate_of_each_cell(study: Paths, dataset: 
     networks = store.read_table(study.networks)
     best = networks.loc[networks.groupby(["sweep", "cell"], sort=False)["validation_mse"].idxmin()]
     assert list(table["network_id"].drop_duplicates()) == list(best["network_id"])
-    assert len(table) == sum(N_CELLS.values()) * len(dataset.test.x)
+    assert len(table) == sum(N_CELLS.values()) * dataset.test.y.size
     for _, row in best.iterrows():
         part = table[table["network_id"] == row["network_id"]]
-        y_hat = part[[f"{name}_predicted" for name in dataset.target_names]].to_numpy()
+        y_hat = part["y_hat"].to_numpy().reshape(dataset.test.y.shape)
         assert float(np.mean((y_hat - dataset.test.y) ** 2)) == pytest.approx(row["test_mse"], rel=1e-12)
-        assert list(part["sample"]) == list(range(len(dataset.test.x)))
+        assert list(part["y"]) == list(dataset.test.y.ravel())
+        assert list(part["target"].unique()) == list(dataset.target_names)
+        assert list(part["sample"].unique()) == list(range(len(dataset.test.x)))
         assert set(part["replicate"]) == {row["replicate"]}
 
 

@@ -26,9 +26,8 @@ def run(paths: Paths) -> dict[str, Any]:
         weights = store.read_weights(paths, str(sweep))
         for _, winner in winners.iterrows():
             key = winner["network_id"]
-            table = _predictions(dataset, Architecture.parse(architectures[key]), weights[key])
-            where = {name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}
-            tables.append(table.drop(columns=list(dataset.feature_names)).assign(**where, sample=np.arange(len(table))))
+            table = _long(dataset, _y_hat(dataset, Architecture.parse(architectures[key]), weights[key]))
+            tables.append(table.assign(**{name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}))
     chosen = best.iloc[int(best["validation_mse"].to_numpy().argmin())]
     network = store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
     choice = _choice(chosen, best, len(store.read_table(paths.networks, ["network_id"])), str(network.architecture))
@@ -46,9 +45,26 @@ def _best_of_cells(networks: pd.DataFrame) -> pd.DataFrame:
 
 def _predictions(dataset: Dataset, architecture: Architecture, params: np.ndarray) -> pd.DataFrame:
     """Test inputs, targets, and a column <target>_predicted for each target, in original units."""
-    y_hat = dataset.predictions(predict(architecture, params, dataset.inputs(dataset.test)))
+    y_hat = _y_hat(dataset, architecture, params)
     names = [*dataset.feature_names, *dataset.target_names, *(f"{name}_predicted" for name in dataset.target_names)]
     return pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, y_hat]), columns=names)
+
+
+def _long(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:
+    """One row a test sample and target: sample (its row in data/test.parquet), target (its name), y, y_hat."""
+    n, n_outputs = y_hat.shape
+    columns = {
+        "sample": np.repeat(np.arange(n), n_outputs),
+        "target": np.tile(np.array(dataset.target_names, object), n),
+        "y": dataset.test.y.ravel(),
+        "y_hat": y_hat.ravel(),
+    }
+    return pd.DataFrame(columns)
+
+
+def _y_hat(dataset: Dataset, architecture: Architecture, params: np.ndarray) -> np.ndarray:
+    """Predictions (n_test, n_outputs) for the test split, in original units."""
+    return dataset.predictions(predict(architecture, params, dataset.inputs(dataset.test)))
 
 
 def _choice(chosen: pd.Series, best: pd.DataFrame, n_networks: int, architecture: str) -> dict[str, Any]:

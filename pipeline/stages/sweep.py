@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,37 +37,57 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
             progress=advance,
         )
     ids = [network_id(s, seed=settings.seed, dtype=settings.dtype, data_hash=dataset.data_hash) for _, s in networks]
-    half_mses = [result.costs @ dataset.y_scaling.scale**2 for result in results]  # in the targets' own units
+    outcomes = [outcome(result, dataset.y_scaling.scale) for result in results]
     common = {"sweep": name, "n_features": dataset.n_features, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
     rows = [
-        {"network_id": key, **common, **_row(cell, spec, result, half_mse)}
-        for key, (cell, spec), result, half_mse in zip(ids, networks, results, half_mses, strict=True)
+        {"network_id": key, **common, **_row(cell, spec, end)}
+        for key, (cell, spec), end in zip(ids, networks, outcomes, strict=True)
     ]
     store.write_table(paths.runs(name), store.runs_table(rows))
-    store.write_table(paths.curves(name), _curves(ids, networks, results, half_mses))
+    store.write_table(paths.curves(name), _curves(ids, networks, outcomes))
     params = pd.DataFrame({"network_id": ids, "params": [result.params for result in results]})
     store.write_table(paths.weights(name), params)
     return {"networks": len(rows), "diverged": sum(row["status"] == "diverged" for row in rows)}
 
 
-def _row(cell: Cell, spec: NetworkSpec, result: Trained, half_mse: np.ndarray) -> dict[str, Any]:
-    diverged = result.diverged_step is not None
+@dataclass(frozen=True)
+class Outcome:
+    """The learning curve of a network in the targets' own units: `half_mse` (n,) at `steps` (n,), all of it finite."""
+
+    steps: np.ndarray
+    half_mse: np.ndarray
+    diverged_step: int | None
+
+
+def outcome(result: Trained, scale: np.ndarray) -> Outcome:
+    """Undo the standardisation of targets with `scale` (n_outputs,): sum_k cost_k scale_k^2.
+
+    A cost that float64 holds only in standardised units is not finite in the user's own: there the network diverged.
+    """
+    with np.errstate(over="ignore"):
+        half_mse = (result.costs * scale**2).sum(axis=1)
+    bad = np.flatnonzero(~np.isfinite(half_mse))
+    n = int(bad[0]) if bad.size else len(half_mse)
+    diverged_step = int(result.recorded_steps[n]) if bad.size else result.diverged_step
+    return Outcome(result.recorded_steps[:n], half_mse[:n], diverged_step)
+
+
+def _row(cell: Cell, spec: NetworkSpec, end: Outcome) -> dict[str, Any]:
+    diverged = end.diverged_step is not None
     return {
         **cell.columns(),
         "replicate": spec.replicate,
         "status": "diverged" if diverged else "ok",
-        "diverged_step": result.diverged_step,
-        "train_half_mse": None if diverged else float(half_mse[-1]),
+        "diverged_step": end.diverged_step,
+        "train_half_mse": None if diverged else float(end.half_mse[-1]),
     }
 
 
-def _curves(
-    ids: list[str], networks: list[tuple[Cell, NetworkSpec]], results: list[Trained], half_mses: list[np.ndarray]
-) -> pd.DataFrame:
+def _curves(ids: list[str], networks: list[tuple[Cell, NetworkSpec]], outcomes: list[Outcome]) -> pd.DataFrame:
     """Long table of the learning curves; a ridge readout has none."""
     curves = [
-        pd.DataFrame({"network_id": key, "step": result.recorded_steps, "half_mse": half_mse})
-        for key, (_, spec), result, half_mse in zip(ids, networks, results, half_mses, strict=True)
+        pd.DataFrame({"network_id": key, "step": end.steps, "half_mse": end.half_mse})
+        for key, (_, spec), end in zip(ids, networks, outcomes, strict=True)
         if spec.optimizer == "gd"
     ]
     types = {"network_id": "string", "step": "int64", "half_mse": "float64"}

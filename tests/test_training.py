@@ -1,0 +1,146 @@
+"""Gradient descent against the oracle, the assignment's own numbers, and networks that diverge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from kernels import ensemble
+from kernels.architecture import Architecture
+from kernels.ensemble import NetworkSpec, Trained
+from tests import naive
+from tests.naive import Array, Weights
+from tests.problems import SEED, Problem, cast, nudged_weights, problems, relative, tensors, unflat, worst
+
+STEPS = st.integers(1, 100)
+RATES = st.floats(1e-4, 0.02)
+
+
+def oracle(
+    problem: Problem, weights: Weights, rate: float, steps: int, batch_size: int | None
+) -> tuple[Weights, Array]:
+    """Parameters and costs of a run, which has to stay finite."""
+    arguments = (problem.architecture, weights, problem.x, problem.y, rate, steps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if batch_size is None:
+            weights, costs = naive.gd(*arguments)
+        else:
+            weights, costs = naive.sgd(*arguments, batch_size, naive.shuffle_key(SEED, problem.replicate))
+    assume(np.max(costs, initial=0.0) < 10 * costs[0].sum() + 1)  # NaN fails too
+    return weights, costs
+
+
+def train(problem: Problem, rate: float, steps: int, batch_size: int | None, dtype: str = "float64") -> Trained:
+    """The same run by the kernels."""
+    spec = problem.spec(learning_rate=rate, steps=steps, batch_size=batch_size)
+    return ensemble.train([spec], problem.x, problem.y, seed=SEED, dtype=dtype)[0]
+
+
+@settings(deadline=None, max_examples=100)
+@given(problem=problems(), rate=RATES, steps=STEPS, data=st.data())
+@pytest.mark.parametrize("minibatch", [False, True])
+def test_runs_agree_with_the_oracle(
+    minibatch: bool, problem: Problem, rate: float, steps: int, data: st.DataObject
+) -> None:
+    batch_size = data.draw(st.integers(1, problem.n_samples)) if minibatch else None
+    want, costs = oracle(problem, problem.weights, rate, steps, batch_size)
+    moved, _ = oracle(problem, nudged_weights(problem.weights), rate, steps, batch_size)
+    assume(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no parameter that has just come to zero, no chaos
+    got = train(problem, rate, steps, batch_size)
+    assert got.diverged_step is None
+    assert relative(got.costs, costs) <= 1e-12
+    assert worst(unflat(got.params, problem.weights), tensors(want)) <= 1e-12
+    assert got.recorded_steps.tolist() == (naive.recorded_steps(steps) if minibatch else list(range(steps + 1)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(problem=problems(), rate=RATES, steps=STEPS, data=st.data())
+@pytest.mark.parametrize("minibatch", [False, True])
+def test_single_precision_runs_agree_with_the_oracle(
+    minibatch: bool, problem: Problem, rate: float, steps: int, data: st.DataObject
+) -> None:
+    batch_size = data.draw(st.integers(1, problem.n_samples)) if minibatch else None
+    _, costs = oracle(problem, cast(cast(problem.weights, "float32"), "float64"), rate, steps, batch_size)
+    got = train(problem, rate, steps, batch_size, "float32")
+    assert got.params.dtype == np.float32
+    assert relative(got.costs, costs) <= 1e-4
+
+
+def test_one_minibatch_of_all_samples_is_full_batch_descent() -> None:
+    problem = Problem(Architecture.plain((7, 9), "tanh", 2), 100, 3, 0, 0)
+    full, minibatch = train(problem, 0.02, 80, None), train(problem, 0.02, 80, 100)
+    assert relative(minibatch.params, full.params) <= 1e-12
+    assert relative(minibatch.costs, full.costs[minibatch.recorded_steps]) <= 1e-12
+
+
+@settings(deadline=None)
+@given(steps=st.integers(1, 100_000), batch_size=st.one_of(st.none(), st.integers(1, 100)))
+def test_recorded_steps_begin_at_zero_and_end_at_the_last(steps: int, batch_size: int | None) -> None:
+    recorded = ensemble.recorded_steps(steps, batch_size)
+    assert recorded[0] == 0
+    assert recorded[-1] == steps
+    assert (np.diff(recorded) > 0).all()
+    assert len(recorded) == steps + 1 if batch_size is None else len(recorded) <= 51
+
+
+def test_the_assignments_own_numbers() -> None:
+    x = np.random.RandomState(SEED).uniform(-np.pi, np.pi, (1000, 1))
+    rates = {"relu": 0.02, "linear": 0.005, "tanh": 0.02}
+    specs = [
+        NetworkSpec(Architecture.plain((100, 100), name, 1), "assignment-stream", 0, learning_rate=rate, steps=500)
+        for name, rate in rates.items()
+    ]
+    trained = ensemble.train(specs, x, np.sin(x), seed=SEED)
+    got = [run.costs[-1].sum() for run in trained]
+    assert got == pytest.approx([0.0004086664854280885, 0.0967346963549225, 0.0009913490262872169], rel=1e-9, abs=0)
+
+
+# --- divergence -----------------------------------------------------------------------------------------------------
+
+LINE = Problem(Architecture.plain((5, 5), "linear", 2), 100, 2, 0, 0)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 1e3, 1e200])
+def test_a_run_that_diverges_stops_at_the_step_at_which_the_textbook_does(rate: float) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        _, costs = naive.gd(LINE.architecture, LINE.weights, LINE.x, LINE.y, rate, 50)
+    first = int(np.argmax(~np.isfinite(costs.sum(axis=1))))
+    assert first > 0
+    got = train(LINE, rate, 50, None)
+    assert got.diverged_step == first
+    assert got.recorded_steps.tolist() == list(range(first))
+    assert relative(got.costs, costs[:first]) <= 1e-9
+
+
+@pytest.mark.parametrize("batch_size", [1, 30, 100])
+def test_a_minibatch_run_that_diverges_keeps_what_came_before(batch_size: int) -> None:
+    got, short = train(LINE, 1.0, 2000, batch_size), train(LINE, 1e-3, 2000, batch_size)
+    assert got.diverged_step is not None
+    assert 0 < got.diverged_step < 2000
+    assert got.recorded_steps.tolist() == [step for step in short.recorded_steps if step < got.diverged_step]
+    assert got.costs.shape == (len(got.recorded_steps), 2)
+    assert np.isfinite(got.costs).all()
+    assert short.diverged_step is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["relu", "linear", "tanh", "sigmoid"])
+@pytest.mark.parametrize("batch_size", [None, 1])
+def test_one_bad_number_in_the_data_diverges_at_step_0(bad: float, name: str, batch_size: int | None) -> None:
+    problem = Problem(Architecture.plain((3,), name, 1), 70, 2, 0, 0)
+    y = problem.y.copy()
+    y[66] = bad
+    got = ensemble.train([problem.spec(learning_rate=0.01, steps=5, batch_size=batch_size)], problem.x, y, seed=SEED)[0]
+    assert got.diverged_step == 0
+    assert got.recorded_steps.size == got.costs.size == 0
+
+
+@pytest.mark.parametrize("name", ["relu", "linear", "tanh", "sigmoid"])
+def test_nan_is_not_lost_in_an_activation(name: str) -> None:
+    problem = Problem(Architecture.plain((3, 4), name, 1), 70, 2, 0, 0)
+    x = problem.x.copy()
+    x[66, 1] = np.nan
+    got = ensemble.train([problem.spec(learning_rate=0.01, steps=5)], x, problem.y, seed=SEED)[0]
+    assert got.diverged_step == 0
