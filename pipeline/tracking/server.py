@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -65,6 +66,7 @@ def _serve(paths: Paths, uri: str, port: int, ids: dict[str, str]) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server ends with us, however we are told to end
     try:
         _wait_until_up(server, port, log)
         print(f"{_welcome(f'http://{HOST}:{port}', ids)}\nCtrl-C ends it.", flush=True)
