@@ -5,39 +5,33 @@ Arrays outside are sample-major, x (n_samples, n_features) and y (n_samples, n_o
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
 
-from kernels import initialise, passes, rng, training
-from kernels._jit import compiled_before as compiled_before
-from kernels.architecture import Activation, Architecture
+from kernels import passes, rng, training
+from kernels._jit import compiled_before
+from kernels.architecture import Architecture
 from kernels.jobs import DESCENT, RIDGE, Job, Packed, pack
 from kernels.layout import Layout, layout_of
+from kernels.spec import NetworkSpec, initial_params, recorded_steps
 
-INITIALISERS = ("assignment", "assignment-stream")
-OPTIMIZERS = ("gd", "ridge")
+__all__ = [
+    "Gradients",
+    "NetworkSpec",
+    "Trained",
+    "compiled_before",
+    "gradients",
+    "initial_params",
+    "predict",
+    "recorded_steps",
+    "train",
+]
+
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """What to train: everything that determines the result except the data, the root seed and the dtype.
-
-    `batch_size` None is full batch; a ridge readout (`optimizer` "ridge") has `alpha` and no rate, batch or steps.
-    """
-
-    architecture: Architecture
-    initialiser: str
-    replicate: int
-    optimizer: str = "gd"
-    learning_rate: float | None = None
-    batch_size: int | None = None
-    steps: int | None = None
-    alpha: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,28 +63,6 @@ class Gradients:
     x: np.ndarray
 
 
-def recorded_steps(steps: int, batch_size: int | None) -> np.ndarray:
-    """Steps whose cost is recorded: all of 0..steps for full batch, else 0 and about 50 log-spaced up to `steps`."""
-    if batch_size is None:
-        return np.arange(steps + 1)
-    return np.unique(np.concatenate([[0], np.rint(np.geomspace(1, steps, 50))]).astype(np.int64))
-
-
-def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:
-    """The flat float64 row (n_params,) that training starts from."""
-    layout = layout_of(spec.architecture, n_features)
-    if spec.initialiser == "assignment-stream" and spec.replicate == 0:
-        return initialise.assignment_stream(layout, seed, _assignment_activation(spec, layout), n_samples)
-    return initialise.assignment(layout, seed, spec.replicate)
-
-
-def _assignment_activation(spec: NetworkSpec, layout: Layout) -> str:
-    if spec.architecture.branches or tuple(layout.sizes) != initialise.ASSIGNMENT_SIZES:
-        raise ValueError(f"'{spec.architecture}' is not a 1-100-100-1 network, which assignment-stream needs")
-    names = [layer.name for layer in spec.architecture.trunk if isinstance(layer, Activation)]
-    return names[0]
-
-
 def train(
     specs: Sequence[NetworkSpec],
     x: np.ndarray,
@@ -106,11 +78,11 @@ def train(
     Networks that differ only in `steps` are trained once, to the largest. `progress(done, total)` counts the trained
     networks from time to time. Raises ValueError for arrays or specs that do not fit together.
     """
-    x, y = _matrix("x", x), _matrix("y", y)
-    if len(x) != len(y) or not len(x):
-        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; both need the same number, at least 1")
+    x, y = _samples(x, y)
     for spec in specs:
-        _check(spec, len(x), y.shape[1])
+        spec.check(len(x), y.shape[1])
+    if not specs:
+        return []
     X, Y = np.ascontiguousarray(x.T, dtype), np.ascontiguousarray(y.T, dtype)
     groups: dict[NetworkSpec, set[int]] = {}
     for spec in specs:
@@ -125,8 +97,11 @@ def train(
 
 
 def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Outputs (n, n_outputs) float64 for x (n, n_features), computed in the dtype of `params` (n_params,)."""
-    x = _matrix("x", x)
+    """Outputs (n, n_outputs) float64 for x (n, n_features), computed in the dtype of `params` (n_params,).
+
+    Raises ValueError for arrays that do not fit the architecture.
+    """
+    x, params = _matrix("x", x), np.array(params)
     layout = _fitting_layout(architecture, params, x)
     X = np.ascontiguousarray(x.T, params.dtype)
     Y = np.empty((architecture.n_outputs, len(x)), params.dtype)
@@ -135,9 +110,14 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
 
 
 def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
-    """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params`; needs n >= 1."""
-    x, y = _matrix("x", x), _matrix("y", y)
+    """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
+
+    Raises ValueError for arrays that do not fit the architecture or each other.
+    """
+    (x, y), params = _samples(x, y), np.array(params)
     layout = _fitting_layout(architecture, params, x)
+    if architecture.n_outputs != y.shape[1]:
+        raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {y.shape[1]}")
     X, Y = np.ascontiguousarray(x.T, params.dtype), np.ascontiguousarray(y.T, params.dtype)
     costs, grads = np.zeros(len(Y)), np.zeros_like(params)
     deltas = np.empty((layout.sizes.sum(), len(x)), params.dtype)
@@ -145,6 +125,13 @@ def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: 
     nodes = [block.T for block in np.split(deltas, np.cumsum(layout.sizes)[:-1])]
     pairs = list(layout.weights(grads))
     return Gradients(costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
+
+
+def _samples(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x, y = _matrix("x", x), _matrix("y", y)
+    if len(x) != len(y) or not len(x):
+        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; both need the same number, at least 1")
+    return x, y
 
 
 def _matrix(name: str, values: np.ndarray) -> np.ndarray:
@@ -161,20 +148,6 @@ def _fitting_layout(architecture: Architecture, params: np.ndarray, x: np.ndarra
             f"params has shape {params.shape}; '{architecture}' with {x.shape[1]} inputs needs ({layout.n_params},)"
         )
     return layout
-
-
-def _check(spec: NetworkSpec, n_samples: int, n_outputs: int) -> None:
-    if spec.architecture.n_outputs != n_outputs:
-        raise ValueError(f"'{spec.architecture}' ends with {spec.architecture.n_outputs} outputs; y has {n_outputs}")
-    if spec.optimizer not in OPTIMIZERS or spec.initialiser not in INITIALISERS:
-        raise ValueError(f"unknown optimizer or initialiser in {spec}; allowed: {OPTIMIZERS}, {INITIALISERS}")
-    needed = (spec.alpha,) if spec.optimizer == "ridge" else (spec.learning_rate, spec.steps)
-    if None in needed:
-        raise ValueError(f"{spec} lacks what its optimizer needs (gd: learning_rate, steps; ridge: alpha)")
-    if spec.batch_size is not None and not 1 <= spec.batch_size <= n_samples:
-        raise ValueError(
-            f"batch_size {spec.batch_size} is not between 1 and the {n_samples} samples; None is full batch"
-        )
 
 
 def _job(spec: NetworkSpec, steps: set[int], n_features: int, n_samples: int, seed: int) -> Job:
@@ -217,26 +190,22 @@ def _result(spec: NetworkSpec, job: Job, packed: Packed, i: int) -> Trained:
 def _run(packed: Packed, X: np.ndarray, Y: np.ndarray, progress: Progress | None) -> None:
     """Make the compiled call on a thread of its own, so that progress and Ctrl-C work while it runs."""
     queue, done, total = np.zeros(1, np.int64), np.zeros(1, np.int64), len(packed.jobs)
-    failures: list[BaseException] = []
+    n_threads = numba.get_num_threads()
 
-    def call() -> None:
+    def train_many() -> None:
+        numba.set_num_threads(n_threads)  # Numba keeps the number per thread
+        training.train_many(
+            n_threads, queue, done, packed.stopped, packed.jobs, packed.tapes, packed.node_sizes,
+            X, Y, packed.params, packed.record_steps, packed.costs, packed.snapshot_steps, packed.snapshots,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        call = pool.submit(train_many)
         try:
-            training.train_many(
-                numba.get_num_threads(), queue, done, packed.stopped, packed.jobs, packed.tapes, packed.node_sizes,
-                X, Y, packed.params, packed.record_steps, packed.costs, packed.snapshot_steps, packed.snapshots,
-            )  # fmt: skip
-        except BaseException as failure:
-            failures.append(failure)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.1)
-            if progress:
-                progress(int(done[0]), total)
-    finally:
-        queue[0] = total  # after an interrupt: no further job is begun
-        thread.join()
-    if failures:
-        raise failures[0]
+            while not call.done():
+                wait([call], timeout=0.1)
+                if progress:
+                    progress(int(done[0]), total)
+        finally:
+            queue[0] = total  # after an interrupt: no further job is begun
+    call.result()

@@ -1,0 +1,74 @@
+"""What to train: the specification of one network, what it starts from, and the steps whose cost it records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels import initialise
+from kernels.architecture import Architecture
+from kernels.layout import layout_of
+
+INITIALISERS = ("assignment", "assignment-stream")
+OPTIMIZERS = ("gd", "ridge")
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Everything that determines a network's result except the data, the root seed and the dtype.
+
+    `batch_size` None is full batch; a ridge readout (`optimizer` "ridge") has `alpha` and no rate, batch or steps.
+    """
+
+    architecture: Architecture
+    initialiser: str
+    replicate: int
+    optimizer: str = "gd"
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    steps: int | None = None
+    alpha: float | None = None
+
+    def check(self, n_samples: int, n_outputs: int) -> None:
+        """Raise ValueError where the network cannot be trained on `n_samples` with `n_outputs` targets."""
+        if self.architecture.n_outputs != n_outputs:
+            found = f"'{self.architecture}' ends with {self.architecture.n_outputs} outputs"
+            raise ValueError(f"{found}; y has {n_outputs}")
+        if self.optimizer not in OPTIMIZERS or self.initialiser not in INITIALISERS:
+            raise ValueError(f"unknown optimizer or initialiser in {self}; allowed: {OPTIMIZERS}, {INITIALISERS}")
+        needed = (self.alpha,) if self.optimizer == "ridge" else (self.learning_rate, self.steps)
+        if None in needed:
+            raise ValueError(f"{self} lacks what its optimizer needs (gd: learning_rate, steps; ridge: alpha)")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps {self.steps} is not 1 or more")
+        if self.batch_size is not None and not 1 <= self.batch_size <= n_samples:
+            allowed = f"between 1 and the {n_samples} samples; None is full batch"
+            raise ValueError(f"batch_size {self.batch_size} is not {allowed}")
+
+
+def recorded_steps(steps: int, batch_size: int | None) -> np.ndarray:
+    """Steps whose cost is recorded: all of 0..steps for full batch, else 0 and about 50 log-spaced up to `steps`."""
+    if batch_size is None:
+        return np.arange(steps + 1)
+    return np.unique(np.concatenate([[0], np.rint(np.geomspace(1, steps, 50))]).astype(np.int64))
+
+
+def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:
+    """The flat float64 row (n_params,) that training starts from.
+
+    Raises ValueError where the assignment's own stream is asked for a network that is not in it.
+    """
+    layout = layout_of(spec.architecture, n_features)
+    if spec.initialiser == "assignment-stream" and spec.replicate == 0:
+        return initialise.assignment_stream(layout, seed, _assignment_activation(spec, n_features), n_samples)
+    return initialise.assignment(layout, seed, spec.replicate)
+
+
+def _assignment_activation(spec: NetworkSpec, n_features: int) -> str:
+    n_inputs, *hidden_sizes, n_outputs = initialise.ASSIGNMENT_SIZES
+    activation = str(spec.architecture).split(" > ")[1:2]
+    own = [str(Architecture.plain(hidden_sizes, name, n_outputs)) for name in activation]
+    if n_features != n_inputs or str(spec.architecture) not in own:
+        raise ValueError(f"'{spec.architecture}' is not a 1-100-100-1 network, which assignment-stream needs")
+    return activation[0]
