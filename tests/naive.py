@@ -8,12 +8,13 @@ and b (fan_out,), one for each dense layer in the order of the notation: branch 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from kernels.architecture import Activation, Architecture, Dense, Path
 
-Array = np.ndarray
+Array = np.ndarray[Any, Any]
 Weights = list[tuple[Array, Array]]
 
 
@@ -129,7 +130,7 @@ def gradients(architecture: Architecture, weights: Weights, x: Array, y: Array) 
 
 def half_mse(architecture: Architecture, weights: Weights, x: Array, y: Array) -> Array:
     """(1/N) sum_n 1/2 (y_hat_nk - y_nk)^2 for every output k, (n_outputs,); the cost is their sum."""
-    return 0.5 * np.mean((forward(architecture, weights, x)[1][-1] - y) ** 2, axis=0)
+    return np.asarray(0.5 * np.mean((forward(architecture, weights, x)[1][-1] - y) ** 2, axis=0))
 
 
 def kink_distance(architecture: Architecture, weights: Weights, x: Array) -> float:
@@ -233,9 +234,8 @@ def last_hidden(architecture: Architecture, weights: Weights, x: Array) -> Array
 
 
 def ridge(architecture: Architecture, weights: Weights, x: Array, y: Array, alpha: float) -> Weights:
-    """The last dense layer by the normal equations with a column of ones, whose coefficient is not penalised."""
+    """The last dense layer by the normal equations of the centred values, so that its b is not penalised."""
     h = last_hidden(architecture, weights, x)
-    design = np.column_stack([h, np.ones(len(x))])
-    penalty = alpha * np.diag([*np.ones(h.shape[1]), 0.0])
-    solution = np.linalg.solve(design.T @ design + penalty, design.T @ y)
-    return [*weights[:-1], (solution[:-1].T, solution[-1])]
+    centred, centred_y = h - h.mean(axis=0), y - y.mean(axis=0)
+    W = np.linalg.solve(centred.T @ centred + alpha * np.eye(h.shape[1]), centred.T @ centred_y).T
+    return [*weights[:-1], (W, y.mean(axis=0) - W @ h.mean(axis=0))]

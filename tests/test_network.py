@@ -111,7 +111,7 @@ def differences(cost: Callable[[Array], float], at: Array) -> Array:
 
 
 def places(problem: Problem) -> Iterator[tuple[Array, Callable[[Array], float], bool]]:
-    """In the order of `Gradients.a`: a value in the network, the reported cost as its function, whether relu is next."""
+    """In the order of `Gradients.a`: a value in the network, the cost as its function, whether relu is next."""
     architecture, weights = problem.architecture, problem.weights
     n_outputs = problem.y.shape[1]
     identity = (np.eye(n_outputs), np.zeros(n_outputs))

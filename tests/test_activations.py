@@ -1,0 +1,123 @@
+"""tanh and sigmoid against 60-digit decimal arithmetic over their whole range, and the edges of all activations."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, localcontext
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import activations
+from kernels.architecture import ACTIVATIONS
+from kernels.layout import LINEAR, RELU, SIGMOID, TANH
+from tests import naive
+from tests.naive import Array
+
+LARGEST_ERROR = 3.0
+"""In units in the last place, as promised in kernels/activations.py."""
+
+
+def activated(code: int, z: Array) -> Array:
+    """sigma(z) by the kernels."""
+    a = z.reshape(1, -1).copy()
+    activations.activate(code, a)
+    return a.ravel()
+
+
+def exact_tanh(z: float) -> Decimal:
+    """tanh to more than 30 digits."""
+    with localcontext(prec=60):
+        x = Decimal(z)
+        if abs(x) < Decimal("1e-9"):
+            return x - x**3 / 3
+        e = (2 * x).exp()
+        return (e - 1) / (e + 1)
+
+
+def exact_sigmoid(z: float) -> Decimal:
+    """1 / (1 + exp(-z)) to more than 30 digits."""
+    with localcontext(prec=60):
+        return 1 / (1 + (-Decimal(z)).exp())
+
+
+def errors(got: Array, exact: list[Decimal]) -> list[float]:
+    """Distance of each number from the exact one, in units in the last place of the latter."""
+    units = [float(np.spacing(abs(got.dtype.type(want)))) for want in exact]
+    return [float(abs(Decimal(float(g)) - want) / Decimal(u)) for g, want, u in zip(got, exact, units, strict=True)]
+
+
+def spread(dtype: str, largest: float) -> Array:
+    """Numbers of both signs from the smallest there are to `largest`, dense where tanh and sigmoid bend."""
+    generator = np.random.default_rng(0)
+    smallest = np.log2(float(np.finfo(dtype).smallest_subnormal))
+    z = np.concatenate([np.exp2(np.linspace(smallest, np.log2(largest), 500)), generator.uniform(0.0, 30.0, 1500)])
+    return np.concatenate([z, -z]).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_tanh_is_exact_to_3_units_in_the_last_place(dtype: str) -> None:
+    z = spread(dtype, 1e300 if dtype == "float64" else 1e38)
+    near = [float(np.clip(value, -100, 100)) for value in z]  # beyond, it is 1 to 80 digits
+    assert max(errors(activated(TANH, z), [exact_tanh(value) for value in near])) <= LARGEST_ERROR
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("float64", 708.0), ("float32", 103.0)])
+def test_sigmoid_is_exact_to_3_units_in_the_last_place(dtype: str, largest: float) -> None:
+    z = spread(dtype, largest)
+    assert max(errors(activated(SIGMOID, z), [exact_sigmoid(float(value)) for value in z])) <= LARGEST_ERROR
+
+
+@settings(deadline=None, max_examples=300)
+@given(z=st.floats(-708, 708))
+def test_any_single_number(z: float) -> None:
+    values = np.array([z])
+    assert errors(activated(TANH, values), [exact_tanh(max(-100.0, min(z, 100.0)))])[0] <= LARGEST_ERROR
+    assert errors(activated(SIGMOID, values), [exact_sigmoid(z)])[0] <= LARGEST_ERROR
+
+
+@settings(deadline=None, max_examples=100)
+@given(z=st.lists(st.floats(width=32), min_size=1, max_size=40))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_no_number_falls_out_of_its_range_and_nan_stays_nan(name: str, dtype: str, z: list[float]) -> None:
+    values = np.array(z, dtype)
+    a = activated(ACTIVATIONS.index(name), values)
+    np.testing.assert_array_equal(np.isnan(a), np.isnan(values))
+    fine = a[np.argsort(values)][: np.count_nonzero(~np.isnan(a))]
+    low, high = {"relu": (0, np.inf), "tanh": (-1, 1), "sigmoid": (0, 1), "linear": (-np.inf, np.inf)}[name]
+    assert ((low <= fine) & (fine <= high)).all()
+    assert (fine[:-1] <= fine[1:] + 1e-15).all()  # all of them rise
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_edges(dtype: str) -> None:
+    z = np.array([np.inf, -np.inf, 0.0, -0.0, np.finfo(dtype).max, np.finfo(dtype).min], dtype)
+    large = float(np.finfo(dtype).max)
+    assert activated(LINEAR, z).tolist() == z.tolist()
+    assert activated(RELU, z).tolist() == [np.inf, 0.0, 0.0, 0.0, large, 0.0]
+    assert activated(TANH, z).tolist() == [1.0, -1.0, 0.0, 0.0, 1.0, -1.0]
+    sigmoid = activated(SIGMOID, z)
+    assert sigmoid[[0, 2, 3, 4]].tolist() == [1.0, 0.5, 0.5, 1.0]
+    assert (sigmoid[[1, 5]] <= 3.4e-308).all()  # the value at -708, or the zero it is in float32
+    assert (sigmoid[[1, 5]] >= 0.0).all()
+
+
+@settings(deadline=None, max_examples=100)
+@given(z=st.floats(0.0, 50.0))
+def test_symmetry(z: float) -> None:
+    values = np.array([z, -z])
+    tanh, sigmoid = activated(TANH, values), activated(SIGMOID, values)
+    assert tanh[0] == -tanh[1]
+    assert math.isclose(sigmoid.sum(), 1.0, rel_tol=1e-15)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_derivatives(name: str) -> None:
+    code = ACTIVATIONS.index(name)
+    z = np.concatenate([np.random.default_rng(0).normal(0.0, 1.0, 101), [0.0]])
+    da, dz = np.linspace(-1.0, 1.0, z.size)[None], np.empty((1, z.size))
+    activations.differentiate(code, activated(code, z)[None], da, dz)
+    np.testing.assert_allclose(dz[0], da[0] * naive.sigma_prime(name, z), rtol=1e-12, atol=0)

@@ -1,0 +1,154 @@
+"""The door: interrupts, progress, the arrays it takes and what it refuses. tests/test_same_bits.py has its promises."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels import ensemble, training
+from kernels.architecture import Architecture
+from kernels.ensemble import NetworkSpec
+from tests.fleet import FLEET, X, Y, bits, spec, train
+from tests.naive import Array
+from tests.problems import SEED
+
+# --- progress and interrupts ----------------------------------------------------------------------------------------
+
+LONG = [spec("dense 100 > tanh > dense 100 > tanh > dense 2", replicate, steps=50) for replicate in range(1000)]
+"""Minutes of work in short pieces."""
+
+
+@pytest.mark.parametrize(("specs", "times"), [(LONG[:20], 1), ([spec("dense 2", steps=1)], 50)])
+def test_progress_rises_to_the_total(specs: list[NetworkSpec], times: int) -> None:
+    """Also of a call that is over before anyone looks, as the small one is now and then."""
+    for _ in range(times):
+        seen: list[tuple[int, int]] = []
+        train(specs, progress=lambda done, total, seen=seen: seen.append((done, total)))
+        assert seen == sorted(seen)
+        assert {total for _, total in seen} == {len(specs)}
+        assert seen[-1] == (len(specs), len(specs))
+
+
+def interrupted(call: Callable[[], object]) -> None:
+    """The call ends by KeyboardInterrupt within seconds, and no thread goes on."""
+    before, start = threading.active_count(), time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    assert time.monotonic() - start < 10
+    assert threading.active_count() == before
+
+
+def test_an_interrupt_in_the_progress_callback_ends_the_call() -> None:
+    def progress(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    interrupted(lambda: train(LONG, progress=progress))
+    assert train(FLEET[:1])[0].diverged_step is None  # the door is open again
+
+
+def test_control_c_ends_the_call() -> None:
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+
+    def call() -> None:
+        timer.start()
+        try:
+            train(LONG)
+        finally:
+            timer.join()
+
+    interrupted(call)
+    assert train(FLEET[:1])[0].diverged_step is None  # the door is open again
+
+
+def test_an_error_in_the_compiled_call_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(training, "train_many", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        train(FLEET[:1])
+
+
+# --- arrays and specs that fit, and that do not ---------------------------------------------------------------------
+
+
+def test_no_network_is_no_result() -> None:
+    assert train([]) == []
+
+
+def test_arrays_of_any_layout_are_taken() -> None:
+    [want] = train([FLEET[0]])
+    strided = np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3]
+    [got] = ensemble.train([FLEET[0]], strided, np.asfortranarray(Y), seed=SEED)
+    assert bits(got) == bits(want)
+    architecture, y_hat = FLEET[0].architecture, ensemble.predict(FLEET[0].architecture, want.params, X)
+    read_only = want.params.copy()
+    read_only.flags.writeable = False
+    for params in (read_only, np.repeat(want.params, 2)[::2]):
+        np.testing.assert_array_equal(ensemble.predict(architecture, params, strided), y_hat)
+        grads = ensemble.gradients(architecture, params, strided, np.asfortranarray(Y))
+        np.testing.assert_array_equal(grads.half_mse, ensemble.gradients(architecture, want.params, X, Y).half_mse)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 0}, "batch_size 0 is not between 1 and the 150 samples; None is full batch"),
+        ({"batch_size": 151}, "batch_size 151 is not between 1 and the 150 samples"),
+        ({"steps": 0}, "steps 0"),
+        ({"steps": -1, "batch_size": 3}, "steps -1"),
+        ({"steps": None}, "lacks what its optimizer needs"),
+        ({"learning_rate": None}, "lacks what its optimizer needs"),
+        ({"optimizer": "ridge"}, "lacks what its optimizer needs"),
+        ({"optimizer": "adam"}, "unknown optimizer"),
+        ({"initialiser": "zeros"}, "unknown optimizer or initialiser"),
+        ({"architecture": Architecture.parse("dense 1")}, "'dense 1' ends with 1 outputs; y has 2"),
+        ({"architecture": Architecture.parse("relu")}, "the last layer must be 'dense N'"),
+        ({"architecture": Architecture.parse("(dense 1 | relu) > dense 2")}, r"branches end with \[1, 2\] units"),
+        (
+            {"initialiser": "assignment-stream", "replicate": 0},
+            "not a 1-100-100-1 network, which assignment-stream needs",
+        ),
+    ],
+)
+def test_a_spec_that_does_not_fit_is_an_error(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train([FLEET[0], replace(spec(), **changes)])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:, 0], Y, r"x has shape \(150,\); it needs two dimensions"),
+        (X, Y[:, 0], r"y has shape \(150,\); it needs two dimensions"),
+        (X[:10], Y, "x has 10 samples and y has 150"),
+        (X[:0], Y[:0], "x has 0 samples and y has 0; both need the same number, at least 1"),
+        (X, Y[:, :1], "ends with 2 outputs; y has 1"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_an_error(x: Array, y: Array, message: str) -> None:
+    [trained] = train([FLEET[0]])
+    with pytest.raises(ValueError, match=message):
+        ensemble.train([FLEET[0]], x, y, seed=SEED)
+    with pytest.raises(ValueError, match=message):
+        ensemble.gradients(FLEET[0].architecture, trained.params, x, y)
+
+
+def test_parameters_and_inputs_that_do_not_fit_are_an_error() -> None:
+    architecture = FLEET[0].architecture
+    [trained] = train([FLEET[0]])
+    assert ensemble.predict(architecture, trained.params, X[:0]).shape == (0, 2)
+    with pytest.raises(ValueError, match=r"params has shape \(5,\); 'dense 2' with 2 inputs needs \(6,\)"):
+        ensemble.predict(architecture, trained.params[:5], X)
+    with pytest.raises(ValueError, match="'dense 2' with 1 inputs"):
+        ensemble.predict(architecture, trained.params, X[:, :1])
+    with pytest.raises(ValueError, match="two dimensions"):
+        ensemble.predict(architecture, trained.params, X[0])

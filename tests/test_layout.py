@@ -1,0 +1,63 @@
+"""Where W and b sit in the flat row of parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from kernels.architecture import Architecture
+from kernels.layout import ADD, COPY, KIND, OFFSET, SOURCE, TARGET, layout_of
+from tests.problems import Problem, problems
+
+
+@settings(deadline=None)
+@given(problem=problems())
+def test_every_parameter_has_one_place_in_the_order_of_the_notation(problem: Problem) -> None:
+    layout = layout_of(problem.architecture, problem.n_features)
+    row = np.arange(layout.n_params)
+    views = [view for pair in layout.weights(row) for view in pair]
+    assert np.concatenate([view.ravel() for view in views]).tolist() == row.tolist()
+    assert [view.shape for view in views] == [tensor.shape for pair in problem.weights for tensor in pair]
+    assert layout.flops_per_sample == 2 * sum(W.size for W, _ in problem.weights)
+
+
+@settings(deadline=None)
+@given(problem=problems())
+def test_operations_read_nodes_that_are_made_before(problem: Problem) -> None:
+    layout = layout_of(problem.architecture, problem.n_features)
+    made = {0}
+    for op in layout.ops:
+        assert op[SOURCE] in made
+        assert (op[TARGET] in made) == (op[KIND] == ADD)
+        if op[KIND] in (COPY, ADD):
+            assert layout.sizes[op[SOURCE]] == layout.sizes[op[TARGET]]
+        made.add(int(op[TARGET]))
+    assert made == set(range(len(layout.sizes)))
+    assert layout.ops[-1, TARGET] == len(layout.sizes) - 1
+    assert layout.sizes[0] == problem.n_features
+    assert layout.sizes[-1] == problem.architecture.n_outputs
+
+
+def test_the_parameters_of_the_assignments_network() -> None:
+    layout = layout_of(Architecture.plain((100, 100), "relu", 1), 1)
+    assert layout.sizes.tolist() == [1, 100, 100, 1]
+    assert layout.ops[:, OFFSET].tolist() == [0, 200, 10_300]
+    assert layout.n_params == 10_401
+
+
+def test_views_write_through() -> None:
+    layout = layout_of(Architecture.parse("(dense 2 | relu) > dense 1"), 2)
+    row = np.zeros(layout.n_params)
+    for number, (W, b) in enumerate(layout.weights(row), 1):
+        W[:], b[:] = number, -number
+    assert row.tolist() == [1, 1, 1, 1, -1, -1, 2, 2, -2]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("dense 3 > relu", "must be 'dense N'"), ("(dense 3 | dense 2) > dense 1", r"branches end with \[2, 3\] units")],
+)
+def test_a_network_that_cannot_be_built_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        layout_of(Architecture.parse(text), 2)
