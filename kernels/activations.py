@@ -12,6 +12,8 @@ computed in float64, for float32 too. Errors are below 3 units in the last place
 
 from __future__ import annotations
 
+import math
+
 from kernels._jit import bits_of, float_of, jit
 from kernels.layout import RELU, SIGMOID, TANH
 
@@ -52,7 +54,7 @@ def tanh(z):
     power, fraction = expm1_parts(2.0 * x)
     e = power * fraction + (power - 1.0)
     a = e / (e + 2.0)
-    return -a if z < 0.0 else a
+    return math.copysign(a, z)
 
 
 @jit

@@ -52,8 +52,8 @@ class Trained:
 class Gradients:
     """Gradients of the mean cost over the samples given.
 
-    half_mse (n_outputs,), its parts per output; W, b per dense layer in the order of the parameter row; a per operation
-    (n_samples, units); x (n_samples, n_features).
+    half_mse (n_outputs,), its parts per output; W, b per dense layer in the order of the parameter row; a per node
+    but the input (n_samples, units); x (n_samples, n_features).
     """
 
     half_mse: np.ndarray
@@ -209,3 +209,5 @@ def _run(packed: Packed, X: np.ndarray, Y: np.ndarray, progress: Progress | None
         finally:
             queue[0] = total  # after an interrupt: no further job is begun
     call.result()
+    if progress:
+        progress(total, total)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline import config, data, report, store
+from pipeline import config, data, progress, report, store
 from pipeline.figures import style
 from pipeline.paths import Paths
 from pipeline.report.overview import overview
@@ -20,9 +20,12 @@ def run(paths: Paths) -> dict[str, Any]:
     study = load(paths)
     sections = report.sections(study)
     shutil.rmtree(paths.figures, ignore_errors=True)
-    for plot in (plot for section in sections for plot in section.plots):
-        store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
-        _write_bytes(paths.figures / f"{plot.path}.png", plot.png)
+    plots = [plot for section in sections for plot in section.plots]
+    with progress.bar("report: figures") as advance:
+        for done, plot in enumerate(plots, 1):
+            store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
+            _write_bytes(paths.figures / f"{plot.path}.png", plot.png)
+            advance(done, len(plots))
     store.write_text(paths.report, html(sections))
     store.write_text(paths.docs / "results.md", report.markdown(study))
     _write_bytes(paths.docs / "results.png", style.png(overview(study.sweeps)))
