@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +54,15 @@ def test_an_interrupt_in_the_progress_callback_ends_the_call() -> None:
     assert train(FLEET[:1])[0].diverged_step is None  # the door is open again
 
 
+@pytest.fixture
+def control_c() -> Iterator[None]:
+    """Ctrl-C interrupts, as in a terminal; tests that run in the background inherit that it does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("control_c")
 def test_control_c_ends_the_call() -> None:
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
 

@@ -420,7 +420,9 @@ def test_ui_serves_the_store_and_a_server_takes_runs(
 ) -> None:
     """The UI tracks what is missing, answers on its port until Ctrl-C; another project's runs arrive through it."""
     paths = write_results(root, {"sizes": DIVERGING})
-    code = "import sys; from pathlib import Path; from pipeline.paths import Paths; from pipeline.tracking import ui\n"
+    code = "import signal, sys; from pathlib import Path; from pipeline.paths import Paths\n"
+    code += "from pipeline.tracking import ui\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # tests in the background inherit its absence
     code += "ui(Paths(Path(sys.argv[1])), ['sizes'], 5600)"
     environment = os.environ | {"PYTHONPATH": str(studies.ROOT)}
     command = [sys.executable, "-c", code, str(root)]
@@ -447,7 +449,10 @@ def test_ui_serves_the_store_and_a_server_takes_runs(
         assert capsys.readouterr().out.startswith(f"MLflow UI: {url}")
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
-        process.stdout.close()
+        try:
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.terminate()
+            process.stdout.close()
     with pytest.raises(ConnectionRefusedError):
         http.client.HTTPConnection(url.removeprefix("http://"), timeout=5).connect()
