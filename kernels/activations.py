@@ -1,4 +1,4 @@
-"""Activations and their derivatives, in place over arrays of any shape.
+"""Activations and their derivatives over rows of vectors.
 
     linear   a = z                   sigma' = 1
     relu     a = max(z, 0)           sigma' = 1 where z > 0, else 0 (so relu'(0) = 0)
@@ -6,99 +6,143 @@
     sigmoid  a = 1 / (1 + exp(-z))   sigma' = a (1 - a)
 
 Every derivative is a function of the activation `a` alone, so that z need not be kept. NaN stays NaN everywhere.
-tanh and exp are our own rather than libm's: they vectorise, and their bits do not change with the C library. They are
-computed in float64, for float32 too. Errors are below 3 units in the last place (tests/test_activations.py).
+tanh and exp are our own rather than libm's: they work on vectors, and their bits do not change with the C library.
+Errors are below 3 units in the last place (tests/test_activations.py) wherever the exact value is a normal number;
+sigmoid stops at its smallest normal value, near -708 in float64 and -87 in float32.
 """
 
 from __future__ import annotations
 
-import math
+from typing import Any, NamedTuple
 
-from kernels._jit import bits_of, float_of, jit
+from kernels._jit import inlined
+from kernels.lanes import Lanes
 from kernels.layout import RELU, SIGMOID, TANH
+from kernels.linked import Pointer, linked
+from kernels.vector import (
+    absolute,
+    at_least,
+    at_most,
+    constant,
+    fma,
+    loader,
+    polynomial,
+    power_of_two,
+    store,
+    where_negative,
+    where_positive,
+    with_sign,
+)
 
 LOG2_E = 1.4426950408889634
-LN2_HIGH = 0.693147180369123816490
-LN2_LOW = 1.90821492927058770002e-10
-"""ln 2 in two parts; the first has 32 bits, so that its product with a small whole number is exact."""
-ROUNDER = 6755399441055744.0
-"""1.5 * 2^52: adding it to a small number leaves the nearest whole number in the low bits."""
+rounder = constant(1.5 * 2.0**23, 1.5 * 2.0**52)
+"""Adding it to a small number leaves the nearest whole number in the low bits."""
+ln2_high = constant(0.693145751953125, 0.693147180369123816490)
+ln2_low = constant(1.428606765330187e-06, 1.90821492927058770002e-10)
+"""ln 2 in two parts; the first is short enough for its product with a small whole number to be exact."""
+zero = constant(0.0, 0.0)
+UNROLLED = 4
+"""Vectors worked on at once: one alone waits for the result of every operation."""
+saturation = constant(10.0, 20.0)
+"""tanh is 1 in the dtype from here on."""
+exponent_limit = constant(87.0, 708.0)
+"""exp(-x) is a normal number up to here."""
+exp_tail = polynomial(
+    [0.5, 0.1666654348373413, 0.04166628420352936, 0.008366571739315987, 0.0013946426333859563],
+    [
+        0.5000000000000006, 0.16666666666666685, 0.0416666666665741, 0.008333333333314657, 0.00138888889322556,
+        0.0001984126990289875, 2.4801504570083742e-05, 2.755722806350464e-06, 2.7626283626789125e-07,
+        2.5114440655837805e-08,
+    ],
+)  # fmt: skip
+"""(exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2, by Remez exchange on the relative error of exp(r) - 1, which is 1.3e-8
+and 1.8e-17."""
 
 
-@jit
+@inlined
 def expm1_parts(x):
-    """(2^k, exp(r) - 1) with x = k ln 2 + r and |r| <= ln(2) / 2, for |x| <= 708; its Taylor series to r^13."""
-    shifted = x * LOG2_E + ROUNDER
-    k = shifted - ROUNDER
-    r = (x - k * LN2_HIGH) - k * LN2_LOW
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    return float_of((bits_of(shifted) + 1023) << 52), r + r * r * p
+    """(2^k, exp(r) - 1) with x = k ln 2 + r and |r| <= ln(2) / 2, for x up to `exponent_limit` either way."""
+    shifted = fma(x, LOG2_E, rounder(x))
+    k = rounder(x) - shifted
+    r = fma(k, ln2_low(x), fma(k, ln2_high(x), x))
+    return power_of_two(shifted), fma(r * r, exp_tail(r), r)
 
 
-@jit
+@inlined
 def tanh(z):
-    """tanh of a float64: e / (e + 2) with e = exp(2|z|) - 1, which keeps its relative accuracy near zero."""
-    x = abs(z)
-    x = 20.0 if x > 20.0 else x
-    power, fraction = expm1_parts(2.0 * x)
-    e = power * fraction + (power - 1.0)
-    a = e / (e + 2.0)
-    return math.copysign(a, z)
+    """tanh: e / (e + 2) with e = exp(2|z|) - 1, which keeps its relative accuracy near zero."""
+    power, fraction = expm1_parts(2.0 * at_most(absolute(z), saturation(z)))
+    e = fma(power, fraction, power - 1.0)
+    return with_sign(e / (e + 2.0), z)
 
 
-@jit
+@inlined
 def sigmoid(z):
-    """1 / (1 + exp(-z)) of a float64, from exp(-|z|), which cannot overflow; below z = -708 the value of -708."""
-    x = abs(z)
-    x = 708.0 if x > 708.0 else x
-    power, fraction = expm1_parts(-x)
-    e = power * fraction + power
+    """1 / (1 + exp(-z)) from exp(-|z|), which cannot overflow; where that is too small, its smallest value."""
+    power, fraction = expm1_parts(-1.0 * at_most(absolute(z), exponent_limit(z)))
+    e = fma(power, fraction, power)
     a = 1.0 / (1.0 + e)
-    return e * a if z < 0.0 else a
+    return where_negative(z, e * a, a)
 
 
-@jit
-def activate(code, a):
-    """Replace z by sigma(z) in `a` (units, n_samples)."""
-    flat = a.reshape(a.size)
-    if code == RELU:
-        zero = a.dtype.type(0)
-        for i in range(flat.size):
-            flat[i] = zero if flat[i] < zero else flat[i]
-    elif code == TANH:
-        for i in range(flat.size):
-            flat[i] = tanh(float(flat[i]))
-    elif code == SIGMOID:
-        for i in range(flat.size):
-            flat[i] = sigmoid(float(flat[i]))
+class Activations(NamedTuple):
+    """The kernels for one meaning of the lanes."""
+
+    activate: Any
+    differentiate: Any
 
 
-@jit
-def differentiate(code, a, da, dz):
-    """dz = da * sigma'(z), all (units, n_samples), with sigma' from the activation `a`."""
-    a, da, dz = a.reshape(a.size), da.reshape(a.size), dz.reshape(a.size)
-    one = a.dtype.type(1)
-    if code == RELU:
-        zero = a.dtype.type(0)
-        for i in range(a.size):
-            dz[i] = da[i] if a[i] > zero else zero
-    elif code == TANH:
-        for i in range(a.size):
-            dz[i] = da[i] * (one - a[i] * a[i])
-    elif code == SIGMOID:
-        for i in range(a.size):
-            dz[i] = da[i] * (a[i] * (one - a[i]))
-    else:
-        for i in range(a.size):
-            dz[i] = da[i]
+def make_activations(lanes: Lanes) -> Activations:
+    """Compile the kernels for samples or for networks in lanes."""
+    load, width, add_gradient = lanes.load, lanes.width, lanes.add_gradient
+
+    load_wide = loader(lambda dtype: UNROLLED * lanes.count(dtype))
+
+    @inlined
+    def apply(code, a, at, z):
+        if code == RELU:
+            store(a, at, at_least(z, 0.0))
+        elif code == TANH:
+            store(a, at, tanh(z))
+        elif code == SIGMOID:
+            store(a, at, sigmoid(z))
+
+    @linked(lanes.name)
+    def activate(code: int, a: Pointer, at: int, units: int, n: int, ld: int):
+        """Replace z by sigma(z) in `units` rows of n elements, `ld` apart, from `at` on."""
+        if ld == n:
+            units, n = 1, units * n
+        wide = UNROLLED * width(a)
+        for unit in range(units):
+            t, end = at + unit * ld, at + unit * ld + n
+            while t < end:
+                if t + wide <= end:
+                    apply(code, a, t, load_wide(a, t))
+                    t += wide
+                else:
+                    apply(code, a, t, load(a, t))
+                    t += width(a)
+
+    @linked(lanes.name)
+    def differentiate(
+        code: int, a: Pointer, da: Pointer, dz: Pointer, at: int, units: int, n: int, ld: int,
+        grads: Pointer, b_at: int, b_step: int, scale: Pointer,
+    ):  # fmt: skip
+        """dz = da sigma'(z) over the same rows of a, da and dz, which may be da; grads of b += its sum over samples."""
+        for unit in range(units):
+            row = at + unit * ld
+            sums = zero(load(da, row))
+            for t in range(row, row + n, width(a)):
+                delta, value = load(da, t), load(a, t)
+                if code == RELU:
+                    delta = where_positive(value, delta, 0.0)
+                elif code == TANH:
+                    delta = delta * fma(-1.0 * value, value, 1.0)
+                elif code == SIGMOID:
+                    delta = delta * (value * (1.0 - value))
+                store(dz, t, delta)
+                sums = sums + delta
+            if b_step:
+                add_gradient(sums, grads, b_at + unit * b_step, scale)
+
+    return Activations(activate, differentiate)

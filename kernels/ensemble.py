@@ -5,25 +5,27 @@ Arrays outside are sample-major, x (n_samples, n_features) and y (n_samples, n_o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-import numba
 import numpy as np
 
-from kernels import passes, rng, training
-from kernels._jit import compiled_before
+from kernels import passes, rng
 from kernels.architecture import Architecture
-from kernels.jobs import DESCENT, RIDGE, Job, Packed, pack
+from kernels.host import ENGINE
+from kernels.jobs import ADAM, GD, RIDGE, Job, Network, Shared
+from kernels.lanes import SAMPLES
 from kernels.layout import Layout, layout_of
+from kernels.linked import Linked, load, packed
+from kernels.run import Note, Outcomes, Progress, run, shared_data
 from kernels.spec import NetworkSpec, initial_params, recorded_steps
 
 __all__ = [
+    "ENGINE",
     "Gradients",
     "NetworkSpec",
     "Trained",
-    "compiled_before",
     "gradients",
     "initial_params",
     "predict",
@@ -31,10 +33,12 @@ __all__ = [
     "train",
 ]
 
-Progress = Callable[[int, int], None]
+METHODS = {"gd": GD, "adam": ADAM, "ridge": RIDGE}
+NO_STEPS = np.zeros(1, np.int64)
+"""What a ridge readout records: its cost, as of step 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trained:
     """One network's result: flat parameters (n_params,), and the cost per output at `recorded_steps`.
 
@@ -71,29 +75,31 @@ def train(
     seed: int,
     dtype: str = "float64",
     progress: Progress | None = None,
+    note: Note | None = None,
+    n_threads: int | None = None,
 ) -> list[Trained]:
     """Train every network of `specs` on x (n, n_features) and y (n, n_outputs); results in the order of `specs`.
 
-    A result is bit for bit the same whatever else is trained with it, in whatever order and on however many threads.
-    Networks that differ only in `steps` are trained once, to the largest. `progress(done, total)` counts the trained
-    networks from time to time. Raises ValueError for arrays or specs that do not fit together.
+    A result is bit for bit the same whatever else is trained with it, in whatever order and on however many threads
+    (`n_threads`; None is Numba's NUMBA_NUM_THREADS, by default one a processor). Networks that differ only in `steps`
+    are trained once, to the largest. `progress(done, total)` counts the trained networks from time to time; `note` is
+    given a sentence where kernels have to be compiled first, which takes seconds. Raises ValueError for arrays or specs
+    that do not fit together.
     """
     x, y = _samples(x, y)
     for spec in specs:
         spec.check(len(x), y.shape[1])
     if not specs:
         return []
-    X, Y = np.ascontiguousarray(x.T, dtype), np.ascontiguousarray(y.T, dtype)
-    groups: dict[NetworkSpec, set[int]] = {}
-    for spec in specs:
-        groups.setdefault(replace(spec, steps=None), set()).add(spec.steps or 0)
-    jobs = {key: _job(key, steps, len(X), len(x), seed) for key, steps in groups.items()}
-    ordered = sorted(jobs, key=lambda key: _work(jobs[key], len(x)), reverse=True)  # so that no thread idles at the end
-    packed = pack([jobs[key] for key in ordered], len(Y), np.dtype(dtype))
-    _run(packed, X, Y, progress)
-    index = {key: i for i, key in enumerate(ordered)}
+    steps: dict[NetworkSpec, set[int]] = {}
     keys = [replace(spec, steps=None) for spec in specs]
-    return [_result(spec, jobs[key], packed, index[key]) for spec, key in zip(specs, keys, strict=True)]
+    for key, spec in zip(keys, specs, strict=True):
+        steps.setdefault(key, set()).add(spec.steps or 0)
+    jobs = {key: _job(key, tuple(sorted(wanted)), x.shape[1]) for key, wanted in steps.items()}
+    networks = [_network(key, len(x), x.shape[1], seed) for key in jobs]
+    outcomes = run(list(jobs.values()), networks, x, y, np.dtype(dtype), progress, note, n_threads)
+    index = {key: i for i, key in enumerate(jobs)}
+    return [_result(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
 
 
 def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -103,10 +109,9 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     """
     x, params = _matrix("x", x), np.array(params)
     layout = _fitting_layout(architecture, params, x)
-    X = np.ascontiguousarray(x.T, params.dtype)
-    Y = np.empty((architecture.n_outputs, len(x)), params.dtype)
-    passes.predict_one(layout.ops, layout.sizes, params, X, Y)
-    return np.ascontiguousarray(Y.T, np.float64)
+    data = shared_data(x, np.zeros((len(x), architecture.n_outputs)), params.dtype)
+    _run_single(passes.predict_all, layout, params, data)
+    return np.ascontiguousarray(data.Y.reshape(data.n_outputs, data.ld)[:, : data.n].T, np.float64)
 
 
 def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
@@ -118,13 +123,12 @@ def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: 
     layout = _fitting_layout(architecture, params, x)
     if architecture.n_outputs != y.shape[1]:
         raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {y.shape[1]}")
-    X, Y = np.ascontiguousarray(x.T, params.dtype), np.ascontiguousarray(y.T, params.dtype)
-    costs, grads = np.zeros(len(Y)), np.zeros_like(params)
-    deltas = np.empty((layout.sizes.sum(), len(x)), params.dtype)
-    passes.differentiate_one(layout.ops, layout.sizes, params, X, Y, costs, grads, deltas)
+    data = shared_data(x, y, params.dtype)
+    single = _run_single(passes.differentiate_all, layout, params, data)
+    deltas = single.deltas.reshape(layout.n_units, data.ld)[:, : data.n]
     nodes = [block.T for block in np.split(deltas, np.cumsum(layout.sizes)[:-1])]
-    pairs = list(layout.weights(grads))
-    return Gradients(costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
+    pairs = list(layout.weights(single.grads))
+    return Gradients(single.costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
 
 
 def _samples(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,64 +154,68 @@ def _fitting_layout(architecture: Architecture, params: np.ndarray, x: np.ndarra
     return layout
 
 
-def _job(spec: NetworkSpec, steps: set[int], n_features: int, n_samples: int, seed: int) -> Job:
-    batch_size = spec.batch_size
-    ridge = spec.optimizer == "ridge"
-    records = [np.zeros(1, np.int64)] if ridge else [recorded_steps(last, batch_size) for last in steps]
+def _run_single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared) -> passes.Single:
+    dtype = params.dtype
+    a, da, dz = np.empty((3, layout.n_units * passes.TILE), dtype)
+    single = passes.Single(
+        ops=layout.ops,
+        n_ops=len(layout.ops),
+        n_units=layout.n_units,
+        params=params,
+        **data._asdict(),
+        a=a,
+        da=da,
+        dz=dz,
+        costs=np.zeros(data.n_outputs),
+        grads=np.zeros_like(params),
+        deltas=np.empty(layout.n_units * data.ld, dtype),
+    )
+    load(SAMPLES.name, dtype)
+    entry.load(dtype)
+    entry(dtype, packed(single), params)
+    return single
+
+
+def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
     return Job(
         layout=layout_of(spec.architecture, n_features),
-        params=initial_params(spec, n_features, n_samples, seed),
-        method=RIDGE if ridge else DESCENT,
-        batch_size=batch_size or 0,
-        shuffle_key=rng.shuffle_key(seed, spec.replicate),
-        rate=(spec.alpha if ridge else spec.learning_rate) or 0.0,
-        record_steps=np.unique(np.concatenate(records)),
-        snapshot_steps=np.array(sorted(steps), np.int64),
+        method=METHODS[spec.optimizer],
+        batch_size=spec.batch_size or 0,
+        record_steps=_all_recorded(steps, spec.batch_size, spec.optimizer == "ridge"),
+        snapshot_steps=steps,
     )
 
 
-def _work(job: Job, n_samples: int) -> int:
-    return int(job.layout.flops_per_sample * (job.batch_size or n_samples) * max(job.snapshot_steps[-1], 1))
+def _network(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Network:
+    return Network(
+        params=initial_params(spec, n_features, n_samples, seed),
+        shuffle_key=rng.shuffle_key(seed, spec.replicate),
+        rate=(spec.alpha if spec.optimizer == "ridge" else spec.learning_rate) or 0.0,
+    )
 
 
-def _result(spec: NetworkSpec, job: Job, packed: Packed, i: int) -> Trained:
+def _recorded(steps: int, batch_size: int | None, ridge: bool) -> np.ndarray:
+    return NO_STEPS if ridge else recorded_steps(steps, batch_size)
+
+
+@lru_cache(maxsize=256)
+def _all_recorded(steps: tuple[int, ...], batch_size: int | None, ridge: bool) -> tuple[int, ...]:
+    recorded = [_recorded(last, batch_size, ridge) for last in steps]
+    return tuple(np.unique(np.concatenate(recorded)).tolist())
+
+
+def _result(spec: NetworkSpec, i: int, job: Job, outcomes: Outcomes) -> Trained:
     """Read a spec's own result off a run that may have gone on longer, and recorded more, than the spec asks for."""
     last = spec.steps or 0
-    ridge = spec.optimizer == "ridge"
-    own = np.zeros(1, np.int64) if ridge else recorded_steps(last, spec.batch_size)
-    costs = packed.curve(i)[np.searchsorted(job.record_steps, own)]
-    params = packed.snapshot(i, int(np.searchsorted(job.snapshot_steps, last)))
+    own = _recorded(last, spec.batch_size, spec.optimizer == "ridge")
+    costs, stopped = outcomes.curve(i), outcomes.stopped(i)
+    if len(own) < len(costs):
+        costs = costs[np.searchsorted(job.record_steps, own)]
+    params = outcomes.snapshot(i, job.snapshot_steps.index(last))
     bad = own[~np.isfinite(costs.sum(axis=1))]
-    stopped = packed.stopped[i]
     if 0 <= stopped < last:
         bad = np.append(bad, stopped)
     if not bad.size:
         return Trained(params, own, costs, None)
     kept = own < bad.min()
     return Trained(params, own[kept], costs[kept], int(bad.min()))
-
-
-def _run(packed: Packed, X: np.ndarray, Y: np.ndarray, progress: Progress | None) -> None:
-    """Make the compiled call on a thread of its own, so that progress and Ctrl-C work while it runs."""
-    queue, done, total = np.zeros(1, np.int64), np.zeros(1, np.int64), len(packed.jobs)
-    n_threads = numba.get_num_threads()
-
-    def train_many() -> None:
-        numba.set_num_threads(n_threads)  # Numba keeps the number per thread
-        training.train_many(
-            n_threads, queue, done, packed.stopped, packed.jobs, packed.tapes, packed.node_sizes,
-            X, Y, packed.params, packed.record_steps, packed.costs, packed.snapshot_steps, packed.snapshots,
-        )  # fmt: skip
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        call = pool.submit(train_many)
-        try:
-            while not call.done():
-                wait([call], timeout=0.1)
-                if progress:
-                    progress(int(done[0]), total)
-        finally:
-            queue[0] = total  # after an interrupt: no further job is begun
-    call.result()
-    if progress:
-        progress(total, total)

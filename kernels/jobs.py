@@ -1,110 +1,171 @@
-"""Many networks packed for the compiled call: one row of a structured array each, ragged parts in flat arrays."""
+"""Many networks packed for the compiled calls: one row of a structured array each, ragged parts in flat arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from kernels._jit import inlined
 from kernels.layout import Layout
+from kernels.linked import Costs, Pointer, Table, unpacked
 
-DESCENT, RIDGE = range(2)
+GD, ADAM, RIDGE = range(3)
+ALIGNMENT = 16
+"""Rows of parameters begin at a multiple of it, in elements, so that vectors may run over their end."""
 
-JOB = np.dtype(
-    [
-        ("method", np.int64),  # DESCENT or RIDGE
-        ("tape", np.int64),  # row of `tapes`, `node_sizes`
-        ("n_ops", np.int64),
-        ("n_nodes", np.int64),
-        ("batch_size", np.int64),  # 0: full batch
-        ("shuffle_key", np.uint64),
-        ("rate", np.float64),  # learning rate, or alpha of a ridge readout
-        ("params", np.int64),  # offset of the parameter row in `params`
-        ("n_params", np.int64),
-        ("records", np.int64),  # offset in `record_steps` and `costs`
-        ("n_records", np.int64),
-        ("snapshots", np.int64),  # offset in `snapshot_steps`
-        ("n_snapshots", np.int64),
-        ("rows", np.int64),  # offset of the first snapshot's parameter row in `snapshots`
-    ]
-)
+CACHE = 1 << 20
+"""Bytes of activations and derivatives that stay in a core's second-level cache."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One network to train: `snapshot_steps` says when its parameters are kept, the last one when it ends."""
+MAX_CHUNKS = 16
+GRADIENTS = 1 << 18
+"""Numbers in all partial gradients of a network."""
+
+
+class Row(NamedTuple):
+    """One job as the kernels see it: a row of `Fleet.jobs`, with offsets of its first number in the other arrays."""
+
+    method: int  # GD, ADAM or RIDGE
+    ops: int  # in `tapes`
+    n_ops: int
+    n_units: int
+    tile: int  # samples worked on at once, where samples are in the lanes
+    max_chunks: int  # that a pass over the samples is cut into, for threads to share
+    batch_size: int  # 0: full batch
+    params: int  # in `params`
+    n_params: int
+    records: int  # in `steps`: the steps whose cost is recorded
+    n_records: int
+    costs: int  # in `costs`
+    snapshots: int  # in `steps`: the steps when parameters are kept; the last one ends the run
+    n_snapshots: int
+    rows: int  # of the first snapshot, in `snapshots`
+
+
+JOB = np.dtype([(name, np.int64) for name in Row._fields])
+row_at, N_ROW = unpacked(Row), len(Row._fields)
+
+
+class Job(NamedTuple):
+    """What networks that may be trained side by side have in common."""
 
     layout: Layout
-    params: np.ndarray
     method: int
     batch_size: int
+    record_steps: tuple[int, ...]
+    snapshot_steps: tuple[int, ...]
+
+
+class Fleet(NamedTuple):
+    """Networks as the compiled calls take them, `stride` of them to a job, and what the calls fill.
+
+    Arrays to Python, pointers to kernels. In `params`, `costs` and `snapshots` the numbers of a job's networks stand
+    side by side. `rates` (learning rate, or alpha of a ridge readout), `shuffle_keys` and `stopped` (step at which the
+    cost was not finite, or -1) have one number for each network.
+    """
+
+    jobs: Table
+    n_jobs: int
+    tapes: Table
+    steps: Table
+    params: Pointer
+    rates: Pointer
+    shuffle_keys: Table
+    costs: Costs
+    snapshots: Pointer
+    stopped: Table
+
+
+class Shared(NamedTuple):
+    """What all networks see: X and Y feature-major and flat, rows `ld` apart, the last sample repeated to fill them."""
+
+    X: Pointer
+    Y: Pointer
+    n: int
+    ld: int
+    n_features: int
+    n_outputs: int
+
+
+fleet_at, shared_at = unpacked(Fleet), unpacked(Shared)
+
+
+@inlined
+def job_at(fleet, i, like):
+    """Job i of a fleet."""
+    return row_at(fleet.jobs + i * N_ROW, like)
+
+
+class Network(NamedTuple):
+    """What belongs to one network alone: its initial parameters (n_params,), shuffle key, and rate or alpha."""
+
+    params: np.ndarray
     shuffle_key: np.uint64
     rate: float
-    record_steps: np.ndarray
-    snapshot_steps: np.ndarray
 
 
-@dataclass(frozen=True)
-class Packed:
-    """Jobs as the compiled call takes them, and what it fills: costs, snapshots, stopped."""
-
-    jobs: np.ndarray
-    tapes: np.ndarray
-    node_sizes: np.ndarray
-    params: np.ndarray
-    record_steps: np.ndarray
-    costs: np.ndarray
-    snapshot_steps: np.ndarray
-    snapshots: np.ndarray
-    stopped: np.ndarray
-
-    def curve(self, i: int) -> np.ndarray:
-        """Costs (n_records, n_outputs) of job i."""
-        job = self.jobs[i]
-        return self.costs[job["records"] : job["records"] + job["n_records"]]
-
-    def snapshot(self, i: int, which: int) -> np.ndarray:
-        """Parameters (n_params,) of job i at its snapshot step number `which`."""
-        start = self.jobs[i]["rows"] + which * self.jobs[i]["n_params"]
-        return self.snapshots[start : start + self.jobs[i]["n_params"]]
-
-
-def pack(jobs: Sequence[Job], n_outputs: int, dtype: np.dtype) -> Packed:
-    """Lay the jobs side by side; costs are float64, parameters and snapshots of `dtype`."""
-    layouts = {id(job.layout): job.layout for job in jobs}
-    tape_of = {key: row for row, key in enumerate(layouts)}
-    tapes = np.zeros((len(layouts), max(len(layout.ops) for layout in layouts.values()), 5), np.int64)
-    node_sizes = np.zeros((len(layouts), max(len(layout.sizes) for layout in layouts.values())), np.int64)
-    for row, layout in enumerate(layouts.values()):
-        tapes[row, : len(layout.ops)] = layout.ops
-        node_sizes[row, : len(layout.sizes)] = layout.sizes
+def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: int, dtype: np.dtype) -> Fleet:
+    """Lay the jobs' networks out for the compiled calls, `stride` to a job; the last one stands in for missing ones."""
+    layouts = list(dict.fromkeys(job.layout for job, _ in jobs))
+    ops = dict(zip(layouts, _offsets([layout.ops.size for layout in layouts]), strict=True))
+    schedules = {steps: 0 for job, _ in jobs for steps in (job.record_steps, job.snapshot_steps)}
+    schedules = dict(zip(schedules, _offsets([len(steps) for steps in schedules]), strict=True))
     table = np.zeros(len(jobs), JOB)
-    table["tape"] = [tape_of[id(job.layout)] for job in jobs]
-    table["n_ops"] = [len(job.layout.ops) for job in jobs]
-    table["n_nodes"] = [len(job.layout.sizes) for job in jobs]
-    for name in ("method", "batch_size", "shuffle_key", "rate"):
-        table[name] = [getattr(job, name) for job in jobs]
-    table["params"], table["n_params"], n_params = _offsets(job.params.size for job in jobs)
-    table["records"], table["n_records"], n_records = _offsets(job.record_steps.size for job in jobs)
-    table["snapshots"], table["n_snapshots"], _ = _offsets(job.snapshot_steps.size for job in jobs)
-    table["rows"], _, n_kept = _offsets(job.params.size * job.snapshot_steps.size for job in jobs)
-    params = np.empty(n_params, dtype)
-    np.concatenate([job.params for job in jobs], out=params, casting="same_kind")
-    return Packed(
+    table["ops"] = [ops[job.layout] for job, _ in jobs]
+    table["n_ops"] = [len(job.layout.ops) for job, _ in jobs]
+    table["n_units"] = [job.layout.n_units for job, _ in jobs]
+    table["tile"] = [tile_samples(job.layout, dtype) for job, _ in jobs]
+    table["max_chunks"] = [max_chunks(job.layout) for job, _ in jobs]
+    table["n_params"] = [job.layout.n_params for job, _ in jobs]
+    for name in ("method", "batch_size"):
+        table[name] = [getattr(job, name) for job, _ in jobs]
+    for name, count in (("records", "n_records"), ("snapshots", "n_snapshots")):
+        steps = [getattr(job, name[:-1] + "_steps") for job, _ in jobs]
+        table[name], table[count] = [schedules[s] for s in steps], [len(s) for s in steps]
+    sizes = -(-table["n_params"] // ALIGNMENT) * ALIGNMENT * stride
+    table["params"], n_params = _offsets(sizes), int(sizes.sum())
+    sizes = table["n_records"] * n_outputs * stride
+    table["costs"], n_costs = _offsets(sizes), int(sizes.sum())
+    sizes = table["n_params"] * table["n_snapshots"] * stride
+    table["rows"], n_kept = _offsets(sizes), int(sizes.sum())
+    members = [network for _, networks in jobs for network in _filled(networks, stride)]
+    fleet = Fleet(
         jobs=table,
-        tapes=tapes,
-        node_sizes=node_sizes,
-        params=params,
-        record_steps=np.concatenate([job.record_steps for job in jobs]),
-        costs=np.full((n_records, n_outputs), np.nan),
-        snapshot_steps=np.concatenate([job.snapshot_steps for job in jobs]),
+        n_jobs=len(table),
+        tapes=np.concatenate([layout.ops.ravel() for layout in layouts]),
+        steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
+        params=np.zeros(n_params, dtype),
+        rates=np.array([network.rate for network in members], dtype),
+        shuffle_keys=np.array([network.shuffle_key for network in members], np.uint64).view(np.int64),
+        costs=np.full(n_costs, np.nan),
         snapshots=np.empty(n_kept, dtype),
-        stopped=np.full(len(jobs), -1, np.int64),
+        stopped=np.full(len(members), -1, np.int64),
     )
+    for i, network in enumerate(members):
+        job, lane = table[i // stride], i % stride
+        row = fleet.params[job["params"] : job["params"] + job["n_params"] * stride]
+        row.reshape(-1, stride)[:, lane] = network.params
+    return fleet
 
 
-def _offsets(lengths: Iterable[int]) -> tuple[np.ndarray, np.ndarray, int]:
-    sizes = np.fromiter(lengths, np.int64)
-    ends = np.cumsum(sizes)
-    return ends - sizes, sizes, int(ends[-1])
+def tile_samples(layout: Layout, dtype: np.dtype) -> int:
+    """Samples worked on at once, so that the activations of a tile and their derivatives stay in the cache."""
+    samples = 512
+    while samples > 128 and 2 * layout.n_units * samples * dtype.itemsize > CACHE:
+        samples //= 2
+    return samples
+
+
+def max_chunks(layout: Layout) -> int:
+    """Chunks of a pass at most: each has a gradient of its own to be kept and added, which large networks pay for."""
+    return min(MAX_CHUNKS, max(4, GRADIENTS // layout.n_params))
+
+
+def _filled(networks: Sequence[Network], stride: int) -> list[Network]:
+    return [*networks, *[networks[-1]] * (stride - len(networks))]
+
+
+def _offsets(sizes: Sequence[int] | np.ndarray) -> np.ndarray:
+    return np.asarray(np.cumsum(sizes) - np.asarray(sizes))

@@ -1,15 +1,16 @@
 """The tape of a network, and where each W and b sits in its flat parameter row: the only offset arithmetic.
 
-A network is a list of operations on nodes (node 0 is the input). Every dense layer is followed in the same operation by
-its activation. One row of `ops` (n_ops, 5) int64:
+A network is a list of operations on nodes (node 0 is the input), each a block of units. Every dense layer is followed
+in the same operation by its activation. One row of `ops` (n_ops, 8) int64:
 
-    KIND    SOURCE       TARGET       CODE               OFFSET
-    DENSE   node read    node made    activation code    of W in the row; b stands right behind W
-    APPLY   node read    node made    activation code    -
-    COPY    node read    node made    -                  -        (the first of the branches to be summed)
-    ADD     node read    node added to                            (the other branches)
+    KIND    SOURCE, TARGET           FAN_IN, FAN_OUT    CODE               OFFSET                  START
+    DENSE   first unit of the        units of the       activation code    of W in the row; b      whether the backward
+    APPLY   node read, and of        two blocks         activation code    stands right behind W   pass sets dC/da of
+    COPY    the node made                                                                          the node read, or
+    ADD     (or added to)                                                                          adds to it (FROM_SUM)
 
-`sizes` (n_nodes,) int64 holds the number of units of each node. W is (fan_out, fan_in) in row-major order.
+COPY takes the first of the branches to be summed. `sizes` (n_nodes,) int64 holds the number of units of each node.
+W is (fan_out, fan_in) in row-major order.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ import numpy as np
 
 from kernels.architecture import ACTIVATIONS, Activation, Architecture, Path
 
-KIND, SOURCE, TARGET, CODE, OFFSET = range(5)
+KIND, SOURCE, TARGET, FAN_IN, FAN_OUT, CODE, OFFSET, START = range(N_FIELDS := 8)
 DENSE, APPLY, COPY, ADD = range(4)
+FROM_ZERO, FROM_SUM, FROM_BIAS = range(3)
+"""What a matrix product starts from: nothing, what stands in its place, or the bias."""
 LINEAR, RELU, TANH, SIGMOID = range(len(ACTIVATIONS))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """Operations and node sizes of one network, and the length of its parameter row."""
 
@@ -37,9 +40,8 @@ class Layout:
 
     def weights(self, row: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Views (W, b) into a flat row (n_params,), dense layer by dense layer."""
-        for kind, source, target, _, offset in self.ops:
+        for kind, _, _, fan_in, fan_out, _, offset, _ in self.ops:
             if kind == DENSE:
-                fan_in, fan_out = self.sizes[source], self.sizes[target]
                 end = offset + fan_in * fan_out
                 yield row[offset:end].reshape(fan_out, fan_in), row[end : end + fan_out]
 
@@ -47,7 +49,12 @@ class Layout:
     def flops_per_sample(self) -> int:
         """Multiply-adds times two of one forward pass, activations not counted."""
         dense = self.ops[self.ops[:, KIND] == DENSE]
-        return int(2 * (self.sizes[dense[:, SOURCE]] * self.sizes[dense[:, TARGET]]).sum())
+        return int(2 * (dense[:, FAN_IN] * dense[:, FAN_OUT]).sum())
+
+    @property
+    def n_units(self) -> int:
+        """Units of all nodes, the inputs included."""
+        return int(self.sizes.sum())
 
 
 @dataclass
@@ -104,4 +111,25 @@ def layout_of(architecture: Architecture, n_features: int) -> Layout:
     if architecture.branches:
         source = builder.total([builder.path(0, branch) for branch in architecture.branches])
     builder.path(source, architecture.trunk)
-    return Layout(np.array(builder.ops, np.int64), np.array(builder.sizes, np.int64), builder.n_params)
+    return Layout(_rows(builder), np.array(builder.sizes, np.int64), builder.n_params)
+
+
+def _rows(builder: _Builder) -> np.ndarray:
+    first_unit = np.cumsum([0, *builder.sizes])
+    last_reader = {source: k for k, (_, source, _, _, _) in enumerate(builder.ops)}
+    return np.array(
+        [
+            (
+                kind,
+                first_unit[source],
+                first_unit[target],
+                builder.sizes[source],
+                builder.sizes[target],
+                code,
+                offset,
+                FROM_ZERO if last_reader[source] == k else FROM_SUM,
+            )
+            for k, (kind, source, target, code, offset) in enumerate(builder.ops)
+        ],
+        np.int64,
+    )

@@ -9,25 +9,38 @@ It is kept per output k; their sum is the number that is differentiated, optimis
 
 from __future__ import annotations
 
-from kernels._jit import sum_jit
+from typing import Any
+
+import numpy as np
+
+from kernels.lanes import GROUP, Lanes
+from kernels.linked import Costs, Pointer, linked
+from kernels.vector import constant, fma, keep_first, store, widened
+
+UNSCALED = np.ones(GROUP)
+zero = constant(0.0, 0.0)
 
 
-@sum_jit
-def add_half_squares(y_hat, y, n_samples, costs):
-    """costs[k] (float64) += 1/(2 n_samples) sum over the samples of (y_hat - y)^2, both (n_outputs, n)."""
-    for k in range(costs.size):
-        s = 0.0
-        row, target = y_hat[k], y[k]
-        for t in range(row.size):
-            residual = row[t] - target[t]
-            s += residual * residual
-        costs[k] += 0.5 * s / n_samples
+def make_loss(lanes: Lanes) -> Any:
+    """Compile the cost for samples or for networks in lanes."""
+    load, width, add_total, stride = lanes.load, lanes.width, lanes.add_gradient, lanes.stride
 
+    @linked(lanes.name)
+    def add_cost(
+        y_hat: Pointer, y_hat_at: int, ld: int, y: Pointer, y_at: int, y_ld: int, n_outputs: int, n_real: int, n: int,
+        share: float, costs: Costs, costs_at: int, dy: Pointer,
+    ):  # fmt: skip
+        """costs[k] (float64) += share/2 sum (y_hat - y)^2 and dy = share (y_hat - y), laid out as y_hat.
 
-@sum_jit
-def cost_gradient(y_hat, y, n_samples, dy):
-    """dy = (y_hat - y) / n_samples, all (n_outputs, n)."""
-    scale = dy.dtype.type(1.0 / n_samples)
-    for k in range(dy.shape[0]):
-        for t in range(dy.shape[1]):
-            dy[k, t] = (y_hat[k, t] - y[k, t]) * scale
+        `share` is 1 / N. Of the n elements of a row those from n_real on fill up the last vector and count nothing.
+        """
+        for k in range(n_outputs):
+            sums = widened(zero(load(y_hat, y_hat_at)))
+            for t in range(0, n, width(y_hat)):
+                at = y_hat_at + k * ld + t
+                residual = keep_first(load(y_hat, at) - load(y, y_at + k * y_ld + t), n_real - t)
+                sums = fma(widened(residual), widened(residual), sums)
+                store(dy, at, residual * share)
+            add_total(sums * (0.5 * share), costs, costs_at + k * stride(), UNSCALED)
+
+    return add_cost

@@ -1,99 +1,78 @@
-"""One network over all of its samples, tile after tile: the cost with its gradient, predictions, input gradients.
+"""One network over all of its samples on the calling thread: predictions, and the gradients of everything.
 
-Shapes: X (n_features, n_all), Y (n_outputs, n_all), feature-major; `samples` (n,) int64 says which, in what order.
+X, Y and what is filled are feature-major and flat, rows `ld` apart, a whole number of vectors; see `Shared` in jobs.py.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from kernels import loss
 from kernels._jit import jit
-from kernels.network import TILE, backward, block, forward
+from kernels.lanes import SAMPLES
+from kernels.linked import Costs, Pointer, Table, linked, unpacked
+from kernels.samples import add_cost, backward, copy_columns, forward
+
+TILE = 64
+"""Samples worked on at once: a whole number of vectors in every dtype."""
+
+
+class Single(NamedTuple):
+    """One network, its data and its buffers: a, da, dz (n_units * TILE) each; deltas (n_units * ld) see below."""
+
+    ops: Table
+    n_ops: int
+    n_units: int
+    params: Pointer
+    X: Pointer
+    Y: Pointer
+    n: int
+    ld: int
+    n_features: int
+    n_outputs: int
+    a: Pointer
+    da: Pointer
+    dz: Pointer
+    costs: Costs
+    grads: Pointer
+    deltas: Pointer
+
+
+single_at = unpacked(Single)
 
 
 @jit
-def workspace(ops, sizes, n_outputs, dtype_of):
-    """The tape with the buffers that a pass over it needs, in the dtype of the array `dtype_of`."""
-    units = sizes.sum()
-    a, da = np.empty(units * TILE, dtype_of.dtype), np.empty(units * TILE, dtype_of.dtype)
-    dz, y = np.empty(sizes.max() * TILE, dtype_of.dtype), np.empty(n_outputs * TILE, dtype_of.dtype)
-    return ops, sizes, a, da, dz, y
+def copy_back(tile, rows, target, ld, begin, n):
+    """target[r, begin + t] = tile[r, t] for `rows` rows of n elements."""
+    for r in range(rows):
+        for t in range(n):
+            target[r * ld + begin + t] = tile[r * TILE + t]
 
 
-@jit
-def gather(X, samples, tile):
-    """Copy the columns samples (n,) of X (rows, n_all) to `tile` (rows, n)."""
-    for f in range(X.shape[0]):
-        for t in range(samples.size):
-            tile[f, t] = X[f, samples[t]]
-
-
-@jit
-def scatter(tile, start, Y):
-    """Copy `tile` (rows, n) to the columns of Y (rows, n_all) from `start` on."""
-    for k in range(tile.shape[0]):
-        for t in range(tile.shape[1]):
-            Y[k, start + t] = tile[k, t]
-
-
-@jit
-def tile_pass(net, params, X, Y, samples, n_all, costs, grads):
-    """Add the share of at most TILE `samples` in a mean over `n_all` to costs, and to grads unless that is empty.
-
-    After differentiating, the workspace's `da` holds dC/da of every node for these samples.
-    """
-    ops, sizes, a, da, dz, y = net
-    n = samples.size
-    gather(X, samples, block(a, sizes, 0, n))
-    target = y[: Y.shape[0] * n].reshape(Y.shape[0], n)
-    gather(Y, samples, target)
-    y_hat = forward(ops, sizes, params, a, n)
-    loss.add_half_squares(y_hat, target, n_all, costs)
-    if grads.size:
-        da[:] = da.dtype.type(0)
-        loss.cost_gradient(y_hat, target, n_all, block(da, sizes, sizes.size - 1, n))
-        backward(ops, sizes, params, a, da, dz, grads, n)
-
-
-@jit
-def cost_pass(net, params, X, Y, samples, costs, grads):
-    """The mean cost over `samples` (n,), per output, and its gradient unless grads is empty.
-
-    Fills costs (n_outputs,) float64 and grads (n_params,), tile after tile in order. Whether a gradient is wanted is
-    told by the size of grads rather than by a flag: Numba would compile the pass once for each constant flag, and the
-    cost must come from the very same instructions with and without a gradient.
-    """
-    costs[:] = 0.0
-    grads[:] = grads.dtype.type(0)
-    for start in range(0, samples.size, TILE):
-        tile_pass(net, params, X, Y, samples[start : start + TILE], samples.size, costs, grads)
-
-
-@jit
-def predict_one(ops, sizes, params, X, Y):
+@linked(SAMPLES.name, entry=True)
+def predict_all(table: Table, like: Pointer):
     """Fill Y with the network's outputs for X."""
-    net = workspace(ops, sizes, Y.shape[0], X)
-    a, samples = net[2], np.arange(X.shape[1])
-    for start in range(0, samples.size, TILE):
-        n = min(TILE, samples.size - start)
-        gather(X, samples[start : start + n], block(a, sizes, 0, n))
-        scatter(forward(ops, sizes, params, a, n), start, Y)
+    net = single_at(table, like)
+    output = (net.n_units - net.n_outputs) * TILE
+    for begin in range(0, net.n, TILE):
+        m = min(TILE, net.ld - begin)
+        copy_columns(net.X, net.ld, begin, net.n_features, net.a, TILE, m)
+        forward(net.ops, net.n_ops, net.params, 0, net.a, m, TILE)
+        copy_back(net.a + output, net.n_outputs, net.Y, net.ld, begin, m)
 
 
-@jit
-def differentiate_one(ops, sizes, params, X, Y, costs, grads, deltas):
-    """The mean cost over all samples per output, its gradient, and dC/da of every node.
+@linked(SAMPLES.name, entry=True)
+def differentiate_all(table: Table, like: Pointer):
+    """The mean cost per output, its gradient, and dC/da of every node.
 
-    Adds to costs (n_outputs,) float64 and grads (n_params,), which come in as zeros, and fills deltas (n_units, n): one
-    row a unit, node after node, the input (dC/dx) first.
+    Adds to costs (n_outputs,) float64 and grads (n_params,), and fills deltas, the input (dC/dx) first.
     """
-    net = workspace(ops, sizes, Y.shape[0], X)
-    samples = np.arange(X.shape[1])
-    for start in range(0, samples.size, TILE):
-        n = min(TILE, samples.size - start)
-        tile_pass(net, params, X, Y, samples[start : start + n], samples.size, costs, grads)
-        first = 0
-        for node in range(sizes.size):
-            scatter(block(net[3], sizes, node, n), start, deltas[first : first + sizes[node]])
-            first += sizes[node]
+    net = single_at(table, like)
+    a, da, output = net.a, net.da, (net.n_units - net.n_outputs) * TILE
+    for begin in range(0, net.n, TILE):
+        m = min(TILE, net.ld - begin)
+        copy_columns(net.X, net.ld, begin, net.n_features, a, TILE, m)
+        forward(net.ops, net.n_ops, net.params, 0, a, m, TILE)
+        add_cost(a, output, TILE, net.Y, begin, net.ld, net.n_outputs, min(m, net.n - begin), m, 1.0 / net.n,
+                 net.costs, 0, da)  # fmt: skip
+        backward(net.ops, net.n_ops, net.params, 0, a, da, net.dz, m, TILE, net.grads, 0, a, 1)
+        copy_back(da, net.n_units, net.deltas, net.ld, begin, m)

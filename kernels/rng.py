@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels._jit import jit
+from kernels.vector import small
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -36,6 +37,7 @@ def random_bits(key, counter):
 
     SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
     """
+    small()
     z = key + (counter + np.uint64(1)) * GOLDEN
     z = (z ^ (z >> np.uint64(30))) * MIX_1
     z = (z ^ (z >> np.uint64(27))) * MIX_2
@@ -43,16 +45,16 @@ def random_bits(key, counter):
 
 
 @jit
-def shuffle(key, epoch, order):
-    """Fill `order` (n,) int64 with the permutation of 0..n-1 that `epoch` (from 0) of stream `key` has.
+def shuffle(key, epoch, order, n):
+    """Fill `order` (pointer to n int64) with the permutation of 0..n-1 that `epoch` (from 0) of stream `key` has.
 
     Fisher-Yates from the identity; draw j in [0, i] is the high 32 bits of the stream times i + 1, shifted by 32: its
     bias is below n / 2^32. Every epoch has counters of its own, so that any of them can be made without the others.
     """
-    n = order.size
+    small()
     for i in range(n):
         order[i] = i
     for i in range(n - 1, 0, -1):
-        bits = random_bits(key, np.uint64(epoch) * np.uint64(n) + np.uint64(i))
+        bits = random_bits(np.uint64(key), np.uint64(epoch) * np.uint64(n) + np.uint64(i))
         j = np.int64(((bits >> np.uint64(32)) * np.uint64(i + 1)) >> np.uint64(32))
         order[i], order[j] = order[j], order[i]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,10 +12,10 @@ from kernels.architecture import Architecture
 from kernels.layout import layout_of
 
 INITIALISERS = ("assignment", "assignment-stream")
-OPTIMIZERS = ("gd", "ridge")
+OPTIMIZERS = ("gd", "adam", "ridge")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """Everything that determines a network's result except the data, the root seed and the dtype.
 
@@ -39,7 +40,7 @@ class NetworkSpec:
             raise ValueError(f"unknown optimizer or initialiser in {self}; allowed: {OPTIMIZERS}, {INITIALISERS}")
         needed = (self.alpha,) if self.optimizer == "ridge" else (self.learning_rate, self.steps)
         if None in needed:
-            raise ValueError(f"{self} lacks what its optimizer needs (gd: learning_rate, steps; ridge: alpha)")
+            raise ValueError(f"{self} lacks what its optimizer needs (gd, adam: learning_rate, steps; ridge: alpha)")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps {self.steps} is not 1 or more")
         if self.batch_size is not None and not 1 <= self.batch_size <= n_samples:
@@ -47,11 +48,15 @@ class NetworkSpec:
             raise ValueError(f"batch_size {self.batch_size} is not {allowed}")
 
 
+@lru_cache(maxsize=256)
 def recorded_steps(steps: int, batch_size: int | None) -> np.ndarray:
     """Steps whose cost is recorded: all of 0..steps for full batch, else 0 and about 50 log-spaced up to `steps`."""
     if batch_size is None:
-        return np.arange(steps + 1)
-    return np.unique(np.concatenate([[0], np.rint(np.geomspace(1, steps, 50))]).astype(np.int64))
+        recorded = np.arange(steps + 1)
+    else:
+        recorded = np.unique(np.concatenate([[0], np.rint(np.geomspace(1, steps, 50))]).astype(np.int64))
+    recorded.flags.writeable = False  # one array serves all networks
+    return recorded
 
 
 def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:

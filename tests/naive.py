@@ -190,19 +190,50 @@ def shuffled(key: int, epoch: int, n: int) -> list[int]:
 # --- training -------------------------------------------------------------------------------------------------------
 
 
-def update(weights: Weights, grads: Weights, rate: float) -> Weights:
-    """One step of gradient descent."""
-    return [(W - rate * dW, b - rate * db) for (W, b), (dW, db) in zip(weights, grads, strict=True)]
+class GradientDescent:
+    """p -= rate g."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        return [(W - self.rate * dW, b - self.rate * db) for (W, b), (dW, db) in zip(weights, grads, strict=True)]
 
 
-def gd(
-    architecture: Architecture, weights: Weights, x: Array, y: Array, rate: float, steps: int
+class Adam:
+    """Algorithm 1 of Kingma and Ba (2015), with its own numbers."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate, self.t = rate, 0
+        self.m: list[Array] = []
+        self.v: list[Array] = []
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        p, g = ([tensor for pair in pairs for tensor in pair] for pairs in (weights, grads))
+        self.m, self.v = self.m or [0 * tensor for tensor in g], self.v or [0 * tensor for tensor in g]
+        self.t += 1
+        self.m = [0.9 * m + 0.1 * tensor for m, tensor in zip(self.m, g, strict=True)]
+        self.v = [0.999 * v + 0.001 * tensor**2 for v, tensor in zip(self.v, g, strict=True)]
+        m_hat = [m / (1 - 0.9**self.t) for m in self.m]
+        v_hat = [v / (1 - 0.999**self.t) for v in self.v]
+        new = [w - self.rate * m / (np.sqrt(v) + 1e-8) for w, m, v in zip(p, m_hat, v_hat, strict=True)]
+        return list(zip(new[::2], new[1::2], strict=True))
+
+
+Optimizer = GradientDescent | Adam
+OPTIMIZERS = {"gd": GradientDescent, "adam": Adam}
+
+
+def full_batch(
+    architecture: Architecture, weights: Weights, x: Array, y: Array, optimizer: Optimizer, steps: int
 ) -> tuple[Weights, Array]:
-    """Full-batch gradient descent; the costs (steps + 1, n_outputs) before every update and after the last."""
+    """Training on all samples; the costs (steps + 1, n_outputs) before every update and after the last."""
     costs = []
     for _ in range(steps):
         costs.append(half_mse(architecture, weights, x, y))
-        weights = update(weights, gradients(architecture, weights, x, y).weights, rate)
+        weights = optimizer.step(weights, gradients(architecture, weights, x, y).weights)
     return weights, np.array([*costs, half_mse(architecture, weights, x, y)])
 
 
@@ -211,10 +242,17 @@ def recorded_steps(steps: int) -> list[int]:
     return sorted({0, *(round(steps ** (i / 49)) for i in range(50))})
 
 
-def sgd(
-    architecture: Architecture, weights: Weights, x: Array, y: Array, rate: float, steps: int, batch_size: int, key: int
+def minibatch(
+    architecture: Architecture,
+    weights: Weights,
+    x: Array,
+    y: Array,
+    optimizer: Optimizer,
+    steps: int,
+    batch_size: int,
+    key: int,
 ) -> tuple[Weights, Array]:
-    """Mini-batch gradient descent, a fresh shuffle each epoch; the costs over all samples at the recorded steps."""
+    """Training on mini-batches, a fresh shuffle each epoch; the costs over all samples at the recorded steps."""
     n, recorded, costs = len(x), recorded_steps(steps), []
     batches_per_epoch = -(-n // batch_size)
     for step in range(steps + 1):
@@ -224,7 +262,7 @@ def sgd(
             epoch, batch = divmod(step, batches_per_epoch)
             batch_samples = shuffled(key, epoch, n)[batch * batch_size : (batch + 1) * batch_size]
             grads = gradients(architecture, weights, x[batch_samples], y[batch_samples])
-            weights = update(weights, grads.weights, rate)
+            weights = optimizer.step(weights, grads.weights)
     return weights, np.array(costs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +17,16 @@ KEYS = st.integers(0, 2**64 - 1)
 EPOCHS = st.integers(0, 2**31)
 
 
+@numba.njit  # type: ignore[misc,unused-ignore]
+def shuffle(key, epoch, order, n):  # type: ignore[no-untyped-def]
+    """The kernel, which Python cannot call."""
+    rng.shuffle(key, epoch, order, n)
+
+
 def shuffled(key: int, epoch: int, n: int) -> Array:
     """The order of an epoch by the kernels."""
     order = np.empty(n, np.int64)
-    rng.shuffle(np.uint64(key), epoch, order)
+    shuffle(np.uint64(key), epoch, order, n)
     return order
 
 

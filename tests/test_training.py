@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kernels import ensemble
-from kernels.architecture import Architecture
+from kernels.architecture import ACTIVATIONS, Architecture
 from kernels.ensemble import NetworkSpec, Trained
 from tests import naive
 from tests.naive import Array, Weights
@@ -18,63 +21,110 @@ STEPS = st.integers(1, 100)
 RATES = st.floats(1e-4, 0.02)
 
 
+@dataclass(frozen=True)
+class Run:
+    """How a problem is trained."""
+
+    optimizer: str
+    rate: float
+    steps: int
+
+
+METHODS = pytest.mark.parametrize("optimizer", ["gd", "adam"])
+
+
 def oracle(
-    problem: Problem, weights: Weights, rate: float, steps: int, batch_size: int | None, dtype: str = "float64"
+    problem: Problem, weights: Weights, run: Run, batch_size: int | None, dtype: str = "float64"
 ) -> tuple[Weights, Array]:
     """Parameters and costs of a run in this dtype, which has to stay finite."""
-    x, y = problem.x.astype(dtype), problem.y.astype(dtype)
+    x, y, optimizer = problem.x.astype(dtype), problem.y.astype(dtype), naive.OPTIMIZERS[run.optimizer](run.rate)
     with np.errstate(over="ignore", invalid="ignore"):
         if batch_size is None:
-            weights, costs = naive.gd(problem.architecture, weights, x, y, rate, steps)
+            weights, costs = naive.full_batch(problem.architecture, weights, x, y, optimizer, run.steps)
         else:
             key = naive.shuffle_key(SEED, problem.replicate)
-            weights, costs = naive.sgd(problem.architecture, weights, x, y, rate, steps, batch_size, key)
+            weights, costs = naive.minibatch(problem.architecture, weights, x, y, optimizer, run.steps, batch_size, key)
     assume(np.max(costs) < 10 * costs[0].sum() + 1)  # NaN fails too
     return weights, costs
 
 
-def train(problem: Problem, rate: float, steps: int, batch_size: int | None, dtype: str = "float64") -> Trained:
+def train(problem: Problem, run: Run, batch_size: int | None, dtype: str = "float64") -> Trained:
     """The same run by the kernels."""
-    spec = problem.spec(learning_rate=rate, steps=steps, batch_size=batch_size)
+    spec = problem.spec(optimizer=run.optimizer, learning_rate=run.rate, steps=run.steps, batch_size=batch_size)
     return ensemble.train([spec], problem.x, problem.y, seed=SEED, dtype=dtype)[0]
 
 
-@settings(deadline=None, max_examples=100)
-@given(problem=problems(), rate=RATES, steps=STEPS, data=st.data())
-@pytest.mark.parametrize("minibatch", [False, True])
-def test_runs_agree_with_the_oracle(
-    minibatch: bool, problem: Problem, rate: float, steps: int, data: st.DataObject
-) -> None:
-    batch_size = data.draw(st.integers(1, problem.n_samples)) if minibatch else None
-    want, costs = oracle(problem, problem.weights, rate, steps, batch_size)
-    moved, _ = oracle(problem, nudged_weights(problem.weights), rate, steps, batch_size)
+def check(problem: Problem, run: Run, batch_size: int | None) -> None:
+    """The kernels agree with the oracle in float64."""
+    want, costs = oracle(problem, problem.weights, run, batch_size)
+    moved, _ = oracle(problem, nudged_weights(problem.weights), run, batch_size)
     assume(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no parameter that has just come to zero, no chaos
-    got = train(problem, rate, steps, batch_size)
+    got = train(problem, run, batch_size)
     assert got.diverged_step is None
     assert relative(got.costs, costs) <= 1e-12
     assert worst(unflat(got.params, problem.weights), tensors(want)) <= 1e-12
-    assert got.recorded_steps.tolist() == (naive.recorded_steps(steps) if minibatch else list(range(steps + 1)))
+    recorded = list(range(run.steps + 1)) if batch_size is None else naive.recorded_steps(run.steps)
+    assert got.recorded_steps.tolist() == recorded
 
 
-@settings(deadline=None, max_examples=50)
-@given(problem=problems(), rate=RATES, steps=STEPS, data=st.data())
-@pytest.mark.parametrize("minibatch", [False, True])
-def test_single_precision_runs_agree_with_the_oracle(
-    minibatch: bool, problem: Problem, rate: float, steps: int, data: st.DataObject
-) -> None:
-    batch_size = data.draw(st.integers(1, problem.n_samples)) if minibatch else None
+def check_single(problem: Problem, run: Run, batch_size: int | None) -> None:
+    """The kernels agree with the oracle in float32."""
     weights = cast(problem.weights, "float32")
-    _, costs = oracle(problem, cast(weights, "float64"), rate, steps, batch_size)
-    _, rounded = oracle(problem, nudged_weights(weights), rate, steps, batch_size, "float32")
+    _, costs = oracle(problem, cast(weights, "float64"), run, batch_size)
+    _, rounded = oracle(problem, nudged_weights(weights), run, batch_size, "float32")
     assume(relative(rounded, costs) < 1e-4 / 8)  # the textbook in single precision keeps to it: no chaos
-    got = train(problem, rate, steps, batch_size, "float32")
+    got = train(problem, run, batch_size, "float32")
     assert got.params.dtype == np.float32
     assert relative(got.costs, costs) <= 1e-4
 
 
+@settings(deadline=None, max_examples=60)
+@given(problem=problems(), rate=RATES, steps=STEPS)
+@METHODS
+@pytest.mark.parametrize("same", [check, check_single])
+def test_full_batch_runs_agree_with_the_oracle(
+    same: Callable[..., None], optimizer: str, problem: Problem, rate: float, steps: int
+) -> None:
+    same(problem, Run(optimizer, rate, steps), None)
+
+
+@settings(deadline=None, max_examples=80)
+@given(problem=problems(), rate=RATES, steps=STEPS, data=st.data())
+@METHODS
+@pytest.mark.parametrize("same", [check, check_single])
+def test_minibatch_runs_agree_with_the_oracle(
+    same: Callable[..., None], optimizer: str, problem: Problem, rate: float, steps: int, data: st.DataObject
+) -> None:
+    batch_sizes = st.integers(1, problem.n_samples) | st.integers(1, min(40, problem.n_samples))
+    same(problem, Run(optimizer, rate, steps), data.draw(batch_sizes))
+
+
+@METHODS
+@pytest.mark.parametrize(
+    ("widths", "n_samples"), [((5,), 513), ((5,), 1100), ((70, 70), 1024), ((300, 300), 1100), ((3,), 9000)]
+)
+def test_chunks_of_samples_agree_with_the_oracle(widths: tuple[int, ...], n_samples: int, optimizer: str) -> None:
+    """More samples than fit a tile: two chunks, chunks that are not equal, many, some of more than one tile."""
+    problem, run = Problem(Architecture.plain(widths, "tanh", 2), n_samples, 3, 0, 0), Run(optimizer, 1e-3, 5)
+    check(problem, run, None)
+    check(problem, run, n_samples - 7)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("width", range(1, 71))
+def test_every_width_agrees_with_the_oracle(width: int, activation: str) -> None:
+    """A few steps of both kinds: samples in the lanes, and networks."""
+    problem = Problem(Architecture.plain((width, 71 - width), activation, 2), 37, 3, width, width)
+    for batch_size in (None, 1, 5):
+        want, costs = oracle(problem, problem.weights, Run("gd", 1e-3, 4), batch_size)
+        got = train(problem, Run("gd", 1e-3, 4), batch_size)
+        assert relative(got.costs, costs) <= 1e-12
+        assert worst(unflat(got.params, problem.weights), tensors(want)) <= 1e-12
+
+
 def test_one_minibatch_of_all_samples_is_full_batch_descent() -> None:
     problem = Problem(Architecture.plain((7, 9), "tanh", 2), 100, 3, 0, 0)
-    full, minibatch = train(problem, 0.02, 80, None), train(problem, 0.02, 80, 100)
+    full, minibatch = train(problem, Run("gd", 0.02, 80), None), train(problem, Run("gd", 0.02, 80), 100)
     assert relative(minibatch.params, full.params) <= 1e-12
     assert relative(minibatch.costs, full.costs[minibatch.recorded_steps]) <= 1e-12
 
@@ -109,10 +159,11 @@ LINE = Problem(Architecture.plain((5, 5), "linear", 2), 100, 2, 0, 0)
 @pytest.mark.parametrize("rate", [0.5, 1.0, 1e3, 1e200])
 def test_a_run_that_diverges_stops_at_the_step_at_which_the_textbook_does(rate: float) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
-        _, costs = naive.gd(LINE.architecture, LINE.weights, LINE.x, LINE.y, rate, 50)
+        descent = naive.GradientDescent(rate)
+        _, costs = naive.full_batch(LINE.architecture, LINE.weights, LINE.x, LINE.y, descent, 50)
     first = int(np.argmax(~np.isfinite(costs.sum(axis=1))))
     assert first > 0
-    got = train(LINE, rate, 50, None)
+    got = train(LINE, Run("gd", rate, 50), None)
     assert got.diverged_step == first
     assert got.recorded_steps.tolist() == list(range(first))
     assert relative(got.costs, costs[:first]) <= 1e-9
@@ -120,7 +171,7 @@ def test_a_run_that_diverges_stops_at_the_step_at_which_the_textbook_does(rate: 
 
 @pytest.mark.parametrize("batch_size", [1, 30, 100])
 def test_a_minibatch_run_that_diverges_keeps_what_came_before(batch_size: int) -> None:
-    got, short = train(LINE, 1.0, 2000, batch_size), train(LINE, 1e-3, 2000, batch_size)
+    got, short = (train(LINE, Run("gd", rate, 2000), batch_size) for rate in (1.0, 1e-3))
     assert got.diverged_step is not None
     assert 0 < got.diverged_step < 2000
     assert got.recorded_steps.tolist() == [step for step in short.recorded_steps if step < got.diverged_step]

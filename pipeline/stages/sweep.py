@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kernels.ensemble import NetworkSpec, Trained, compiled_before, train
+from kernels.ensemble import NetworkSpec, Trained, train
 from pipeline import progress, store
 from pipeline.check import load
 from pipeline.grid import Cell, cells, network_id
@@ -25,8 +25,6 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     settings, dataset = load(paths)
     grid = cells(settings.sweeps[name], dataset.n_outputs, len(dataset.train.x))
     networks = [(cell, spec) for cell in grid for spec in cell.specs()]
-    if not compiled_before():
-        progress.note("compiling the kernels for this machine: about a minute, once")
     with progress.bar(f"sweep {name}") as advance:
         results = train(
             [spec for _, spec in networks],
@@ -35,6 +33,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
             seed=settings.seed,
             dtype=settings.dtype,
             progress=advance,
+            note=progress.note,
         )
     ids = [network_id(s, seed=settings.seed, dtype=settings.dtype, data_hash=dataset.data_hash) for _, s in networks]
     outcomes = [outcome(result, dataset.y_scaling.scale) for result in results]

@@ -1,0 +1,122 @@
+"""What the lanes of a vector are: samples of one network, or networks that train side by side.
+
+                  SAMPLES                                   NETWORKS
+    lanes         as many as the machine's registers hold   8, on every machine
+    activations   a[unit, sample]                           a[unit, sample, network]
+    parameters    one number for all lanes                  params[parameter, network]
+    gradients     summed over the lanes                     one for each lane
+
+The kernels are written once: a row of n elements is a vector after a vector of either kind, and a parameter is `stride`
+elements from the next one. Samples fill the lanes where there are many of them; networks do where a mini-batch is too
+small for it. No lane's numbers ever enter another network's lane.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from kernels.host import HOST
+from kernels.tile import Tile
+from kernels.vector import (
+    INT64,
+    Builder,
+    Vector,
+    address,
+    broadcast,
+    load_at,
+    loader,
+    multiply_add,
+    store_at,
+    sum_of_lanes,
+)
+
+GROUP = 8
+"""Networks that train side by side."""
+
+
+class Lanes:
+    """One meaning of the lanes.
+
+    tile(rows, columns)                             operations on a register tile
+    width(array)                                    lanes of the vectors of the array's dtype: elements to the next one
+    stride()                                        elements from one parameter to the next
+    load(array, at)                                 a vector
+    parameter(array, at)                            the parameter at `at`, for all lanes
+    add_gradient(vector, array, at, scale)          array[at] += the sum of the lanes; or, for networks,
+                                                    array[at ...] += scale[0 ...] * vector
+    """
+
+    def __init__(self, networks: bool) -> None:
+        self.networks = networks
+        self.name = "networks" if networks else "samples"
+        self.rows, self.columns = HOST.network_tile if networks else HOST.sample_tile
+        self.stride = _integer(GROUP if networks else 1)
+        self.load = loader(self.count)
+        self.parameter = self.load if networks else self._broadcast()
+        self.width = self._width()
+        self.add_gradient = _add_scaled if networks else _add_total
+
+    def count(self, dtype: Any) -> int:
+        """Lanes of a vector of `dtype` (a Numba type)."""
+        return GROUP if self.networks else int(HOST.vector_bytes // (dtype.bitwidth // 8))
+
+    def tile(self, rows: int, columns: int) -> Tile:
+        """Operations on a register tile."""
+        return Tile(rows, columns, self.count, numbers=not self.networks)
+
+    def _broadcast(self) -> Any:
+        def parameter(typingctx: Any, array: Any, at: Any) -> Any:
+            kind = Vector(array.dtype, self.count(array.dtype))
+
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                number = builder.load(address(context, builder, sig.args[0], *args))
+                return broadcast(builder, number, context.get_value_type(kind))
+
+            return kind(array, types.intp), codegen
+
+        return intrinsic(parameter)
+
+    def _width(self) -> Any:
+        def width(typingctx: Any, array: Any) -> Any:
+            lanes = self.count(array.dtype)
+            return types.intp(array), lambda context, builder, sig, args: context.get_constant(types.intp, lanes)
+
+        return intrinsic(width)
+
+
+def _integer(value: int) -> Any:
+    """An intrinsic that returns `value`."""
+
+    def integer(typingctx: Any) -> Any:
+        return types.intp(), lambda context, builder, sig, args: context.get_constant(types.intp, value)
+
+    return intrinsic(integer)
+
+
+@intrinsic
+def _add_scaled(typingctx: Any, vector: Any, array: Any, at: Any, scale: Any) -> Any:
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        pointer = address(context, builder, sig.args[1], args[1], args[2])
+        factor = load_at(builder, address(context, builder, sig.args[3], args[3], ir.Constant(INT64, 0)), args[0].type)
+        store_at(builder, multiply_add(builder, factor, args[0], load_at(builder, pointer, args[0].type)), pointer)
+        return context.get_dummy_value()
+
+    return types.void(vector, array, types.intp, scale), codegen
+
+
+@intrinsic
+def _add_total(typingctx: Any, vector: Any, array: Any, at: Any, scale: Any) -> Any:
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        pointer = address(context, builder, sig.args[1], args[1], args[2])
+        builder.store(builder.fadd(builder.load(pointer), sum_of_lanes(builder, args[0])), pointer)
+        return context.get_dummy_value()
+
+    return types.void(vector, array, types.intp, scale), codegen
+
+
+SAMPLES = Lanes(networks=False)
+NETWORKS = Lanes(networks=True)

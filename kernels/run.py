@@ -1,0 +1,200 @@
+"""Running a fleet: which way each network is trained, the threads, and where its results are found."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from kernels import readout, samples, side_by_side
+from kernels.jobs import ALIGNMENT, RIDGE, Fleet, Job, Network, Shared, pack
+from kernels.lanes import GROUP, NETWORKS, SAMPLES
+from kernels.linked import Linked, load, packed
+from kernels.team import FINISHED, STOP
+
+Progress = Callable[[int, int], None]
+Note = Callable[[str], None]
+log = logging.getLogger(__name__)
+
+
+class Way(NamedTuple):
+    """One way to train: what every thread runs, its memory, networks to a job, and the linked kernels it needs."""
+
+    name: str
+    entry: Linked
+    workspace: Callable[[Fleet, Shared, int], Any]
+    stride: int
+    lanes: str
+    help: Linked | None = None  # what a thread runs when there is no job left to begin
+
+
+SIDE_BY_SIDE = Way("networks in lanes", side_by_side.train_groups, side_by_side.workspace, GROUP, NETWORKS.name)
+ONE_BY_ONE = Way("samples in lanes", samples.train_networks, samples.workspace, 1, SAMPLES.name, samples.help_networks)
+READOUT = Way("ridge readout", readout.fit_readouts, readout.workspace, 1, SAMPLES.name)
+WAYS = (SIDE_BY_SIDE, READOUT, ONE_BY_ONE)
+"""In the order in which a thread goes through them: the last can use its help when there is nothing left to begin."""
+
+
+def way_of(job: Job, n_samples: int) -> Way:
+    """How a network is trained: a function of its own specification and the data alone, as bits depend on it."""
+    if job.method == RIDGE:
+        return READOUT
+    return SIDE_BY_SIDE if (job.batch_size or n_samples) <= side_by_side.TILE else ONE_BY_ONE
+
+
+class Outcomes:
+    """What came of each network, by its place in the list that `run` was given."""
+
+    def __init__(self, n_networks: int, n_outputs: int) -> None:
+        self.n_outputs = n_outputs
+        self._fleets: list[Fleet] = []
+        self._places = np.empty((n_networks, 2), np.int64)
+
+    def add(self, fleet: Fleet, members: list[list[int]], stride: int) -> None:
+        """Say where the networks of a fleet are: `members` are their places, job by job."""
+        for i, places in enumerate(members):
+            for lane, place in enumerate(places):
+                self._places[place] = len(self._fleets), i * stride + lane
+        self._fleets.append(fleet)
+
+    def _find(self, place: int) -> tuple[Fleet, Any, int, int, int]:
+        which, number = self._places[place]
+        fleet = self._fleets[which]
+        stride = len(fleet.stopped) // len(fleet.jobs)
+        return fleet, fleet.jobs[number // stride], int(number), int(number % stride), stride
+
+    def curve(self, place: int) -> np.ndarray:
+        """Costs (n_records, n_outputs)."""
+        fleet, job, _, lane, stride = self._find(place)
+        size = job["n_records"] * self.n_outputs * stride
+        costs: np.ndarray = fleet.costs[job["costs"] : job["costs"] + size].reshape(-1, self.n_outputs, stride)
+        return costs[:, :, lane]
+
+    def snapshot(self, place: int, which: int) -> np.ndarray:
+        """Parameters (n_params,) at the snapshot step number `which`."""
+        fleet, job, _, lane, stride = self._find(place)
+        start = job["rows"] + which * job["n_params"] * stride
+        return np.ascontiguousarray(fleet.snapshots[start + lane : start + job["n_params"] * stride : stride])
+
+    def stopped(self, place: int) -> int:
+        """The step at which the cost was not finite, or -1."""
+        fleet, _, number, _, _ = self._find(place)
+        return int(fleet.stopped[number])
+
+
+def shared_data(x: np.ndarray, y: np.ndarray, dtype: np.dtype) -> Shared:
+    """x (n, n_features) and y (n, n_outputs) as the kernels take them."""
+    ld = -(-len(x) // ALIGNMENT) * ALIGNMENT
+    X, Y = (np.ascontiguousarray(np.pad(v, ((0, ld - len(v)), (0, 0)), "edge").T, dtype).ravel() for v in (x, y))
+    return Shared(X, Y, len(x), ld, x.shape[1], y.shape[1])
+
+
+def run(
+    jobs: Sequence[Job],
+    networks: Sequence[Network],
+    x: np.ndarray,
+    y: np.ndarray,
+    dtype: np.dtype,
+    progress: Progress | None,
+    note: Note | None,
+    n_threads: int | None,
+) -> Outcomes:
+    """Train networks[i] as jobs[i] says, all of them over all threads."""
+    threads = n_threads or numba.config.NUMBA_NUM_THREADS
+    data = shared_data(x, y, dtype)
+    outcomes = Outcomes(len(jobs), data.n_outputs)
+    calls = []
+    for way in WAYS:
+        members = _groups(jobs, way, data.n)
+        if not members:
+            continue
+        together = [(jobs[places[0]], [networks[place] for place in places]) for places in members]
+        fleet = pack(together, way.stride, data.n_outputs, dtype)
+        outcomes.add(fleet, members, way.stride)
+        if note and not way.entry.is_ready(dtype):
+            note(f"compiling kernels for this machine ({way.name}, {dtype}): some seconds, once")
+        _load(way, dtype)
+        control, size = np.zeros(3, np.int64), sum(map(len, members))
+        calls.append(Call(way, size, control, way.workspace(fleet, data, threads), fleet, data))
+    _run_threads(calls, threads, len(jobs), progress)
+    return outcomes
+
+
+def _load(way: Way, dtype: np.dtype) -> None:
+    load(way.lanes, dtype)
+    if way is READOUT:
+        load(way.lanes, np.dtype(np.float64))  # its sums
+    way.entry.load(dtype)
+    if way.help:
+        way.help.load(dtype)
+
+
+def _groups(jobs: Sequence[Job], way: Way, n_samples: int) -> list[list[int]]:
+    """Places of the networks that go one way, as many as fit side by side; the most work first, so that no thread
+    idles at the end."""
+    alike: dict[Job, list[int]] = {}
+    for place, job in enumerate(jobs):
+        if way_of(job, n_samples) is way:
+            alike.setdefault(job, []).append(place)
+    ordered = sorted(alike.items(), key=lambda item: _work(item[0], n_samples), reverse=True)
+    return [places[at : at + way.stride] for _, places in ordered for at in range(0, len(places), way.stride)]
+
+
+def _work(job: Job, n_samples: int) -> int:
+    return job.layout.flops_per_sample * (job.batch_size or n_samples) * max(job.snapshot_steps[-1], 1)
+
+
+class Call(NamedTuple):
+    """A compiled call to be made on every thread, and the arrays it works on."""
+
+    way: Way
+    n_networks: int
+    control: np.ndarray
+    workspace: Any
+    fleet: Fleet
+    data: Shared
+
+    def run(self, kernel: Linked, thread: int) -> None:
+        """Make the call as thread number `thread`."""
+        tables = map(packed, (self.workspace, self.fleet, self.data))
+        kernel(self.data.X.dtype, thread, self.control, *tables, self.data.X)
+
+    @property
+    def n_finished(self) -> int:
+        """Networks that are finished; a job may have fewer than there is room for."""
+        return min(self.n_networks, int(self.control[FINISHED]) * self.way.stride)
+
+
+def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progress | None) -> None:
+    """Make the compiled calls on threads of their own, so that progress and Ctrl-C work while they run."""
+
+    def work(thread: int) -> float:
+        for call in calls:
+            call.run(call.way.entry, thread)
+        out_of_jobs = time.perf_counter()
+        for call in calls:
+            if call.way.help:
+                call.run(call.way.help, thread)
+        return out_of_jobs
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(n_threads) as pool:
+        threads = [pool.submit(work, thread) for thread in range(n_threads)]
+        try:
+            while not all(thread.done() for thread in threads):
+                wait(threads, timeout=0.1)
+                if progress:
+                    progress(sum(call.n_finished for call in calls), total)
+        finally:
+            for call in calls:
+                call.control[STOP] = 1  # after an interrupt; else there is nothing left to stop
+    end = time.perf_counter()
+    left = sum(end - thread.result() for thread in threads)
+    log.debug("share of the threads' time after the last job was begun: %.4f", left / (n_threads * (end - start)))
+    if progress:
+        progress(total, total)

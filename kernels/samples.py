@@ -1,0 +1,370 @@
+"""One network with samples in the lanes: its cost and gradient chunk by chunk, and its training.
+
+The n samples of a pass are cut into chunks, a chunk into tiles whose activations stay in cache. Where they are cut
+depends on n, on the network's `tile` and on the dtype alone. Every chunk sums into a partial cost and gradient of its
+own, and these are added in order, so that any thread may run any chunk and the bits stay the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels._jit import inlined, jit
+from kernels.jobs import ADAM, ALIGNMENT, MAX_CHUNKS, Fleet, Shared, fleet_at, job_at, shared_at
+from kernels.lanes import SAMPLES
+from kernels.linked import Costs, Pointer, Table, linked, unpacked
+from kernels.loss import make_loss
+from kernels.network import make_network
+from kernels.optimizers import BETA_1, BETA_2, make_optimizers
+from kernels.rng import shuffle
+from kernels.team import FINISHED, STOP, fetch, fetch_add, finish_job, give_way, next_job, open_loop, take, wait
+from kernels.vector import small, store
+
+forward, backward, weight_gradient = make_network(SAMPLES)
+descend, adam = make_optimizers(SAMPLES)
+add_cost = make_loss(SAMPLES)
+load, width = SAMPLES.load, SAMPLES.width
+
+SLICE = 8192
+"""Parameters that are worth a ticket of their own in an update."""
+JOB, PHASE, LOW, N, STEP = range(5)
+COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
+
+
+class Workspace(NamedTuple):
+    """Memory of the threads, one row each: nothing is allocated while networks are trained.
+
+    a, da (rows of `buffer` elements), y (`y_row`): tile buffers of the thread. grads (`grads_row`), costs: partial
+    gradients and costs, chunk by chunk, of the network that the thread owns, and behind them the cost of a
+    mini-batch; means, squares (`part`): Adam's state; order: its shuffled samples; task: what its open loop is about.
+    """
+
+    n_threads: int
+    a: Pointer
+    da: Pointer
+    buffer: int
+    y: Pointer
+    y_row: int
+    grads: Pointer
+    grads_row: int
+    part: int
+    costs: Costs
+    means: Pointer
+    squares: Pointer
+    order: Table
+    task: Table
+    tickets: Table
+    finished: Table
+
+
+class Tables(NamedTuple):
+    """Where the workspace, the fleet and the data stand in memory, for `run_ticket`."""
+
+    ws: Table
+    fleet: Table
+    shared: Table
+    like: Pointer
+
+
+workspace_at = unpacked(Workspace)
+
+
+def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
+    """Memory for the largest network of the fleet."""
+    jobs, dtype = fleet.jobs, fleet.params.dtype
+    sizes = -(-jobs["n_params"] // ALIGNMENT) * ALIGNMENT
+    part, grads_row = int(sizes.max()), int((sizes * jobs["max_chunks"]).max())
+    buffer = int((jobs["n_units"] * (jobs["tile"] + ALIGNMENT)).max())
+    y_row = shared.n_outputs * (int(jobs["tile"].max()) + ALIGNMENT)
+    return Workspace(
+        n_threads=n_threads,
+        a=np.empty((n_threads, buffer), dtype),
+        da=np.empty((n_threads, buffer), dtype),
+        buffer=buffer,
+        y=np.empty((n_threads, y_row), dtype),
+        y_row=y_row,
+        grads=np.empty((n_threads, grads_row), dtype),
+        grads_row=grads_row,
+        part=part,
+        costs=np.empty((n_threads, (MAX_CHUNKS + 1) * shared.n_outputs)),
+        means=np.empty((n_threads, part), dtype),
+        squares=np.empty((n_threads, part), dtype),
+        order=np.empty((n_threads, shared.n), np.int64),
+        task=np.zeros((n_threads, 8), np.int64),
+        tickets=np.zeros((n_threads, 8), np.int64),
+        finished=np.zeros((n_threads, 8), np.int64),
+    )
+
+
+@jit
+def n_chunks(n, job, lanes):
+    """Chunks of a pass over n samples: one, or an even number, so that two threads have equally much to do."""
+    small()
+    padded, pair = (n + lanes - 1) // lanes * lanes, 2 * job.tile
+    return 1 if padded <= job.tile else min(job.max_chunks, 2 * ((padded + pair - 1) // pair))
+
+
+@jit
+def aligned(n):
+    """n, up to the next multiple of ALIGNMENT."""
+    small()
+    return (n + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+@jit
+def cost_row(shared):
+    """Numbers in a thread's row of partial costs."""
+    small()
+    return (MAX_CHUNKS + 1) * shared.n_outputs
+
+
+@jit
+def grads_of(ws, owner):
+    """The partial gradients of the network that thread `owner` owns."""
+    small()
+    return ws.grads + owner * ws.grads_row
+
+
+@jit
+def boundary(k, parts, first, last):
+    """Where part k begins when [first, last) is cut into equal parts."""
+    small()
+    return first + k * (last - first) // parts
+
+
+@jit
+def fill(a, at, n, value):
+    """a[at : at + n] = value."""
+    small()
+    for i in range(at, at + n):
+        a[i] = value
+
+
+@jit
+def copy_columns(source, source_ld, start, rows, target, target_ld, n):
+    """target[r, t] = source[r, start + t] for `rows` rows of n elements."""
+    small()
+    for r in range(rows):
+        for t in range(0, n, width(target)):
+            store(target, r * target_ld + t, load(source, r * source_ld + start + t))
+
+
+@jit
+def gather_columns(source, source_ld, order, start, n_real, rows, target, target_ld, n):
+    """target[r, t] = source[r, order[start + t]] for t < n_real, then the last of them again up to n."""
+    small()
+    for r in range(rows):
+        for t in range(n):
+            target[r * target_ld + t] = source[r * source_ld + order[start + min(t, n_real - 1)]]
+
+
+@inlined
+def tile_pass(ws, thread, owner, fleet, shared, job, phase, begin, n_real, n, share, grads_at, costs_at):
+    """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient."""
+    a, da, ld = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.tile + ALIGNMENT
+    y_hat = (job.n_units - shared.n_outputs) * ld
+    y, y_at, y_ld = shared.Y, begin, shared.ld
+    if phase == MINIBATCH_GRADIENT:
+        order = ws.order + owner * shared.n
+        y, y_at, y_ld = ws.y + thread * ws.y_row, 0, ld
+        gather_columns(shared.X, shared.ld, order, begin, n_real, shared.n_features, a, ld, n)
+        gather_columns(shared.Y, shared.ld, order, begin, n_real, shared.n_outputs, y, ld, n)
+    else:
+        copy_columns(shared.X, shared.ld, begin, shared.n_features, a, ld, n)
+    ops = fleet.tapes + job.ops
+    forward(ops, job.n_ops, fleet.params, job.params, a, n, ld)
+    add_cost(
+        a,
+        y_hat,
+        ld,
+        y,
+        y_at,
+        y_ld,
+        shared.n_outputs,
+        n_real,
+        n,
+        share,
+        ws.costs + owner * cost_row(shared),
+        costs_at,
+        da,
+    )
+    if phase != COST:
+        backward(ops, job.n_ops, fleet.params, job.params, a, da, da, n, ld, grads_of(ws, owner), grads_at, a, 0)
+
+
+@inlined
+def chunk_pass(ws, thread, owner, fleet, shared, job, phase, low, n, chunk):
+    """Partial cost, and gradient unless the phase is COST, of one chunk of the pass over samples low..low + n - 1."""
+    lanes = width(ws.a)
+    chunks, vectors = n_chunks(n, job, lanes), (n + lanes - 1) // lanes
+    first, last = boundary(chunk, chunks, 0, vectors), boundary(chunk + 1, chunks, 0, vectors)
+    tiles = ((last - first) * lanes + job.tile - 1) // job.tile
+    grads_at, costs_at = chunk * aligned(job.n_params), chunk * shared.n_outputs
+    fill(ws.costs + owner * cost_row(shared), costs_at, shared.n_outputs, 0.0)
+    if phase != COST:
+        fill(grads_of(ws, owner), grads_at, aligned(job.n_params), 0.0)
+    for k in range(tiles):
+        begin, end = boundary(k, tiles, first, last) * lanes, boundary(k + 1, tiles, first, last) * lanes
+        tile_pass(ws, thread, owner, fleet, shared, job, phase, low + begin, min(end, n) - begin, end - begin,
+                  1.0 / n, grads_at, costs_at)  # fmt: skip
+
+
+@inlined
+def update(ws, owner, fleet, i, job, n, step, part):
+    """Update one slice of the parameters from the partial gradients of a pass over n samples."""
+    slices = n_slices(job.n_params)
+    rows = aligned(job.n_params) // ALIGNMENT
+    begin, end = boundary(part, slices, 0, rows) * ALIGNMENT, boundary(part + 1, slices, 0, rows) * ALIGNMENT
+    chunks, stride = n_chunks(n, job, width(ws.a)), aligned(job.n_params)
+    grads, size, at = grads_of(ws, owner), end - begin, job.params + begin
+    if job.method == ADAM:
+        correction_1, correction_2 = 1.0 / (1.0 - BETA_1 ** (step + 1)), 1.0 / (1.0 - BETA_2 ** (step + 1))
+        adam(fleet.params, at, size, grads, begin, chunks, stride, fleet.rates, i,
+             ws.means + owner * ws.part, ws.squares + owner * ws.part, begin, correction_1, correction_2)  # fmt: skip
+    else:
+        descend(fleet.params, at, size, grads, begin, chunks, stride, fleet.rates, i)
+
+
+@jit
+def n_slices(n_params):
+    """Tickets of an update."""
+    small()
+    return min(MAX_CHUNKS, 1 + n_params // SLICE)
+
+
+@linked(SAMPLES.name)
+def run_ticket(
+    ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer, thread: int, owner: int, ticket: int
+):
+    """Run one iteration of the loop that thread `owner` has opened."""
+    ws, fleet, shared = workspace_at(ws_table, like), fleet_at(fleet_table, like), shared_at(shared_table, like)
+    task = ws.task + owner * 8
+    i, phase, low, n, step = task[JOB], task[PHASE], task[LOW], task[N], task[STEP]
+    job = job_at(fleet, i, like)
+    if phase == UPDATE:
+        update(ws, owner, fleet, i, job, n, step, ticket)
+    else:
+        chunk_pass(ws, thread, owner, fleet, shared, job, phase, low, n, ticket)
+    fetch_add(ws.finished, owner * 8, 1)
+
+
+@jit
+def help_with(tables, ws, thread, owner):
+    """Run iterations of the owner's open loop until none is left; returns whether there was one."""
+    small()
+    helped = False
+    while True:
+        ticket = take(ws.tickets, owner)
+        if ticket < 0:
+            return helped
+        run_ticket(tables.ws, tables.fleet, tables.shared, tables.like, thread, owner, ticket)
+        helped = True
+
+
+@jit
+def together(tables, ws, job, thread, i, phase, low, n, step):
+    """Run one phase of the network that this thread owns, with the help of whoever is idle."""
+    small()
+    task = ws.task + thread * 8
+    task[JOB] = i
+    task[PHASE] = phase
+    task[LOW] = low
+    task[N] = n
+    task[STEP] = step
+    parts = n_slices(job.n_params) if phase == UPDATE else n_chunks(n, job, width(ws.a))
+    open_loop(ws.tickets, ws.finished, thread, parts)
+    help_with(tables, ws, thread, thread)
+    wait(ws.finished, thread, parts)
+
+
+@jit
+def pass_cost(tables, ws, job, shared, thread, i, phase, low, n, step, costs, costs_at):
+    """Run a pass; put its cost per output into costs[costs_at ...] and return their sum."""
+    small()
+    together(tables, ws, job, thread, i, phase, low, n, step)
+    total, partial = 0.0, ws.costs + thread * cost_row(shared)
+    chunks = n_chunks(n, job, width(ws.a))
+    for k in range(shared.n_outputs):
+        cost = 0.0
+        for chunk in range(chunks):
+            cost += partial[chunk * shared.n_outputs + k]
+        costs[costs_at + k] = cost
+        total += cost
+    return total
+
+
+@jit
+def take_snapshots(fleet, job, step, taken):
+    """Copy the parameters to every snapshot due by `step`; returns how many have been taken."""
+    small()
+    while taken < job.n_snapshots and fleet.steps[job.snapshots + taken] <= step:
+        target = job.rows + taken * job.n_params
+        for p in range(job.n_params):
+            fleet.snapshots[target + p] = fleet.params[job.params + p]
+        taken += 1
+    return taken
+
+
+@inlined
+def train_network(tables, ws, thread, control, fleet, shared, i):
+    """Train one network; where its cost is not finite, stopped[i] is the step and the parameters stay as they are."""
+    job = job_at(fleet, i, ws.a)
+    n, n_steps = shared.n, fleet.steps[job.snapshots + job.n_snapshots - 1]
+    full, scratch = job.batch_size == 0, MAX_CHUNKS * shared.n_outputs
+    taken, recorded, low, high, epoch = 0, 0, 0, n, 0
+    fill(ws.means, thread * ws.part, ws.part, 0.0)
+    fill(ws.squares, thread * ws.part, ws.part, 0.0)
+    for step in range(n_steps + 1):
+        cost = 0.0
+        if recorded < job.n_records and fleet.steps[job.records + recorded] == step:
+            phase = GRADIENT if full and step < n_steps else COST
+            at = job.costs + recorded * shared.n_outputs
+            cost = pass_cost(tables, ws, job, shared, thread, i, phase, 0, n, step, fleet.costs, at)
+            recorded += 1
+        taken = take_snapshots(fleet, job, step, taken)
+        if step == n_steps or fetch(control, STOP):
+            break
+        if not full:
+            if high == n:
+                shuffle(fleet.shuffle_keys[i], epoch, ws.order + thread * n, n)
+                high, epoch = 0, epoch + 1
+            low, high = high, min(high + job.batch_size, n)
+            phase, costs = MINIBATCH_GRADIENT, ws.costs + thread * cost_row(shared)
+            cost = pass_cost(tables, ws, job, shared, thread, i, phase, low, high - low, step, costs, scratch)
+        if not np.isfinite(cost):
+            fleet.stopped[i] = step
+            take_snapshots(fleet, job, n_steps, taken)
+            break
+        together(tables, ws, job, thread, i, UPDATE, low, high - low, step)
+
+
+@linked(SAMPLES.name, entry=True)
+def train_networks(
+    thread: int, control: Table, ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer
+):
+    """What every thread runs: train networks from the queue; see team.py for `control`."""
+    small()
+    ws, fleet, shared = workspace_at(ws_table, like), fleet_at(fleet_table, like), shared_at(shared_table, like)
+    tables = Tables(ws_table, fleet_table, shared_table, like)
+    i = next_job(control, fleet.n_jobs)
+    while i >= 0:
+        train_network(tables, ws, thread, control, fleet, shared, i)
+        finish_job(control)
+        i = next_job(control, fleet.n_jobs)
+
+
+@linked(SAMPLES.name, entry=True)
+def help_networks(thread: int, control: Table, ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer):
+    """What a thread runs when no network is left to begin: help with those that are not finished."""
+    small()
+    ws, fleet = workspace_at(ws_table, like), fleet_at(fleet_table, like)
+    tables = Tables(ws_table, fleet_table, shared_table, like)
+    while fetch(control, FINISHED) < fleet.n_jobs and not fetch(control, STOP):
+        helped = False
+        for owner in range(ws.n_threads):
+            if help_with(tables, ws, thread, owner):
+                helped = True
+        if not helped:
+            give_way()

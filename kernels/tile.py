@@ -1,0 +1,279 @@
+"""A register tile: rows x columns of vectors that stay in registers while a matrix product runs through them.
+
+    tile[r, c] += sum_k x[r, k] * y[k, c]       (`accumulate`: rows + columns loads for rows * columns multiply-adds)
+
+x are numbers, broadcast to all lanes, or vectors. A machine with 32 registers holds 4 x 4 accumulators with room for
+the operands, one with 16 registers 4 x 2. `Tile` makes the operations for one size; remainders take narrower tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic, models, register_model
+
+from kernels.vector import INT64, Builder, address, broadcast, llvm_type, load_at, multiply_add, shuffle, store_at
+
+
+class Registers(types.Type):
+    """The type of rows x columns vectors of `lanes` numbers of `dtype`."""
+
+    def __init__(self, dtype: Any, lanes: int, rows: int, columns: int) -> None:
+        self.dtype, self.lanes, self.rows, self.columns = dtype, lanes, rows, columns
+        super().__init__(f"Registers({dtype}, {lanes}, {rows}, {columns})")
+
+
+@register_model(Registers)
+class RegistersModel(models.PrimitiveModel):  # type: ignore[misc]
+    """An LLVM array of vectors, which its optimiser splits into registers."""
+
+    def __init__(self, manager: Any, kind: Registers) -> None:
+        super().__init__(manager, kind, ir.ArrayType(llvm_type(kind.dtype, kind.lanes), kind.rows * kind.columns))
+
+
+class Tile:
+    """The operations on a tile of `rows` x `columns` vectors of `lanes(dtype)` numbers.
+
+    zeros(array)                                    a tile of zeros, in the dtype of the array
+    bias(array, at, step)                           tile[r, c] = array[at + r step], as `accumulate` takes x
+    load(array, at, row, column)                    tile[r, c] = array[at + r row + c column ...]
+    store(tile, array, at, row, column, floor)      array[at + r row + c column ...] = max(tile[r, c], floor)
+    accumulate(tile, n, x, x_at, x_row, x_step, y, y_at, y_column, y_step)
+                                                    n products: x[r, k] = x[x_at + r x_row + k x_step], broadcast if
+                                                    `numbers`, y[k, c] = y[y_at + c y_column + k y_step ...]
+    multiply(...)                                   the same with vectors for x
+    add_gradient(tile, array, at, row, scale)       array[at + r row + c] += the sum of the lanes of tile[r, c]; or,
+                                                    where lanes are networks of their own (not `numbers`),
+                                                    array[at + r row + c lanes ...] += scale[0 ...] * tile[r, c]
+    """
+
+    def __init__(self, rows: int, columns: int, lanes: Callable[[Any], int], numbers: bool) -> None:
+        self.rows, self.columns, self.lanes = rows, columns, lanes
+        self.zeros = self._zeros()
+        self.bias = self._bias(numbers)
+        self.load = self._load()
+        self.store = self._store()
+        self.accumulate = self._accumulate(numbers)
+        self.multiply = self._accumulate(False)
+        self.add_gradient = self._add_totals() if numbers else self._add_scaled()
+
+    def _kind(self, array: Any) -> Registers:
+        return Registers(array.dtype, self.lanes(array.dtype), self.rows, self.columns)
+
+    def _each(self) -> Iterator[tuple[int, int, int]]:
+        return ((r, c, r * self.columns + c) for r in range(self.rows) for c in range(self.columns))
+
+    def _zeros(self) -> Any:
+        def zeros(typingctx: Any, array: Any) -> Any:
+            kind = self._kind(array)
+            return kind(array), lambda context, builder, sig, args: ir.Constant(context.get_value_type(kind), None)
+
+        return intrinsic(zeros)
+
+    def _bias(self, numbers: bool) -> Any:
+        def bias(typingctx: Any, array: Any, at: Any, step: Any) -> Any:
+            kind = self._kind(array)
+
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                out = ir.Constant(context.get_value_type(kind), ir.Undefined)
+                vectors = _operands(context, builder, sig.args[0], args, kind, self.rows, numbers)
+                for r, _, k in self._each():
+                    out = builder.insert_value(out, vectors[r], k)
+                return out
+
+            return kind(array, types.intp, types.intp), codegen
+
+        return intrinsic(bias)
+
+    def _load(self) -> Any:
+        def load(typingctx: Any, array: Any, at: Any, row: Any, column: Any) -> Any:
+            kind = self._kind(array)
+
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                out = ir.Constant(context.get_value_type(kind), ir.Undefined)
+                for r, c, k in self._each():
+                    pointer = _element(context, builder, sig.args[0], args, r, c)
+                    out = builder.insert_value(out, load_at(builder, pointer, llvm_type(kind.dtype, kind.lanes)), k)
+                return out
+
+            return kind(array, types.intp, types.intp, types.intp), codegen
+
+        return intrinsic(load)
+
+    def _store(self) -> Any:
+        def store(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, column: Any, floor: Any) -> Any:
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                limit = broadcast(builder, args[5], llvm_type(tile.dtype, tile.lanes))
+                for r, c, k in self._each():
+                    value = builder.extract_value(args[0], k)
+                    value = builder.select(builder.fcmp_ordered("<", value, limit), limit, value)
+                    store_at(builder, value, _element(context, builder, sig.args[1], args[1:5], r, c))
+                return context.get_dummy_value()
+
+            return types.void(tile, array, types.intp, types.intp, types.intp, tile.dtype), codegen
+
+        return intrinsic(store)
+
+    def _accumulate(self, numbers: bool) -> Any:
+        def accumulate(
+            typingctx: Any, tile: Any, n: Any, x: Any, x_at: Any, x_row: Any, x_step: Any,
+            y: Any, y_at: Any, y_column: Any, y_step: Any,
+        ) -> Any:  # fmt: skip
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                tile_value, n, x, x_at, x_row, x_step, y, y_at, y_column, y_step = args
+                sums = [builder.extract_value(tile_value, k) for k in range(self.rows * self.columns)]
+                with _loop(builder, n, [x_at, y_at, *sums]) as (state, update):
+                    x_now, y_now, *now = state
+                    ys = _operands(context, builder, sig.args[6], (y, y_now, y_column), tile, self.columns, False)
+                    xs = _operands(context, builder, sig.args[2], (x, x_now, x_row), tile, self.rows, numbers)
+                    now = [multiply_add(builder, xs[r], ys[c], now[k]) for r, c, k in self._each()]
+                    update(builder.add(x_now, x_step), builder.add(y_now, y_step), *now)
+                for k, value in enumerate(state[2:]):
+                    tile_value = builder.insert_value(tile_value, value, k)
+                return tile_value
+
+            size = types.intp
+            return tile(tile, size, x, size, size, size, y, size, size, size), codegen
+
+        return intrinsic(accumulate)
+
+    def _add_totals(self) -> Any:
+        def add_totals(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, scale: Any) -> Any:
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                n = self.rows * self.columns
+                totals, places = _lane_totals(builder, [builder.extract_value(args[0], k) for k in range(n)])
+                together = min(self.columns, tile.lanes)
+                for r, c, k in self._each():
+                    if c % together:
+                        continue
+                    vector = totals[places[k][0]]
+                    sums = shuffle(builder, vector, vector, [places[k + n][1] for n in range(together)])
+                    one = ir.Constant(args[2].type, 1)
+                    pointer = _element(context, builder, sig.args[1], (*args[1:4], one), r, c)
+                    store_at(builder, builder.fadd(load_at(builder, pointer, sums.type), sums), pointer)
+                return context.get_dummy_value()
+
+            return types.void(tile, array, types.intp, types.intp, scale), codegen
+
+        return intrinsic(add_totals)
+
+    def _add_scaled(self) -> Any:
+        def add_scaled(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, scale: Any) -> Any:
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                kind = llvm_type(tile.dtype, tile.lanes)
+                factor = load_at(builder, address(context, builder, sig.args[4], args[4], ir.Constant(INT64, 0)), kind)
+                lanes = ir.Constant(args[2].type, tile.lanes)
+                for r, c, k in self._each():
+                    pointer = _element(context, builder, sig.args[1], (*args[1:4], lanes), r, c)
+                    value = multiply_add(
+                        builder, factor, builder.extract_value(args[0], k), load_at(builder, pointer, kind)
+                    )
+                    store_at(builder, value, pointer)
+                return context.get_dummy_value()
+
+            return types.void(tile, array, types.intp, types.intp, scale), codegen
+
+        return intrinsic(add_scaled)
+
+
+@contextmanager
+def _loop(builder: Builder, n: Any, initial: list[Any]) -> Iterator[tuple[list[Any], Callable[..., None]]]:
+    """A loop of n turns over values in registers: yields them and a function that sets the next turn's.
+
+    After the block the list holds their last values. LLVM is told not to unroll it: a turn is long enough, and the
+    copies would double the time to compile.
+    """
+    before, body, after = builder.block, builder.append_basic_block("turn"), builder.append_basic_block("done")
+    zero, one = ir.Constant(n.type, 0), ir.Constant(n.type, 1)
+    builder.cbranch(builder.icmp_signed(">", n, zero), body, after)
+    builder.position_at_end(body)
+    values: list[Any] = [builder.phi(value.type) for value in (zero, *initial)]
+    for phi, value in zip(values, (zero, *initial), strict=True):
+        phi.add_incoming(value, before)
+    state: list[Any] = values[1:]
+    following: list[Any] = []
+
+    yield state, lambda *new: following.extend(new)
+
+    turn = builder.add(values[0], one)
+    end = builder.block
+    branch = builder.cbranch(builder.icmp_signed("<", turn, n), body, after)
+    branch.set_metadata("llvm.loop", _no_unrolling(builder.module))
+    for phi, value in zip(values, (turn, *following), strict=True):
+        phi.add_incoming(value, end)
+    builder.position_at_end(after)
+    for k, (first, last) in enumerate(zip(initial, following, strict=True)):
+        result = builder.phi(first.type)
+        result.add_incoming(first, before)
+        result.add_incoming(last, end)
+        state[k] = result
+
+
+def _no_unrolling(module: Any) -> Any:
+    rule = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    return module.add_metadata([rule, rule])
+
+
+def _element(context: Any, builder: Builder, array_type: Any, place: Any, r: int, c: int) -> Any:
+    """Pointer to where tile[r, c] belongs; `place` is (array, at, row, column)."""
+    array, at, row, column = place
+    down = builder.mul(row, ir.Constant(at.type, r))
+    right = builder.mul(column, ir.Constant(at.type, c))
+    return address(context, builder, array_type, array, builder.add(builder.add(at, down), right))
+
+
+def _operands(
+    context: Any, builder: Builder, array_type: Any, place: Any, kind: Any, n: int, numbers: bool
+) -> list[Any]:
+    """n vectors, each loaded or broadcast from array[at + k step]; `place` is (array, at, step)."""
+    array, at, step = place
+    vector = llvm_type(kind.dtype, kind.lanes)
+    starts = [builder.add(at, builder.mul(step, ir.Constant(at.type, k))) for k in range(n)]
+    pointers = [address(context, builder, array_type, array, start) for start in starts]
+    if numbers:
+        return [broadcast(builder, builder.load(pointer), vector) for pointer in pointers]
+    return [load_at(builder, pointer, vector) for pointer in pointers]
+
+
+def _lane_totals(builder: Builder, vectors: list[Any]) -> tuple[list[Any], dict[int, tuple[int, int]]]:
+    """Sum the lanes of all vectors together, halving the number of vectors, not each vector alone, while there are two.
+
+    Returns vectors that hold the sums, and where the sum of vector k is: (which of them, lane). Summing two vectors'
+    halves into one costs as many instructions as summing one vector's.
+    """
+    lanes = vectors[0].type.count
+    owners = [[k] * lanes for k in range(len(vectors))]
+    half = lanes // 2
+    while half:
+        blocks = range(0, lanes, 2 * half)
+        low = [block + lane for block in blocks for lane in range(half)]
+        high = [lane + half for lane in low]
+
+        def joined(a: list[int], b: list[int], half: int = half) -> list[int]:
+            """Lanes of x and y by turns, half by half."""
+            return [
+                lane
+                for at in range(0, len(a), half)
+                for lane in a[at : at + half] + [lanes + n for n in b[at : at + half]]
+            ]
+
+        if len(vectors) > 1:
+            pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
+            owner_pairs = list(zip(owners[::2], owners[1::2], strict=True))
+        else:
+            pairs, owner_pairs = [(vectors[0], vectors[0])], [(owners[0], owners[0])]
+        vectors = [
+            builder.fadd(shuffle(builder, x, y, joined(low, low)), shuffle(builder, x, y, joined(high, high)))
+            for x, y in pairs
+        ]
+        owners = [[(x + y)[lane] for lane in joined(low, low)] for x, y in owner_pairs]
+        half //= 2
+    places: dict[int, tuple[int, int]] = {}
+    for which, owner in enumerate(owners):
+        for lane, k in enumerate(owner):
+            places.setdefault(k, (which, lane))
+    return vectors, places
