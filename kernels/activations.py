@@ -15,22 +15,27 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from llvmlite import ir
+
 from kernels._jit import inlined
-from kernels.lanes import Lanes
+from kernels.lanes import Lanes, narrow
 from kernels.layout import RELU, SIGMOID, TANH
 from kernels.linked import Pointer, linked
 from kernels.vector import (
+    Builder,
     absolute,
     at_least,
     at_most,
     constant,
+    elementwise,
     fma,
     loader,
+    multiply_add,
     polynomial,
     power_of_two,
     store,
+    where,
     where_negative,
-    where_positive,
     with_sign,
 )
 
@@ -85,6 +90,30 @@ def sigmoid(z):
     return where_negative(z, e * a, a)
 
 
+def relu_derivative(builder: Builder, da: Any, a: Any) -> Any:
+    """da sigma'(z), as instructions."""
+    return where(builder, ">", a, da, ir.Constant(a.type, None))
+
+
+def tanh_derivative(builder: Builder, da: Any, a: Any) -> Any:
+    """da sigma'(z), as instructions."""
+    return builder.fmul(da, _one_minus(builder, a, a))
+
+
+def sigmoid_derivative(builder: Builder, da: Any, a: Any) -> Any:
+    """da sigma'(z), as instructions."""
+    return builder.fmul(da, builder.fmul(a, _one_minus(builder, a, ir.Constant(a.type, [1.0] * a.type.count))))
+
+
+def _one_minus(builder: Builder, x: Any, y: Any) -> Any:
+    return multiply_add(builder, builder.fneg(x), y, ir.Constant(x.type, [1.0] * x.type.count))
+
+
+through_relu = elementwise(relu_derivative, 2)
+through_tanh = elementwise(tanh_derivative, 2)
+through_sigmoid = elementwise(sigmoid_derivative, 2)
+
+
 class Activations(NamedTuple):
     """The kernels for one meaning of the lanes."""
 
@@ -94,8 +123,7 @@ class Activations(NamedTuple):
 
 def make_activations(lanes: Lanes) -> Activations:
     """Compile the kernels for samples or for networks in lanes."""
-    load, width, add_gradient = lanes.load, lanes.width, lanes.add_gradient
-
+    load, width, load_end = lanes.load, lanes.width, narrow if lanes.networks else lanes.load
     load_wide = loader(lambda dtype: UNROLLED * lanes.count(dtype))
 
     @inlined
@@ -107,6 +135,17 @@ def make_activations(lanes: Lanes) -> Activations:
         elif code == SIGMOID:
             store(a, at, sigmoid(z))
 
+    @inlined
+    def apply_derivative(code, dz, at, da, a):
+        if code == RELU:
+            store(dz, at, through_relu(da, a))
+        elif code == TANH:
+            store(dz, at, through_tanh(da, a))
+        elif code == SIGMOID:
+            store(dz, at, through_sigmoid(da, a))
+        else:
+            store(dz, at, da)
+
     @linked(lanes.name)
     def activate(code: int, a: Pointer, at: int, units: int, n: int, ld: int):
         """Replace z by sigma(z) in `units` rows of n elements, `ld` apart, from `at` on."""
@@ -115,34 +154,30 @@ def make_activations(lanes: Lanes) -> Activations:
         wide = UNROLLED * width(a)
         for unit in range(units):
             t, end = at + unit * ld, at + unit * ld + n
-            while t < end:
-                if t + wide <= end:
-                    apply(code, a, t, load_wide(a, t))
-                    t += wide
-                else:
-                    apply(code, a, t, load(a, t))
-                    t += width(a)
+            while t + wide <= end:
+                apply(code, a, t, load_wide(a, t))
+                t += wide
+            while t + width(a) <= end:
+                apply(code, a, t, load(a, t))
+                t += width(a)
+            if t < end:
+                apply(code, a, t, load_end(a, t))
 
     @linked(lanes.name)
-    def differentiate(
-        code: int, a: Pointer, da: Pointer, dz: Pointer, at: int, units: int, n: int, ld: int,
-        grads: Pointer, b_at: int, b_step: int, scale: Pointer,
-    ):  # fmt: skip
-        """dz = da sigma'(z) over the same rows of a, da and dz, which may be da; grads of b += its sum over samples."""
+    def differentiate(code: int, a: Pointer, da: Pointer, dz: Pointer, at: int, units: int, n: int, ld: int):
+        """dz = da sigma'(z) over the same rows of a, da and dz, which may be da."""
+        if ld == n:
+            units, n = 1, units * n
+        wide = UNROLLED * width(a)
         for unit in range(units):
-            row = at + unit * ld
-            sums = zero(load(da, row))
-            for t in range(row, row + n, width(a)):
-                delta, value = load(da, t), load(a, t)
-                if code == RELU:
-                    delta = where_positive(value, delta, 0.0)
-                elif code == TANH:
-                    delta = delta * fma(-1.0 * value, value, 1.0)
-                elif code == SIGMOID:
-                    delta = delta * (value * (1.0 - value))
-                store(dz, t, delta)
-                sums = sums + delta
-            if b_step:
-                add_gradient(sums, grads, b_at + unit * b_step, scale)
+            t, end = at + unit * ld, at + unit * ld + n
+            while t + wide <= end:
+                apply_derivative(code, dz, t, load_wide(da, t), load_wide(a, t))
+                t += wide
+            while t + width(a) <= end:
+                apply_derivative(code, dz, t, load(da, t), load(a, t))
+                t += width(a)
+            if t < end:
+                apply_derivative(code, dz, t, load_end(da, t), load_end(a, t))
 
     return Activations(activate, differentiate)

@@ -10,53 +10,84 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from kernels import layout
 from kernels._jit import inlined
-from kernels.lanes import Lanes
-from kernels.linked import Number, Pointer, linked
-from kernels.vector import constant, fma, store
+from kernels.activations import relu_derivative, sigmoid_derivative, tanh_derivative
+from kernels.lanes import GROUP, Lanes
+from kernels.linked import Pointer, linked
+from kernels.one_sample import make_one_sample
 
-
-zero = constant(0.0, 0.0)
+KEEP, FLOOR = layout.LINEAR, -1
+"""Ends of a matrix product that are not the code of an activation."""
 
 
 class Dense(NamedTuple):
     """The kernels for one meaning of the lanes."""
 
     forward: Any
-    input_gradient: Any
+    backward: Any
     weight_gradient: Any
-    both_gradients: Any
 
 
 def make_dense(lanes: Lanes) -> Dense:
     """Compile the kernels for samples or for networks in lanes."""
-    product, weight_gradient, stride = _product(lanes), _weight_gradient(lanes), lanes.stride
+    product, stride = _product(lanes), lanes.stride
 
     @inlined
-    def forward(params, w_at, fan_out, fan_in, a, a_at, z, z_at, n, ld, floor):
-        """z = max(W a + b, floor): a floor of 0 is relu, -inf is none."""
-        row = fan_in * stride()
+    def forward(params, w_at, fan_out, fan_in, code, a, a_at, z_at, n, ld):
+        """z = W a + b, in the same buffer; where `code` is RELU, it is max(W a + b, 0)."""
+        row, end = fan_in * stride(), FLOOR if code == layout.RELU else KEEP
         b_at = w_at + fan_out * row
-        product(params, w_at, row, stride(), fan_in, layout.FROM_BIAS, b_at, a, a_at, z, z_at, fan_out, n, ld, floor)
+        product(params, w_at, row, stride(), fan_in, layout.FROM_BIAS, b_at, a, a_at, a, z_at, fan_out, n, ld,
+                end, a, z_at)  # fmt: skip
 
     @inlined
-    def input_gradient(params, w_at, fan_out, fan_in, dz, dz_at, da, da_at, n, ld, start):
-        """da = W^T dz, or da += W^T dz where `start` is FROM_SUM."""
+    def backward(params, w_at, fan_out, fan_in, dz, dz_at, a, da, at, n, ld, start, through, grads, g_at, scale):
+        """da = W^T dz, or da += W^T dz where `start` is FROM_SUM; times sigma'(z) of the activation `through`."""
         row = fan_in * stride()
-        product(params, w_at, stride(), row, fan_out, start, w_at, dz, dz_at, da, da_at, fan_in, n, ld, -np.inf)
+        product(params, w_at, stride(), row, fan_out, start, w_at, dz, dz_at, da, at, fan_in, n, ld,
+                through, a, at)  # fmt: skip
 
-    return Dense(forward, input_gradient, weight_gradient, _both_gradients(lanes))
+    weight_gradient = _weight_gradient(lanes)
+    return (
+        _or_one_sample(lanes, Dense(forward, backward, weight_gradient))
+        if lanes.networks
+        else Dense(forward, backward, weight_gradient)
+    )
 
 
-def product_block(lanes: Lanes, rows: int, columns: int) -> Any:
+def _or_one_sample(lanes: Lanes, several: Dense) -> Dense:
+    """The kernels, or those for one sample where there is one; then `backward` adds the gradients of W and b too."""
+    one_forward, one_backward = make_one_sample(lanes)
+    several_forward, several_backward = several.forward, several.backward
+
+    @inlined
+    def forward(params, w_at, fan_out, fan_in, code, a, a_at, z_at, n, ld):
+        if n == GROUP:
+            one_forward(params, w_at, fan_out, fan_in, code, a + a_at, a + z_at)
+        else:
+            several_forward(params, w_at, fan_out, fan_in, code, a, a_at, z_at, n, ld)
+
+    @inlined
+    def backward(params, w_at, fan_out, fan_in, dz, dz_at, a, da, at, n, ld, start, through, grads, g_at, scale):
+        if n == GROUP:
+            one_backward(params, w_at, fan_out, fan_in, dz + dz_at, a + at, da + at, start, grads, g_at, scale)
+        else:
+            several_backward(params, w_at, fan_out, fan_in, dz, dz_at, a, da, at, n, ld, start, through, grads, g_at,
+                             scale)  # fmt: skip
+
+    return Dense(forward, backward, several.weight_gradient)
+
+
+def _product_block(lanes: Lanes, rows: int, columns: int) -> Any:
     tile, width, stride = lanes.tile(rows, columns), lanes.width, lanes.stride
     zeros, bias, load, store, accumulate = tile.zeros, tile.bias, tile.load, tile.store, tile.accumulate
+    floored = tile.floored
+    through_relu, through_tanh = tile.combined(relu_derivative), tile.combined(tanh_derivative)
+    through_sigmoid = tile.combined(sigmoid_derivative)
 
     @inlined
-    def block(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, floor):
+    def block(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at):
         step = width(y)
         if start == layout.FROM_BIAS:
             sums = bias(w, b_at, stride())
@@ -65,27 +96,44 @@ def product_block(lanes: Lanes, rows: int, columns: int) -> Any:
         else:
             sums = zeros(z)
         sums = accumulate(sums, n_steps, w, w_at, w_row, w_step, y, y_at, step, ld)
-        store(sums, z, z_at, ld, step, floor)
+        if end == FLOOR:
+            sums = floored(sums)
+        elif end == layout.RELU:
+            sums = through_relu(sums, a, a_at, ld, step)
+        elif end == layout.TANH:
+            sums = through_tanh(sums, a, a_at, ld, step)
+        elif end == layout.SIGMOID:
+            sums = through_sigmoid(sums, a, a_at, ld, step)
+        store(sums, z, z_at, ld, step)
 
     return block
 
 
 def _product_cell(lanes: Lanes) -> Any:
-    whole, lower = product_block(lanes, lanes.rows, lanes.columns), product_block(lanes, 1, lanes.columns)
-    right, corner = product_block(lanes, lanes.rows, 1), product_block(lanes, 1, 1)
+    """One register tile; rows of samples are whole numbers of tiles wide."""
+    whole, lower = _product_block(lanes, lanes.rows, lanes.columns), _product_block(lanes, 1, lanes.columns)
 
     @inlined
-    def cell(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, tall, wide, ld, floor):
-        if tall and wide:
-            whole(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, floor)
-        elif tall:
-            right(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, floor)
-        elif wide:
-            lower(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, floor)
+    def cell(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, tall, wide, ld, end, a, a_at):
+        if tall:
+            whole(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
         else:
-            corner(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, floor)
+            lower(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
 
-    return cell
+    if not lanes.networks:
+        return cell
+    right, corner = _product_block(lanes, lanes.rows, 1), _product_block(lanes, 1, 1)
+
+    @inlined
+    def any_cell(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, tall, wide, ld, end, a, a_at):
+        if wide:
+            cell(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, tall, wide, ld, end, a, a_at)
+        elif tall:
+            right(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
+        else:
+            corner(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
+
+    return any_cell
 
 
 def _product(lanes: Lanes) -> Any:
@@ -97,15 +145,18 @@ def _product(lanes: Lanes) -> Any:
     @linked(lanes.name)
     def product(
         w: Pointer, w_at: int, w_row: int, w_step: int, n_steps: int, start: int, b_at: int,
-        y: Pointer, y_at: int, z: Pointer, z_at: int, n_rows: int, n: int, ld: int, floor: Number,
+        y: Pointer, y_at: int, z: Pointer, z_at: int, n_rows: int, n: int, ld: int, end: int, a: Pointer, a_at: int,
     ):  # fmt: skip
-        """z[r] = max(start + sum_k w[w_at + r w_row + k w_step] y[k], floor) for n_rows rows r."""
+        """z[r] = start + sum_k w[w_at + r w_row + k w_step] y[k] for n_rows rows r, and then what `end` says.
+
+        It keeps the sum (KEEP), takes max(sum, 0) (FLOOR), or multiplies it by sigma' of an activation, from a[r].
+        """
         step = width(y)
         r = t = 0
         while r < n_rows and t < n:
             tall, wide = r + rows <= n_rows, t + columns * step <= n
             cell(w, w_at + r * w_row, w_row, w_step, n_steps, start, b_at + r * stride(),
-                 y, y_at + t, z, z_at + r * ld + t, tall, wide, ld, floor)  # fmt: skip
+                 y, y_at + t, z, z_at + r * ld + t, tall, wide, ld, end, a, a_at + r * ld + t)  # fmt: skip
             down, along = rows if tall else 1, columns * step if wide else step
             if inner_columns:
                 t += along
@@ -124,9 +175,12 @@ def _gradient_block(lanes: Lanes, rows: int, columns: int) -> Any:
     zeros, multiply, add_gradient = tile.zeros, tile.multiply, tile.add_gradient
 
     @inlined
-    def block(dz, dz_at, a, a_at, n, ld, grads, at, row, scale):
-        step = width(dz)
-        sums = multiply(zeros(dz), n // step, dz, dz_at, ld, step, a, a_at, ld, step)
+    def block(dz, dz_at, dz_next, a, a_at, a_next, n, ld, panel, grads, at, row, scale):
+        step, sums, low = width(dz), zeros(dz), 0
+        while low < n:
+            m = min(panel, n - low)
+            sums = multiply(sums, m // step, dz, dz_at, ld, step, a, a_at, ld, step)
+            low, dz_at, a_at = low + m, dz_at + dz_next, a_at + a_next
         add_gradient(sums, grads, at, row, scale)
 
     return block
@@ -139,65 +193,29 @@ def _weight_gradient(lanes: Lanes) -> Any:
 
     @linked(lanes.name)
     def weight_gradient(
-        dz: Pointer, dz_at: int, fan_out: int, a: Pointer, a_at: int, fan_in: int, n: int, ld: int,
-        grads: Pointer, at: int, scale: Pointer,
+        dz: Pointer, dz_at: int, dz_next: int, fan_out: int, a: Pointer, a_at: int, a_next: int, fan_in: int,
+        n: int, ld: int, panel: int, grads: Pointer, at: int, scale: Pointer,
     ):  # fmt: skip
-        """grads += dz a^T, at W's place `at`; each lane times its `scale` where lanes are networks."""
+        """grads += dz a^T, at W's place `at`; each lane times its `scale` where lanes are networks.
+
+        The n elements of a row are cut into panels, `dz_next` and `a_next` from one to the next.
+        """
         step = stride()
         row = fan_in * step
-        tiled_out, tiled_in = fan_out - fan_out % rows, fan_in - fan_in % columns
-        for o in range(0, tiled_out, rows):
-            for i in range(0, tiled_in, columns):
-                whole(dz, dz_at + o * ld, a, a_at + i * ld, n, ld, grads, at + o * row + i * step, row, scale)
-            for i in range(tiled_in, fan_in):
-                right(dz, dz_at + o * ld, a, a_at + i * ld, n, ld, grads, at + o * row + i * step, row, scale)
-        for o in range(tiled_out, fan_out):
-            for i in range(0, tiled_in, columns):
-                lower(dz, dz_at + o * ld, a, a_at + i * ld, n, ld, grads, at + o * row + i * step, row, scale)
-            for i in range(tiled_in, fan_in):
-                corner(dz, dz_at + o * ld, a, a_at + i * ld, n, ld, grads, at + o * row + i * step, row, scale)
+        for o in range(0, fan_out, rows):
+            tall = o + rows <= fan_out
+            for i in range(0, fan_in, columns):
+                wide = i + columns <= fan_in
+                for r in range(o, o + 1 if tall else fan_out):
+                    for c in range(i, i + 1 if wide else fan_in):
+                        z, y, w = dz_at + r * ld, a_at + c * ld, at + r * row + c * step
+                        if tall and wide:
+                            whole(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
+                        elif tall:
+                            right(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
+                        elif wide:
+                            lower(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
+                        else:
+                            corner(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
 
     return weight_gradient
-
-
-def _both_gradients(lanes: Lanes) -> Any:
-    load, stride = lanes.load, lanes.stride
-
-    @linked(lanes.name)
-    def both_gradients(
-        params: Pointer, w_at: int, fan_out: int, fan_in: int, dz: Pointer, dz_at: int, a: Pointer, a_at: int,
-        da: Pointer, da_at: int, ld: int, start: int, grads: Pointer, at: int, scale: Pointer,
-    ):  # fmt: skip
-        """Input and weight gradients for one sample of networks in lanes, in one pass over W: it is W that takes the
-        time where there is one sample to use it."""
-        step = stride()
-        if start != layout.FROM_SUM:
-            for i in range(fan_in):
-                store(da, da_at + i * ld, zero(load(dz, dz_at)))
-        factor, row = load(scale, 0), fan_in * step
-        o = 0
-        while o + 4 <= fan_out:
-            d0, d1 = load(dz, dz_at + o * ld), load(dz, dz_at + (o + 1) * ld)
-            d2, d3 = load(dz, dz_at + (o + 2) * ld), load(dz, dz_at + (o + 3) * ld)
-            g0, g1, g2, g3 = factor * d0, factor * d1, factor * d2, factor * d3
-            for i in range(fan_in):
-                w = o * row + i * step
-                w0, w1 = load(params, w_at + w), load(params, w_at + w + row)
-                w2, w3 = load(params, w_at + w + 2 * row), load(params, w_at + w + 3 * row)
-                value = load(a, a_at + i * ld)
-                total = load(da, da_at + i * ld)
-                store(da, da_at + i * ld, fma(w3, d3, fma(w2, d2, fma(w1, d1, fma(w0, d0, total)))))
-                store(grads, at + w, fma(g0, value, load(grads, at + w)))
-                store(grads, at + w + row, fma(g1, value, load(grads, at + w + row)))
-                store(grads, at + w + 2 * row, fma(g2, value, load(grads, at + w + 2 * row)))
-                store(grads, at + w + 3 * row, fma(g3, value, load(grads, at + w + 3 * row)))
-            o += 4
-        for r in range(o, fan_out):
-            delta = load(dz, dz_at + r * ld)
-            scaled = factor * delta
-            for i in range(fan_in):
-                w = (r * fan_in + i) * step
-                store(da, da_at + i * ld, fma(load(params, w_at + w), delta, load(da, da_at + i * ld)))
-                store(grads, at + w, fma(scaled, load(a, a_at + i * ld), load(grads, at + w)))
-
-    return both_gradients

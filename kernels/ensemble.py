@@ -166,6 +166,7 @@ def _run_single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared)
         a=a,
         da=da,
         dz=dz,
+        ones=np.ones(passes.TILE, dtype),
         costs=np.zeros(data.n_outputs),
         grads=np.zeros_like(params),
         deltas=np.empty(layout.n_units * data.ld, dtype),

@@ -25,10 +25,10 @@ class InstructionSet:
     network_tile: tuple[int, int]
 
 
-AVX512 = InstructionSet("avx512", 64, (4, 4), (8, 2))
-AVX2 = InstructionSet("avx2", 32, (4, 2), (4, 2))
-NEON = InstructionSet("neon", 16, (4, 4), (4, 2))
-BASELINE = InstructionSet("baseline", 16, (4, 2), (4, 1))
+AVX512 = InstructionSet("avx512", 64, (5, 4), (5, 2))
+AVX2 = InstructionSet("avx2", 32, (5, 2), (4, 2))
+NEON = InstructionSet("neon", 16, (5, 4), (4, 2))
+BASELINE = InstructionSet("baseline", 16, (5, 2), (4, 1))
 
 
 def _has(feature: str) -> bool:

@@ -8,17 +8,21 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels._jit import inlined
+from kernels.host import HOST
 from kernels.layout import Layout
 from kernels.linked import Costs, Pointer, Table, unpacked
+from kernels.memory import empty, filled
 
 GD, ADAM, RIDGE = range(3)
 ALIGNMENT = 16
 """Rows of parameters begin at a multiple of it, in elements, so that vectors may run over their end."""
 
-CACHE = 1 << 20
+CACHE = 1 << 22
 """Bytes of activations and derivatives that stay in a core's second-level cache."""
-
-
+NEAR = 1 << 16
+"""The same for its first-level cache."""
+TILE = 512
+"""Samples in a tile at most."""
 MAX_CHUNKS = 16
 GRADIENTS = 1 << 18
 """Numbers in all partial gradients of a network."""
@@ -32,6 +36,7 @@ class Row(NamedTuple):
     n_ops: int
     n_units: int
     tile: int  # samples worked on at once, where samples are in the lanes
+    panel: int  # of these, samples that go through all layers together
     max_chunks: int  # that a pass over the samples is cut into, for threads to share
     batch_size: int  # 0: full batch
     params: int  # in `params`
@@ -117,6 +122,7 @@ def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: 
     table["n_ops"] = [len(job.layout.ops) for job, _ in jobs]
     table["n_units"] = [job.layout.n_units for job, _ in jobs]
     table["tile"] = [tile_samples(job.layout, dtype) for job, _ in jobs]
+    table["panel"] = [panel_samples(job.layout, dtype) for job, _ in jobs]
     table["max_chunks"] = [max_chunks(job.layout) for job, _ in jobs]
     table["n_params"] = [job.layout.n_params for job, _ in jobs]
     for name in ("method", "batch_size"):
@@ -136,11 +142,11 @@ def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: 
         n_jobs=len(table),
         tapes=np.concatenate([layout.ops.ravel() for layout in layouts]),
         steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
-        params=np.zeros(n_params, dtype),
+        params=filled(np.zeros(n_params), dtype),
         rates=np.array([network.rate for network in members], dtype),
         shuffle_keys=np.array([network.shuffle_key for network in members], np.uint64).view(np.int64),
         costs=np.full(n_costs, np.nan),
-        snapshots=np.empty(n_kept, dtype),
+        snapshots=empty(n_kept, dtype),
         stopped=np.full(len(members), -1, np.int64),
     )
     for i, network in enumerate(members):
@@ -152,10 +158,23 @@ def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: 
 
 def tile_samples(layout: Layout, dtype: np.dtype) -> int:
     """Samples worked on at once, so that the activations of a tile and their derivatives stay in the cache."""
-    samples = 512
-    while samples > 128 and 2 * layout.n_units * samples * dtype.itemsize > CACHE:
-        samples //= 2
-    return samples
+    panel = panel_samples(layout, dtype)
+    return panel * max(1, min(TILE, max(TILE // 4, samples_in(CACHE, layout, dtype))) // panel)
+
+
+def stripe_samples(dtype: np.dtype) -> int:
+    """Samples that a register tile is wide."""
+    return HOST.sample_tile[1] * HOST.vector_bytes // dtype.itemsize
+
+
+def samples_in(size: int, layout: Layout, dtype: np.dtype) -> int:
+    """Samples whose activations and derivatives fill `size` bytes."""
+    return size // (2 * layout.n_units * dtype.itemsize)
+
+
+def panel_samples(layout: Layout, dtype: np.dtype) -> int:
+    """Samples that go through all layers together, a multiple of the widest register tile."""
+    return stripe_samples(dtype) * max(1, min(TILE, samples_in(NEAR, layout, dtype)) // stripe_samples(dtype))
 
 
 def max_chunks(layout: Layout) -> int:

@@ -1,7 +1,7 @@
 """What the lanes of a vector are: samples of one network, or networks that train side by side.
 
                   SAMPLES                                   NETWORKS
-    lanes         as many as the machine's registers hold   8, on every machine
+    lanes         as many as the machine's registers hold   8 on every machine, of one sample or as many as fit
     activations   a[unit, sample]                           a[unit, sample, network]
     parameters    one number for all lanes                  params[parameter, network]
     gradients     summed over the lanes                     one for each lane
@@ -13,26 +13,15 @@ small for it. No lane's numbers ever enter another network's lane.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from kernels.host import HOST
 from kernels.tile import Tile
-from kernels.vector import (
-    INT64,
-    Builder,
-    Vector,
-    address,
-    broadcast,
-    load_at,
-    loader,
-    multiply_add,
-    store_at,
-    sum_of_lanes,
-)
+from kernels.vector import Builder, Vector, add_scaled_at, address, loader, repeated_at, sum_of_lanes
 
 GROUP = 8
 """Networks that train side by side."""
@@ -43,46 +32,49 @@ class Lanes:
 
     tile(rows, columns)                             operations on a register tile
     width(array)                                    lanes of the vectors of the array's dtype: elements to the next one
+    step(array)                                     the same, or of a single sample of networks (`narrow`)
     stride()                                        elements from one parameter to the next
     load(array, at)                                 a vector
     parameter(array, at)                            the parameter at `at`, for all lanes
     add_gradient(vector, array, at, scale)          array[at] += the sum of the lanes; or, for networks,
-                                                    array[at ...] += scale[0 ...] * vector
+                                                    array[at ...] += scale[0 ...] * its sum over the samples in it
     """
 
     def __init__(self, networks: bool) -> None:
         self.networks = networks
         self.name = "networks" if networks else "samples"
         self.rows, self.columns = HOST.network_tile if networks else HOST.sample_tile
-        self.stride = _integer(GROUP if networks else 1)
+        self.group = GROUP if networks else 1
+        self.stride = _integer(self.group)
         self.load = loader(self.count)
-        self.parameter = self.load if networks else self._broadcast()
-        self.width = self._width()
+        self.parameter = self._parameter()
+        self.width = self._width(self.count)
+        self.step = self._width(lambda dtype: GROUP) if networks else self.width
         self.add_gradient = _add_scaled if networks else _add_total
 
     def count(self, dtype: Any) -> int:
         """Lanes of a vector of `dtype` (a Numba type)."""
-        return GROUP if self.networks else int(HOST.vector_bytes // (dtype.bitwidth // 8))
+        return max(self.group, int(HOST.vector_bytes // (dtype.bitwidth // 8)))
 
     def tile(self, rows: int, columns: int) -> Tile:
         """Operations on a register tile."""
-        return Tile(rows, columns, self.count, numbers=not self.networks)
+        return Tile(rows, columns, self.count, self.group)
 
-    def _broadcast(self) -> Any:
+    def _parameter(self) -> Any:
         def parameter(typingctx: Any, array: Any, at: Any) -> Any:
             kind = Vector(array.dtype, self.count(array.dtype))
 
             def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-                number = builder.load(address(context, builder, sig.args[0], *args))
-                return broadcast(builder, number, context.get_value_type(kind))
+                pointer = address(context, builder, sig.args[0], *args)
+                return repeated_at(builder, pointer, context.get_value_type(kind), self.group)
 
             return kind(array, types.intp), codegen
 
         return intrinsic(parameter)
 
-    def _width(self) -> Any:
+    def _width(self, count: Callable[[Any], int]) -> Any:
         def width(typingctx: Any, array: Any) -> Any:
-            lanes = self.count(array.dtype)
+            lanes = count(array.dtype)
             return types.intp(array), lambda context, builder, sig, args: context.get_constant(types.intp, lanes)
 
         return intrinsic(width)
@@ -101,8 +93,7 @@ def _integer(value: int) -> Any:
 def _add_scaled(typingctx: Any, vector: Any, array: Any, at: Any, scale: Any) -> Any:
     def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
         pointer = address(context, builder, sig.args[1], args[1], args[2])
-        factor = load_at(builder, address(context, builder, sig.args[3], args[3], ir.Constant(INT64, 0)), args[0].type)
-        store_at(builder, multiply_add(builder, factor, args[0], load_at(builder, pointer, args[0].type)), pointer)
+        add_scaled_at(context, builder, args[0], pointer, sig.args[3], args[3], GROUP)
         return context.get_dummy_value()
 
     return types.void(vector, array, types.intp, scale), codegen
@@ -118,5 +109,7 @@ def _add_total(typingctx: Any, vector: Any, array: Any, at: Any, scale: Any) -> 
     return types.void(vector, array, types.intp, scale), codegen
 
 
+narrow = loader(lambda dtype: GROUP)
+"""An intrinsic (array, at) that loads one number of each network."""
 SAMPLES = Lanes(networks=False)
 NETWORKS = Lanes(networks=True)

@@ -1,7 +1,7 @@
 """The tape of a network, and where each W and b sits in its flat parameter row: the only offset arithmetic.
 
 A network is a list of operations on nodes (node 0 is the input), each a block of units. Every dense layer is followed
-in the same operation by its activation. One row of `ops` (n_ops, 8) int64:
+in the same operation by its activation. One row of `ops` (n_ops, 10) int64:
 
     KIND    SOURCE, TARGET           FAN_IN, FAN_OUT    CODE               OFFSET                  START
     DENSE   first unit of the        units of the       activation code    of W in the row; b      whether the backward
@@ -9,12 +9,15 @@ in the same operation by its activation. One row of `ops` (n_ops, 8) int64:
     COPY    the node made                                                                          the node read, or
     ADD     (or added to)                                                                          adds to it (FROM_SUM)
 
-COPY takes the first of the branches to be summed. `sizes` (n_nodes,) int64 holds the number of units of each node.
+COPY takes the first of the branches to be summed. Where a node comes from a dense layer and is read by one other alone,
+that one's backward pass goes on through the node's activation at once: it is the reader's THROUGH (else LINEAR), and
+the layer that the node comes from is DONE. `sizes` (n_nodes,) int64 holds the number of units of each node.
 W is (fan_out, fan_in) in row-major order.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,7 +26,7 @@ import numpy as np
 
 from kernels.architecture import ACTIVATIONS, Activation, Architecture, Path
 
-KIND, SOURCE, TARGET, FAN_IN, FAN_OUT, CODE, OFFSET, START = range(N_FIELDS := 8)
+KIND, SOURCE, TARGET, FAN_IN, FAN_OUT, CODE, OFFSET, START, THROUGH, DONE = range(N_FIELDS := 10)
 DENSE, APPLY, COPY, ADD = range(4)
 FROM_ZERO, FROM_SUM, FROM_BIAS = range(3)
 """What a matrix product starts from: nothing, what stands in its place, or the bias."""
@@ -40,7 +43,7 @@ class Layout:
 
     def weights(self, row: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Views (W, b) into a flat row (n_params,), dense layer by dense layer."""
-        for kind, _, _, fan_in, fan_out, _, offset, _ in self.ops:
+        for kind, fan_in, fan_out, offset in self.ops[:, [KIND, FAN_IN, FAN_OUT, OFFSET]]:
             if kind == DENSE:
                 end = offset + fan_in * fan_out
                 yield row[offset:end].reshape(fan_out, fan_in), row[end : end + fan_out]
@@ -117,6 +120,9 @@ def layout_of(architecture: Architecture, n_features: int) -> Layout:
 def _rows(builder: _Builder) -> np.ndarray:
     first_unit = np.cumsum([0, *builder.sizes])
     last_reader = {source: k for k, (_, source, _, _, _) in enumerate(builder.ops)}
+    readers = Counter(source for _, source, _, _, _ in builder.ops)
+    alone = {source for kind, source, _, _, _ in builder.ops if kind == DENSE and readers[source] == 1}
+    inner = {target: code for kind, _, target, code, _ in builder.ops if kind == DENSE and target in alone}
     return np.array(
         [
             (
@@ -128,6 +134,8 @@ def _rows(builder: _Builder) -> np.ndarray:
                 code,
                 offset,
                 FROM_ZERO if last_reader[source] == k else FROM_SUM,
+                inner.get(source, LINEAR) if kind == DENSE else LINEAR,
+                target in inner,
             )
             for k, (kind, source, target, code, offset) in enumerate(builder.ops)
         ],

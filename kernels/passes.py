@@ -10,14 +10,14 @@ from typing import NamedTuple
 from kernels._jit import jit
 from kernels.lanes import SAMPLES
 from kernels.linked import Costs, Pointer, Table, linked, unpacked
-from kernels.samples import add_cost, backward, copy_columns, forward
+from kernels.samples import add_cost, add_gradients, backward, copy_columns, forward
 
 TILE = 64
 """Samples worked on at once: a whole number of vectors in every dtype."""
 
 
 class Single(NamedTuple):
-    """One network, its data and its buffers: a, da, dz (n_units * TILE) each; deltas (n_units * ld) see below."""
+    """One network, its data and its buffers: a, da, dz (n_units * TILE) each; ones (TILE); deltas (n_units * ld) see below."""
 
     ops: Table
     n_ops: int
@@ -32,6 +32,7 @@ class Single(NamedTuple):
     a: Pointer
     da: Pointer
     dz: Pointer
+    ones: Pointer
     costs: Costs
     grads: Pointer
     deltas: Pointer
@@ -75,4 +76,5 @@ def differentiate_all(table: Table, like: Pointer):
         add_cost(a, output, TILE, net.Y, begin, net.ld, net.n_outputs, min(m, net.n - begin), m, 1.0 / net.n,
                  net.costs, 0, da)  # fmt: skip
         backward(net.ops, net.n_ops, net.params, 0, a, da, net.dz, m, TILE, net.grads, 0, a, 1)
+        add_gradients(net.ops, net.n_ops, 0, a, net.dz, m, TILE, m, net.ones, net.grads, 0, a)
         copy_back(da, net.n_units, net.deltas, net.ld, begin, m)

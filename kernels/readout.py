@@ -17,6 +17,7 @@ from kernels.jobs import Fleet, Shared, fleet_at, job_at, shared_at
 from kernels.lanes import SAMPLES
 from kernels.layout import FAN_IN, N_FIELDS, OFFSET, SOURCE
 from kernels.linked import Costs, Pointer, Table, linked, unpacked
+from kernels.memory import empty
 from kernels.samples import add_cost, copy_columns, fill, forward, weight_gradient
 from kernels.team import finish_job, next_job
 from kernels.vector import small
@@ -49,12 +50,12 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
     units = int(fleet.jobs["n_units"].max())
     rows = int(fleet.tapes[FAN_IN::N_FIELDS].max()) + shared.n_outputs
     return Workspace(
-        a=np.empty((n_threads, units * TILE), fleet.params.dtype),
-        da=np.empty((n_threads, units * TILE), fleet.params.dtype),
+        a=empty((n_threads, units * TILE), fleet.params.dtype),
+        da=empty((n_threads, units * TILE), fleet.params.dtype),
         buffer=units * TILE,
-        rows=np.empty((n_threads, rows * TILE)),
-        means=np.empty((n_threads, rows)),
-        gram=np.empty((n_threads, rows * rows)),
+        rows=empty((n_threads, rows * TILE)),
+        means=empty((n_threads, rows)),
+        gram=empty((n_threads, rows * rows)),
         n_rows=rows,
     )
 
@@ -141,7 +142,7 @@ def centred_sums(ws, fleet, shared, job, n_rows):
     fill(gram, 0, n_rows * n_rows, 0.0)
     for begin in range(0, shared.n, TILE):
         m = hidden_rows(ws, fleet, shared, job, begin)
-        weight_gradient(rows, 0, n_rows, rows, 0, n_rows, m, TILE, gram, 0, rows)
+        weight_gradient(rows, 0, 0, n_rows, rows, 0, 0, n_rows, m, TILE, m, gram, 0, rows)
 
 
 @jit

@@ -12,9 +12,10 @@ import numba
 import numpy as np
 
 from kernels import readout, samples, side_by_side
-from kernels.jobs import ALIGNMENT, RIDGE, Fleet, Job, Network, Shared, pack
+from kernels.jobs import RIDGE, Fleet, Job, Network, Shared, pack, stripe_samples
 from kernels.lanes import GROUP, NETWORKS, SAMPLES
 from kernels.linked import Linked, load, packed
+from kernels.memory import filled
 from kernels.team import FINISHED, STOP
 
 Progress = Callable[[int, int], None]
@@ -89,8 +90,9 @@ class Outcomes:
 
 def shared_data(x: np.ndarray, y: np.ndarray, dtype: np.dtype) -> Shared:
     """x (n, n_features) and y (n, n_outputs) as the kernels take them."""
-    ld = -(-len(x) // ALIGNMENT) * ALIGNMENT
-    X, Y = (np.ascontiguousarray(np.pad(v, ((0, ld - len(v)), (0, 0)), "edge").T, dtype).ravel() for v in (x, y))
+    stripe = stripe_samples(dtype)
+    ld = -(-len(x) // stripe) * stripe
+    X, Y = (filled(np.pad(v, ((0, ld - len(v)), (0, 0)), "edge").T, dtype) for v in (x, y))
     return Shared(X, Y, len(x), ld, x.shape[1], y.shape[1])
 
 

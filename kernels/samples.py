@@ -16,16 +16,17 @@ from kernels.jobs import ADAM, ALIGNMENT, MAX_CHUNKS, Fleet, Shared, fleet_at, j
 from kernels.lanes import SAMPLES
 from kernels.linked import Costs, Pointer, Table, linked, unpacked
 from kernels.loss import make_loss
+from kernels.memory import empty, filled
 from kernels.network import make_network
 from kernels.optimizers import BETA_1, BETA_2, make_optimizers
 from kernels.rng import shuffle
 from kernels.team import FINISHED, STOP, fetch, fetch_add, finish_job, give_way, next_job, open_loop, take, wait
 from kernels.vector import small, store
 
-forward, backward, weight_gradient = make_network(SAMPLES)
+forward, backward, add_gradients, weight_gradient = make_network(SAMPLES)
 descend, adam = make_optimizers(SAMPLES)
 add_cost = make_loss(SAMPLES)
-load, width = SAMPLES.load, SAMPLES.width
+load, width, COLUMNS = SAMPLES.load, SAMPLES.width, SAMPLES.columns
 
 SLICE = 8192
 """Parameters that are worth a ticket of their own in an update."""
@@ -36,7 +37,7 @@ COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
 class Workspace(NamedTuple):
     """Memory of the threads, one row each: nothing is allocated while networks are trained.
 
-    a, da (rows of `buffer` elements), y (`y_row`): tile buffers of the thread. grads (`grads_row`), costs: partial
+    a, da (rows of `buffer` elements), y (`y_row`): tile buffers of the thread. ones: see `backward`. grads (`grads_row`), costs: partial
     gradients and costs, chunk by chunk, of the network that the thread owns, and behind them the cost of a
     mini-batch; means, squares (`part`): Adam's state; order: its shuffled samples; task: what its open loop is about.
     """
@@ -47,6 +48,7 @@ class Workspace(NamedTuple):
     buffer: int
     y: Pointer
     y_row: int
+    ones: Pointer
     grads: Pointer
     grads_row: int
     part: int
@@ -76,22 +78,24 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = -(-jobs["n_params"] // ALIGNMENT) * ALIGNMENT
     part, grads_row = int(sizes.max()), int((sizes * jobs["max_chunks"]).max())
-    buffer = int((jobs["n_units"] * (jobs["tile"] + ALIGNMENT)).max())
-    y_row = shared.n_outputs * (int(jobs["tile"].max()) + ALIGNMENT)
+    buffer = int((jobs["n_units"] * jobs["tile"]).max())
+    panel = int(jobs["panel"].max())
+    y_row = shared.n_outputs * panel
     return Workspace(
         n_threads=n_threads,
-        a=np.empty((n_threads, buffer), dtype),
-        da=np.empty((n_threads, buffer), dtype),
+        a=empty((n_threads, buffer), dtype),
+        da=empty((n_threads, buffer), dtype),
         buffer=buffer,
-        y=np.empty((n_threads, y_row), dtype),
+        y=empty((n_threads, y_row), dtype),
         y_row=y_row,
-        grads=np.empty((n_threads, grads_row), dtype),
+        ones=filled(np.ones(panel), dtype),
+        grads=empty((n_threads, grads_row), dtype),
         grads_row=grads_row,
         part=part,
-        costs=np.empty((n_threads, (MAX_CHUNKS + 1) * shared.n_outputs)),
-        means=np.empty((n_threads, part), dtype),
-        squares=np.empty((n_threads, part), dtype),
-        order=np.empty((n_threads, shared.n), np.int64),
+        costs=empty((n_threads, (MAX_CHUNKS + 1) * shared.n_outputs)),
+        means=empty((n_threads, part), dtype),
+        squares=empty((n_threads, part), dtype),
+        order=empty((n_threads, shared.n), np.int64),
         task=np.zeros((n_threads, 8), np.int64),
         tickets=np.zeros((n_threads, 8), np.int64),
         finished=np.zeros((n_threads, 8), np.int64),
@@ -99,10 +103,17 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
 
 
 @jit
-def n_chunks(n, job, lanes):
+def stripe_of(a):
+    """Samples that a register tile is wide; rows are padded to a whole number of them."""
+    small()
+    return width(a) * COLUMNS
+
+
+@jit
+def n_chunks(n, job, stripe):
     """Chunks of a pass over n samples: one, or an even number, so that two threads have equally much to do."""
     small()
-    padded, pair = (n + lanes - 1) // lanes * lanes, 2 * job.tile
+    padded, pair = (n + stripe - 1) // stripe * stripe, 2 * job.tile
     return 1 if padded <= job.tile else min(job.max_chunks, 2 * ((padded + pair - 1) // pair))
 
 
@@ -163,50 +174,44 @@ def gather_columns(source, source_ld, order, start, n_real, rows, target, target
 @inlined
 def tile_pass(ws, thread, owner, fleet, shared, job, phase, begin, n_real, n, share, grads_at, costs_at):
     """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient."""
-    a, da, ld = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.tile + ALIGNMENT
+    a, da, ld, following = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.panel, job.n_units * job.panel
+    ops, grads = fleet.tapes + job.ops, grads_of(ws, owner)
     y_hat = (job.n_units - shared.n_outputs) * ld
     y, y_at, y_ld = shared.Y, begin, shared.ld
-    if phase == MINIBATCH_GRADIENT:
-        order = ws.order + owner * shared.n
-        y, y_at, y_ld = ws.y + thread * ws.y_row, 0, ld
-        gather_columns(shared.X, shared.ld, order, begin, n_real, shared.n_features, a, ld, n)
-        gather_columns(shared.Y, shared.ld, order, begin, n_real, shared.n_outputs, y, ld, n)
-    else:
-        copy_columns(shared.X, shared.ld, begin, shared.n_features, a, ld, n)
-    ops = fleet.tapes + job.ops
-    forward(ops, job.n_ops, fleet.params, job.params, a, n, ld)
-    add_cost(
-        a,
-        y_hat,
-        ld,
-        y,
-        y_at,
-        y_ld,
-        shared.n_outputs,
-        n_real,
-        n,
-        share,
-        ws.costs + owner * cost_row(shared),
-        costs_at,
-        da,
-    )
+    at = 0
+    for low in range(0, n, ld):
+        m, real, first = min(ld, n - low), n_real - low, begin + low
+        if phase == MINIBATCH_GRADIENT:
+            order = ws.order + owner * shared.n
+            y, y_at, y_ld = ws.y + thread * ws.y_row, 0, ld
+            gather_columns(shared.X, shared.ld, order, first, real, shared.n_features, a + at, ld, m)
+            gather_columns(shared.Y, shared.ld, order, first, real, shared.n_outputs, y, ld, m)
+        else:
+            y_at = first
+            copy_columns(shared.X, shared.ld, first, shared.n_features, a + at, ld, m)
+        forward(ops, job.n_ops, fleet.params, job.params, a + at, m, ld)
+        add_cost(a + at, y_hat, ld, y, y_at, y_ld, shared.n_outputs, real, m, share,
+                 ws.costs + owner * cost_row(shared), costs_at, da + at)  # fmt: skip
+        if phase != COST:
+            backward(ops, job.n_ops, fleet.params, job.params, a + at, da + at, da + at, m, ld, grads, grads_at, a, 0)
+        at += following
     if phase != COST:
-        backward(ops, job.n_ops, fleet.params, job.params, a, da, da, n, ld, grads_of(ws, owner), grads_at, a, 0)
+        add_gradients(ops, job.n_ops, job.n_units, a, da, n, ld, ld, ws.ones, grads, grads_at, a)
 
 
 @inlined
 def chunk_pass(ws, thread, owner, fleet, shared, job, phase, low, n, chunk):
     """Partial cost, and gradient unless the phase is COST, of one chunk of the pass over samples low..low + n - 1."""
-    lanes = width(ws.a)
-    chunks, vectors = n_chunks(n, job, lanes), (n + lanes - 1) // lanes
-    first, last = boundary(chunk, chunks, 0, vectors), boundary(chunk + 1, chunks, 0, vectors)
-    tiles = ((last - first) * lanes + job.tile - 1) // job.tile
+    stripe = stripe_of(ws.a)
+    chunks, stripes = n_chunks(n, job, stripe), (n + stripe - 1) // stripe
+    first, last = boundary(chunk, chunks, 0, stripes), boundary(chunk + 1, chunks, 0, stripes)
+    tiles = ((last - first) * stripe + job.tile - 1) // job.tile
     grads_at, costs_at = chunk * aligned(job.n_params), chunk * shared.n_outputs
     fill(ws.costs + owner * cost_row(shared), costs_at, shared.n_outputs, 0.0)
     if phase != COST:
         fill(grads_of(ws, owner), grads_at, aligned(job.n_params), 0.0)
     for k in range(tiles):
-        begin, end = boundary(k, tiles, first, last) * lanes, boundary(k + 1, tiles, first, last) * lanes
+        begin, end = boundary(k, tiles, first, last) * stripe, boundary(k + 1, tiles, first, last) * stripe
         tile_pass(ws, thread, owner, fleet, shared, job, phase, low + begin, min(end, n) - begin, end - begin,
                   1.0 / n, grads_at, costs_at)  # fmt: skip
 
@@ -217,7 +222,7 @@ def update(ws, owner, fleet, i, job, n, step, part):
     slices = n_slices(job.n_params)
     rows = aligned(job.n_params) // ALIGNMENT
     begin, end = boundary(part, slices, 0, rows) * ALIGNMENT, boundary(part + 1, slices, 0, rows) * ALIGNMENT
-    chunks, stride = n_chunks(n, job, width(ws.a)), aligned(job.n_params)
+    chunks, stride = n_chunks(n, job, stripe_of(ws.a)), aligned(job.n_params)
     grads, size, at = grads_of(ws, owner), end - begin, job.params + begin
     if job.method == ADAM:
         correction_1, correction_2 = 1.0 / (1.0 - BETA_1 ** (step + 1)), 1.0 / (1.0 - BETA_2 ** (step + 1))
@@ -273,7 +278,7 @@ def together(tables, ws, job, thread, i, phase, low, n, step):
     task[LOW] = low
     task[N] = n
     task[STEP] = step
-    parts = n_slices(job.n_params) if phase == UPDATE else n_chunks(n, job, width(ws.a))
+    parts = n_slices(job.n_params) if phase == UPDATE else n_chunks(n, job, stripe_of(ws.a))
     open_loop(ws.tickets, ws.finished, thread, parts)
     help_with(tables, ws, thread, thread)
     wait(ws.finished, thread, parts)
@@ -285,7 +290,7 @@ def pass_cost(tables, ws, job, shared, thread, i, phase, low, n, step, costs, co
     small()
     together(tables, ws, job, thread, i, phase, low, n, step)
     total, partial = 0.0, ws.costs + thread * cost_row(shared)
-    chunks = n_chunks(n, job, width(ws.a))
+    chunks = n_chunks(n, job, stripe_of(ws.a))
     for k in range(shared.n_outputs):
         cost = 0.0
         for chunk in range(chunks):

@@ -17,6 +17,7 @@ from kernels.jobs import ADAM, Fleet, Shared, fleet_at, job_at, shared_at
 from kernels.lanes import GROUP, NETWORKS
 from kernels.linked import Costs, Pointer, Table, linked, unpacked
 from kernels.loss import make_loss
+from kernels.memory import empty, filled
 from kernels.network import make_network
 from kernels.optimizers import BETA_1, BETA_2, make_optimizers
 from kernels.rng import shuffle
@@ -24,19 +25,23 @@ from kernels.samples import fill
 from kernels.team import STOP, fetch, finish_job, next_job
 from kernels.vector import small
 
-forward, backward, _ = make_network(NETWORKS)
+forward, backward, add_gradients, _ = make_network(NETWORKS)
 _, adam = make_optimizers(NETWORKS)
 add_cost = make_loss(NETWORKS)
+width = NETWORKS.width
 
 TILE = 32
 """Samples in a tile, and the largest mini-batch that is trained this way."""
+ROW = (TILE + 2) * GROUP
+"""Elements of the longest row of a tile. Buffers have one more: the last vector of a short one may run over its end."""
 
 
 class Workspace(NamedTuple):
     """Memory of the threads, one row each: nothing is allocated while networks are trained.
 
     a, da, y: tile buffers. grads, means, squares: gradient and state of Adam. order: shuffled samples, network after
-    network. costs: cost per output and network of a mini-batch. scale: what the backward pass multiplies gradients by.
+    network. costs: cost per output and network of a mini-batch. scale: what the backward pass multiplies gradients by. ones: see
+    `backward`.
     """
 
     a: Pointer
@@ -50,6 +55,7 @@ class Workspace(NamedTuple):
     order: Table
     costs: Costs
     scale: Pointer
+    ones: Pointer
 
 
 workspace_at = unpacked(Workspace)
@@ -59,19 +65,20 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
     """Memory for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     adam = bool((jobs["method"] == ADAM).any())
-    buffer, part = int(jobs["n_units"].max()) * (TILE + 1) * GROUP, int(jobs["n_params"].max()) * GROUP * adam
+    buffer, part = (int(jobs["n_units"].max()) + 1) * ROW, (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP * adam
     return Workspace(
-        a=np.empty((n_threads, buffer), dtype),
-        da=np.empty((n_threads, buffer), dtype),
+        a=empty((n_threads, buffer), dtype),
+        da=empty((n_threads, buffer), dtype),
         buffer=buffer,
-        y=np.empty((n_threads, shared.n_outputs * (TILE + 1) * GROUP), dtype),
-        grads=np.empty((n_threads, part), dtype),
-        means=np.empty((n_threads, part), dtype),
-        squares=np.empty((n_threads, part), dtype),
+        y=empty((n_threads, (shared.n_outputs + 1) * ROW), dtype),
+        grads=empty((n_threads, part), dtype),
+        means=empty((n_threads, part), dtype),
+        squares=empty((n_threads, part), dtype),
         part=part,
-        order=np.empty((n_threads, GROUP * shared.n), np.int64),
-        costs=np.empty((n_threads, shared.n_outputs * GROUP)),
-        scale=np.empty((n_threads, GROUP), dtype),
+        order=empty((n_threads, GROUP * shared.n), np.int64),
+        costs=empty((n_threads, shared.n_outputs * GROUP)),
+        scale=empty((n_threads, GROUP), dtype),
+        ones=filled(np.ones(ROW), dtype),
     )
 
 
@@ -80,38 +87,50 @@ def of_thread(ws, shared, thread):
     """The thread's rows of a workspace."""
     outputs = shared.n_outputs * GROUP
     return Workspace(
-        ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, ws.buffer, ws.y + thread * outputs * (TILE + 1),
+        ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, ws.buffer, ws.y + thread * (shared.n_outputs + 1) * ROW,
         ws.grads + thread * ws.part, ws.means + thread * ws.part, ws.squares + thread * ws.part, ws.part,
         ws.order + thread * GROUP * shared.n, ws.costs + thread * outputs, ws.scale + thread * GROUP,
+        ws.ones,
     )  # fmt: skip
 
 
 @jit
-def row(n):
-    """From one row of a tile of n samples to the next: an odd number of vectors, so that rows do not evict each other
-    from the cache."""
+def elements(n, like):
+    """Elements of a row of n samples: whole vectors, but for one sample alone."""
     small()
-    return (n | 1) * GROUP
+    step = width(like)
+    return GROUP if n == 1 else (n * GROUP + step - 1) // step * step
+
+
+@jit
+def row(n, like):
+    """From one row of a tile to the next: an odd number of vectors, so that rows do not evict each other from the
+    cache."""
+    small()
+    step = width(like)
+    return GROUP if n == 1 else (elements(n, like) // step | 1) * step
 
 
 @jit
 def gather(source, source_ld, order, n_samples, low, rows, target, n):
-    """target[r, t, lane] = source[r, order[lane, low + t]] for n samples."""
+    """target[r, t, lane] = source[r, order[lane, low + t]] for n samples, then the last of them again."""
     small()
+    ld, filled_up = row(n, target), elements(n, target) // GROUP
     for r in range(rows):
-        for t in range(n):
-            at = r * row(n) + t * GROUP
+        for t in range(filled_up):
+            at, sample = r * ld + t * GROUP, low + min(t, n - 1)
             for lane in range(GROUP):
-                target[at + lane] = source[r * source_ld + order[lane * n_samples + low + t]]
+                target[at + lane] = source[r * source_ld + order[lane * n_samples + sample]]
 
 
 @jit
 def spread(source, source_ld, low, rows, target, n):
-    """target[r, t, lane] = source[r, low + t] for n samples."""
+    """target[r, t, lane] = source[r, low + t] for n samples, then the last of them again."""
     small()
+    ld, filled_up = row(n, target), elements(n, target) // GROUP
     for r in range(rows):
-        for t in range(n):
-            value, at = source[r * source_ld + low + t], r * row(n) + t * GROUP
+        for t in range(filled_up):
+            value, at = source[r * source_ld + low + min(t, n - 1)], r * ld + t * GROUP
             for lane in range(GROUP):
                 target[at + lane] = value
 
@@ -120,11 +139,10 @@ def spread(source, source_ld, low, rows, target, n):
 def tile_cost(ws, fleet, shared, job, n, share, costs, costs_at):
     """Forward pass over the tile in the buffers: add its cost per output and network, and set dC/dy_hat."""
     small()
-    a, ld = ws.a, row(n)
+    a, ld, size = ws.a, row(n, ws.a), elements(n, ws.a)
     y_hat = (job.n_units - shared.n_outputs) * ld
-    forward(fleet.tapes + job.ops, job.n_ops, fleet.params, job.params, a, n * GROUP, ld)
-    add_cost(a, y_hat, ld, ws.y, 0, ld, shared.n_outputs, n * GROUP, n * GROUP, share, costs, costs_at,
-             ws.da)  # fmt: skip
+    forward(fleet.tapes + job.ops, job.n_ops, fleet.params, job.params, a, size, ld)
+    add_cost(a, y_hat, ld, ws.y, 0, ld, shared.n_outputs, n * GROUP, size, share, costs, costs_at, ws.da)
 
 
 @inlined
@@ -149,23 +167,30 @@ def minibatch_cost(ws, fleet, shared, job, low, n):
     tile_cost(ws, fleet, shared, job, n, 1.0 / n, costs, 0)
 
 
+@jit
+def gradient(ws, fleet, job, n, grads, grads_at):
+    """Add `scale` times the gradient to `grads`, from the buffers that `tile_cost` filled."""
+    small()
+    a, da, ld, size, ops = ws.a, ws.da, row(n, ws.a), elements(n, ws.a), fleet.tapes + job.ops
+    backward(ops, job.n_ops, fleet.params, job.params, a, da, da, size, ld, grads, grads_at, ws.scale, 0)
+    add_gradients(ops, job.n_ops, 0, a, da, size, ld, size, ws.ones, grads, grads_at, ws.scale)
+
+
 @inlined
 def update(ws, fleet, i, job, n, step):
-    """One step of the optimizer, from the buffers that `tile_cost` filled."""
-    a, da, ld, ops = ws.a, ws.da, row(n), fleet.tapes + job.ops
+    """One step of the optimizer."""
     if job.method == ADAM:
         grads, size = ws.grads, job.n_params * GROUP
         fill(grads, 0, size, 0.0)
         fill(ws.scale, 0, GROUP, 1.0)
-        backward(ops, job.n_ops, fleet.params, job.params, a, da, da, n * GROUP, ld, grads, 0, ws.scale, 0)
+        gradient(ws, fleet, job, n, grads, 0)
         correction_1, correction_2 = 1.0 / (1.0 - BETA_1 ** (step + 1)), 1.0 / (1.0 - BETA_2 ** (step + 1))
         adam(fleet.params, job.params, size, grads, 0, 1, 0, fleet.rates, i * GROUP,
              ws.means, ws.squares, 0, correction_1, correction_2)  # fmt: skip
     else:
         for lane in range(GROUP):
             ws.scale[lane] = -fleet.rates[i * GROUP + lane]
-        backward(ops, job.n_ops, fleet.params, job.params, a, da, da, n * GROUP, ld,
-                 fleet.params, job.params, ws.scale, 0)  # fmt: skip
+        gradient(ws, fleet, job, n, fleet.params, job.params)
 
 
 @inlined

@@ -2,7 +2,7 @@
 
     tile[r, c] += sum_k x[r, k] * y[k, c]       (`accumulate`: rows + columns loads for rows * columns multiply-adds)
 
-x are numbers, broadcast to all lanes, or vectors. A machine with 32 registers holds 4 x 4 accumulators with room for
+x are numbers or groups of them, repeated to fill the lanes, or vectors. A machine with 32 registers holds 4 x 4 accumulators with room for
 the operands, one with 16 registers 4 x 2. `Tile` makes the operations for one size; remainders take narrower tiles.
 """
 
@@ -16,7 +16,18 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, models, register_model
 
-from kernels.vector import INT64, Builder, address, broadcast, llvm_type, load_at, multiply_add, shuffle, store_at
+from kernels.vector import (
+    Builder,
+    add_scaled_at,
+    address,
+    clamped,
+    llvm_type,
+    load_at,
+    multiply_add,
+    repeated_at,
+    shuffle,
+    store_at,
+)
 
 
 class Registers(types.Type):
@@ -41,25 +52,29 @@ class Tile:
     zeros(array)                                    a tile of zeros, in the dtype of the array
     bias(array, at, step)                           tile[r, c] = array[at + r step], as `accumulate` takes x
     load(array, at, row, column)                    tile[r, c] = array[at + r row + c column ...]
-    store(tile, array, at, row, column, floor)      array[at + r row + c column ...] = max(tile[r, c], floor)
+    store(tile, array, at, row, column)             array[at + r row + c column ...] = tile[r, c]
+    floored(tile)                                   max(tile[r, c], 0)
+    combined(build)                                 makes an operation of the tile and one that is loaded
     accumulate(tile, n, x, x_at, x_row, x_step, y, y_at, y_column, y_step)
-                                                    n products: x[r, k] = x[x_at + r x_row + k x_step], broadcast if
-                                                    `numbers`, y[k, c] = y[y_at + c y_column + k y_step ...]
+                                                    n products: x[r, k] = x[x_at + r x_row + k x_step ...], `group`
+                                                    numbers, repeated; y[k, c] = y[y_at + c y_column + k y_step ...]
     multiply(...)                                   the same with vectors for x
     add_gradient(tile, array, at, row, scale)       array[at + r row + c] += the sum of the lanes of tile[r, c]; or,
-                                                    where lanes are networks of their own (not `numbers`),
-                                                    array[at + r row + c lanes ...] += scale[0 ...] * tile[r, c]
+                                                    where a group of lanes are networks of their own,
+                                                    array[at + r row + c group ...] += scale[0 ...] * (their sums over
+                                                    the samples in tile[r, c]); `scale` may be None
     """
 
-    def __init__(self, rows: int, columns: int, lanes: Callable[[Any], int], numbers: bool) -> None:
-        self.rows, self.columns, self.lanes = rows, columns, lanes
+    def __init__(self, rows: int, columns: int, lanes: Callable[[Any], int], group: int) -> None:
+        self.rows, self.columns, self.lanes, self.group = rows, columns, lanes, group
         self.zeros = self._zeros()
-        self.bias = self._bias(numbers)
+        self.bias = self._bias()
         self.load = self._load()
         self.store = self._store()
-        self.accumulate = self._accumulate(numbers)
-        self.multiply = self._accumulate(False)
-        self.add_gradient = self._add_totals() if numbers else self._add_scaled()
+        self.floored = self._floored()
+        self.accumulate = self._accumulate(repeated=True)
+        self.multiply = self._accumulate(repeated=False)
+        self.add_gradient = self._add_totals() if group == 1 else self._add_scaled()
 
     def _kind(self, array: Any) -> Registers:
         return Registers(array.dtype, self.lanes(array.dtype), self.rows, self.columns)
@@ -74,13 +89,13 @@ class Tile:
 
         return intrinsic(zeros)
 
-    def _bias(self, numbers: bool) -> Any:
+    def _bias(self) -> Any:
         def bias(typingctx: Any, array: Any, at: Any, step: Any) -> Any:
             kind = self._kind(array)
 
             def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
                 out = ir.Constant(context.get_value_type(kind), ir.Undefined)
-                vectors = _operands(context, builder, sig.args[0], args, kind, self.rows, numbers)
+                vectors = _operands(context, builder, sig.args[0], args, kind, self.rows, self.group)
                 for r, _, k in self._each():
                     out = builder.insert_value(out, vectors[r], k)
                 return out
@@ -105,31 +120,58 @@ class Tile:
         return intrinsic(load)
 
     def _store(self) -> Any:
-        def store(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, column: Any, floor: Any) -> Any:
+        def store(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, column: Any) -> Any:
             def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-                limit = broadcast(builder, args[5], llvm_type(tile.dtype, tile.lanes))
                 for r, c, k in self._each():
-                    value = builder.extract_value(args[0], k)
-                    value = builder.select(builder.fcmp_ordered("<", value, limit), limit, value)
-                    store_at(builder, value, _element(context, builder, sig.args[1], args[1:5], r, c))
+                    pointer = _element(context, builder, sig.args[1], args[1:5], r, c)
+                    store_at(builder, builder.extract_value(args[0], k), pointer)
                 return context.get_dummy_value()
 
-            return types.void(tile, array, types.intp, types.intp, types.intp, tile.dtype), codegen
+            return types.void(tile, array, types.intp, types.intp, types.intp), codegen
 
         return intrinsic(store)
 
-    def _accumulate(self, numbers: bool) -> Any:
+    def combined(self, build: Callable[..., Any]) -> Any:
+        """An intrinsic (tile, array, at, row, column): build(builder, tile[r, c], array[at + r row + c column ...])."""
+
+        def combine(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, column: Any) -> Any:
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                out = args[0]
+                for r, c, k in self._each():
+                    pointer = _element(context, builder, sig.args[1], args[1:5], r, c)
+                    other = load_at(builder, pointer, llvm_type(tile.dtype, tile.lanes))
+                    out = builder.insert_value(out, build(builder, builder.extract_value(out, k), other), k)
+                return out
+
+            return tile(tile, array, types.intp, types.intp, types.intp), codegen
+
+        return intrinsic(combine)
+
+    def _floored(self) -> Any:
+        def floored(typingctx: Any, tile: Any) -> Any:
+            def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                out, zero = args[0], ir.Constant(llvm_type(tile.dtype, tile.lanes), None)
+                for _, _, k in self._each():
+                    out = builder.insert_value(out, clamped(builder, "<", builder.extract_value(out, k), zero), k)
+                return out
+
+            return tile(tile), codegen
+
+        return intrinsic(floored)
+
+    def _accumulate(self, repeated: bool) -> Any:
         def accumulate(
             typingctx: Any, tile: Any, n: Any, x: Any, x_at: Any, x_row: Any, x_step: Any,
             y: Any, y_at: Any, y_column: Any, y_step: Any,
         ) -> Any:  # fmt: skip
             def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+                group = self.group if repeated else None
                 tile_value, n, x, x_at, x_row, x_step, y, y_at, y_column, y_step = args
                 sums = [builder.extract_value(tile_value, k) for k in range(self.rows * self.columns)]
                 with _loop(builder, n, [x_at, y_at, *sums]) as (state, update):
                     x_now, y_now, *now = state
-                    ys = _operands(context, builder, sig.args[6], (y, y_now, y_column), tile, self.columns, False)
-                    xs = _operands(context, builder, sig.args[2], (x, x_now, x_row), tile, self.rows, numbers)
+                    ys = _operands(context, builder, sig.args[6], (y, y_now, y_column), tile, self.columns)
+                    xs = _operands(context, builder, sig.args[2], (x, x_now, x_row), tile, self.rows, group)
                     now = [multiply_add(builder, xs[r], ys[c], now[k]) for r, c, k in self._each()]
                     update(builder.add(x_now, x_step), builder.add(y_now, y_step), *now)
                 for k, value in enumerate(state[2:]):
@@ -164,15 +206,11 @@ class Tile:
     def _add_scaled(self) -> Any:
         def add_scaled(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, scale: Any) -> Any:
             def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-                kind = llvm_type(tile.dtype, tile.lanes)
-                factor = load_at(builder, address(context, builder, sig.args[4], args[4], ir.Constant(INT64, 0)), kind)
-                lanes = ir.Constant(args[2].type, tile.lanes)
+                step = ir.Constant(args[2].type, self.group)
                 for r, c, k in self._each():
-                    pointer = _element(context, builder, sig.args[1], (*args[1:4], lanes), r, c)
-                    value = multiply_add(
-                        builder, factor, builder.extract_value(args[0], k), load_at(builder, pointer, kind)
-                    )
-                    store_at(builder, value, pointer)
+                    pointer = _element(context, builder, sig.args[1], (*args[1:4], step), r, c)
+                    add_scaled_at(context, builder, builder.extract_value(args[0], k), pointer, sig.args[4], args[4],
+                                  self.group)  # fmt: skip
                 return context.get_dummy_value()
 
             return types.void(tile, array, types.intp, types.intp, scale), codegen
@@ -227,16 +265,14 @@ def _element(context: Any, builder: Builder, array_type: Any, place: Any, r: int
 
 
 def _operands(
-    context: Any, builder: Builder, array_type: Any, place: Any, kind: Any, n: int, numbers: bool
+    context: Any, builder: Builder, array_type: Any, place: Any, kind: Any, n: int, group: int | None = None
 ) -> list[Any]:
-    """n vectors, each loaded or broadcast from array[at + k step]; `place` is (array, at, step)."""
+    """n vectors from array[at + k step] on, whole or `group` numbers repeated; `place` is (array, at, step)."""
     array, at, step = place
     vector = llvm_type(kind.dtype, kind.lanes)
     starts = [builder.add(at, builder.mul(step, ir.Constant(at.type, k))) for k in range(n)]
     pointers = [address(context, builder, array_type, array, start) for start in starts]
-    if numbers:
-        return [broadcast(builder, builder.load(pointer), vector) for pointer in pointers]
-    return [load_at(builder, pointer, vector) for pointer in pointers]
+    return [repeated_at(builder, pointer, vector, group or kind.lanes) for pointer in pointers]
 
 
 def _lane_totals(builder: Builder, vectors: list[Any]) -> tuple[list[Any], dict[int, tuple[int, int]]]:
@@ -261,11 +297,10 @@ def _lane_totals(builder: Builder, vectors: list[Any]) -> tuple[list[Any], dict[
                 for lane in a[at : at + half] + [lanes + n for n in b[at : at + half]]
             ]
 
-        if len(vectors) > 1:
-            pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
-            owner_pairs = list(zip(owners[::2], owners[1::2], strict=True))
-        else:
-            pairs, owner_pairs = [(vectors[0], vectors[0])], [(owners[0], owners[0])]
+        if len(vectors) % 2:
+            vectors, owners = [*vectors, vectors[-1]], [*owners, owners[-1]]
+        pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
+        owner_pairs = list(zip(owners[::2], owners[1::2], strict=True))
         vectors = [
             builder.fadd(shuffle(builder, x, y, joined(low, low)), shuffle(builder, x, y, joined(high, high)))
             for x, y in pairs

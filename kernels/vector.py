@@ -70,6 +70,37 @@ def broadcast(builder: Builder, number: Any, kind: ir.VectorType) -> Any:
     return shuffle(builder, first, undefined, [0] * kind.count)
 
 
+def repeated_at(builder: Builder, pointer: Any, kind: ir.VectorType, group: int) -> Any:
+    """The `group` numbers that begin at `pointer`, again and again."""
+    if group == 1:
+        return broadcast(builder, builder.load(pointer), kind)
+    part = load_at(builder, pointer, ir.VectorType(kind.element, group))
+    return part if group == kind.count else shuffle(builder, part, part, [n % group for n in range(kind.count)])
+
+
+def folded(builder: Builder, vector: Any, group: int) -> Any:
+    """The sum of its groups, halves onto halves."""
+    while vector.type.count > group:
+        n = vector.type.count
+        low, high = list(range(n // 2)), list(range(n // 2, n))
+        vector = builder.fadd(shuffle(builder, vector, vector, low), shuffle(builder, vector, vector, high))
+    return vector
+
+
+def add_scaled_at(
+    context: Any, builder: Builder, vector: Any, pointer: Any, scale_type: Any, scale: Any, group: int
+) -> None:
+    """Add `scale` (a pointer to a group of numbers, or None) times the sum of the vector's groups to what is there."""
+    value = folded(builder, vector, group)
+    there = load_at(builder, pointer, value.type)
+    if isinstance(scale_type, types.NoneType):
+        value = builder.fadd(value, there)
+    else:
+        factor = load_at(builder, address(context, builder, scale_type, scale, ir.Constant(INT64, 0)), value.type)
+        value = multiply_add(builder, factor, value, there)
+    store_at(builder, value, pointer)
+
+
 def call(builder: Builder, name: str, *args: Any) -> Any:
     """Call an LLVM intrinsic whose arguments and result are all of one vector type."""
     kind = args[0].type
@@ -103,7 +134,7 @@ def _operands(context: Any, builder: Builder, sig: Any, args: Any, kind: Vector)
     ]
 
 
-def _elementwise(build: Callable[..., Any], n_args: int) -> Any:
+def elementwise(build: Callable[..., Any], n_args: int) -> Any:
     """An intrinsic of 1, 2 or 3 vectors or numbers, with `build(builder, *vectors)` as its code."""
 
     def typer(kinds: Any) -> Any:
@@ -145,29 +176,28 @@ for _function, _instruction in (
 ):
     _overload_operator(_function, _instruction)
 
-fma = _elementwise(multiply_add, 3)
+fma = elementwise(multiply_add, 3)
 """x y + z, lane by lane."""
-square_root = _elementwise(lambda builder, x: call(builder, "sqrt", x), 1)
-absolute = _elementwise(lambda builder, x: call(builder, "fabs", x), 1)
-with_sign = _elementwise(lambda builder, x, y: call(builder, "copysign", x, y), 2)
+square_root = elementwise(lambda builder, x: call(builder, "sqrt", x), 1)
+absolute = elementwise(lambda builder, x: call(builder, "fabs", x), 1)
+with_sign = elementwise(lambda builder, x, y: call(builder, "copysign", x, y), 2)
 """|x| with the sign of y."""
 
 
-def _clamped(comparison: str) -> Callable[..., Any]:
-    return lambda builder, x, limit: builder.select(builder.fcmp_ordered(comparison, x, limit), limit, x)
+def clamped(builder: Builder, comparison: str, x: Any, limit: Any) -> Any:
+    """The limit where it compares so with x, else x."""
+    return builder.select(builder.fcmp_ordered(comparison, x, limit), limit, x)
 
 
-at_least = _elementwise(_clamped("<"), 2)
+at_least = elementwise(lambda builder, x, limit: clamped(builder, "<", x, limit), 2)
 """The limit where x is below it, else x; NaN stays NaN."""
-at_most = _elementwise(_clamped(">"), 2)
+at_most = elementwise(lambda builder, x, limit: clamped(builder, ">", x, limit), 2)
 """The limit where x is above it, else x; NaN stays NaN."""
 
 
-def _where(comparison: str) -> Callable[..., Any]:
-    def build(builder: Builder, test: Any, x: Any, y: Any) -> Any:
-        return builder.select(builder.fcmp_ordered(comparison, test, ir.Constant(test.type, None)), x, y)
-
-    return build
+def where(builder: Builder, comparison: str, test: Any, x: Any, y: Any) -> Any:
+    """x where `test` compares so with 0, else y."""
+    return builder.select(builder.fcmp_ordered(comparison, test, ir.Constant(test.type, None)), x, y)
 
 
 def _power_of_two(builder: Builder, shifted: Any) -> Any:
@@ -179,11 +209,9 @@ def _power_of_two(builder: Builder, shifted: Any) -> Any:
     return builder.bitcast(builder.shl(exponent, ir.Constant(whole, [fraction] * whole.count)), shifted.type)
 
 
-power_of_two = _elementwise(_power_of_two, 1)
+power_of_two = elementwise(_power_of_two, 1)
 """2^k, from k + 1.5 2^23 (float32) or k + 1.5 2^52 (float64)."""
-where_positive = _elementwise(_where(">"), 3)
-"""(test, x, y): x where test > 0, else y."""
-where_negative = _elementwise(_where("<"), 3)
+where_negative = elementwise(lambda builder, test, x, y: where(builder, "<", test, x, y), 3)
 """(test, x, y): x where test < 0, else y."""
 
 
@@ -238,11 +266,7 @@ def widened(typingctx: Any, vector: Any) -> Any:
 
 def sum_of_lanes(builder: Builder, vector: Any) -> Any:
     """The sum of the lanes, halves onto halves."""
-    while vector.type.count > 1:
-        n = vector.type.count
-        low, high = list(range(n // 2)), list(range(n // 2, n))
-        vector = builder.fadd(shuffle(builder, vector, vector, low), shuffle(builder, vector, vector, high))
-    return builder.extract_element(vector, ir.Constant(INT32, 0))
+    return builder.extract_element(folded(builder, vector, 1), ir.Constant(INT32, 0))
 
 
 def constant(single: float, double: float) -> Any:

@@ -31,8 +31,8 @@ def prepare(cells: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     hidden_sizes; the full batch is FULL_BATCH.
     """
     numbers = {axis: cells[axis].astype("Float64").to_numpy(np.float64, na_value=np.nan) for axis in _numeric()}
-    gd = (cells["optimizer"] == "gd").to_numpy(bool)
-    numbers["batch_size"] = np.where(gd & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
+    in_batches = (cells["optimizer"] != "ridge").to_numpy(bool)
+    numbers["batch_size"] = np.where(in_batches & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
     series = cells["activation"].astype(object).where(cells["activation"].notna(), cells["architecture"].map(names))
     return cells.assign(**numbers, series=series.astype(str)).reset_index(drop=True)
 

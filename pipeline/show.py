@@ -57,5 +57,5 @@ def _axes(cells: pd.DataFrame) -> list[str]:
 def _text(axis: str, cell: pd.Series[Any]) -> str:
     value = cell[axis]
     if pd.isna(value):
-        return "full" if axis == "batch_size" and cell["optimizer"] == "gd" else "-"
+        return "full" if axis == "batch_size" and cell["optimizer"] != "ridge" else "-"
     return str(value)

@@ -22,6 +22,7 @@ sweeps:
     steps: 500
     replicates: 20
   batch:
+    optimizer: adam
     activation: relu
     depth: 2
     width: 50
@@ -65,7 +66,7 @@ ACCEPTANCE = [
     ("width: 50", "width: fifty", f"sweeps.batch.width: found 'fifty'; allowed: {COUNTS}"),
     ("depth: [1, 2]", "depth: []", "sweeps.sizes.depth: found []; allowed: a list with at least one value"),
     ("    epochs: 30", "    epochs: 30\n    epochs: 40",
-     "sweeps.batch.epochs: found the key a second time, in line 26; allowed: each key once (the first is in line 25)"),
+     "sweeps.batch.epochs: found the key a second time, in line 27; allowed: each key once (the first is in line 26)"),
     ("tanh: [0.01, 0.03]", "tanh: [0.01, .nan]", f"sweeps.sizes.learning_rate.tanh[1]: found nan; allowed: {RATES}"),
     ("  branches:", "  bran/ches:",
      "sweeps.bran/ches: found 'bran/ches'; allowed: names of letters (a to z), digits, - and _, with a letter or digit "
@@ -120,7 +121,8 @@ SINGLE = [
      "sweeps.ridge.learning_rate: found 0.1; allowed: nothing, as optimizer is ridge"),
     ("alpha: 0.1", "alpha: 0.1\n    batch_size: full",
      "sweeps.ridge.batch_size: found 'full'; allowed: nothing, as optimizer is ridge"),
-    ("optimizer: ridge", "optimizer: [ridge]", "sweeps.ridge.optimizer: found ['ridge']; allowed: gd, ridge"),
+    ("optimizer: ridge", "optimizer: [ridge]", "sweeps.ridge.optimizer: found ['ridge']; allowed: gd, adam, ridge"),
+    ("optimizer: ridge", "optimizer: sgd", "sweeps.ridge.optimizer: found 'sgd'; allowed: gd, adam, ridge"),
     ("alpha: 0.1", "alpha: {relu: 0.1}", f"sweeps.ridge.alpha.linear: found nothing; allowed: {RATES}"),
     ("{relu: 0.02, tanh: [0.01, 0.03]}", "{relu: 0.02, tahn: 0.01}", "sweeps.sizes.learning_rate.tahn: found 'tahn'; "
      "allowed: the activations of the block: relu, tanh; did you mean 'tanh'?"),

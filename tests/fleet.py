@@ -1,8 +1,13 @@
-"""A mixed fleet of networks, small data for it, and a result as something to be compared bit for bit."""
+"""Mixed fleets of networks, small data for them, and a result as something to be compared bit for bit.
+
+Together the fleets go every way a network can be trained: networks in the lanes (mini-batches up to 32, and full batch
+of few samples), samples in the lanes (one chunk of samples and several, one slice of parameters and several), ridge.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +15,10 @@ import numpy as np
 from kernels import ensemble
 from kernels.architecture import Architecture
 from kernels.ensemble import NetworkSpec, Trained
+from tests.naive import Array
 from tests.problems import SEED
 
-N_SAMPLES = 150
-DATA = np.random.default_rng(5)
-X, Y = DATA.uniform(-2.0, 2.0, (N_SAMPLES, 2)), DATA.normal(0.0, 1.0, (N_SAMPLES, 2))
+N_SAMPLES, FEW, MANY = 150, 21, 1100
 NETWORKS = (
     "dense 2",
     "dense 7 > relu > dense 2",
@@ -22,10 +26,23 @@ NETWORKS = (
     "dense 9 > sigmoid > dense 4 > linear > dense 5 > relu > dense 2",
     "(dense 3 | relu > dense 3 | relu > relu > dense 3) > dense 2",
 )
+WIDE = "dense 128 > tanh > dense 130 > relu > dense 2"
 DTYPES = ("float64", "float32")
-
+RATES = (1e-3, 0.02, 2.0, 1e30)
+"""Descent diverges at the last two, after some steps and at once."""
 
 Bits = tuple[object, ...]
+Fleets = dict[int, list[NetworkSpec]]
+
+
+def samples(n: int) -> tuple[Array, Array]:
+    """x (n, 2) and y (n, 2)."""
+    generator = np.random.default_rng([5, n])
+    return generator.uniform(-2.0, 2.0, (n, 2)), generator.normal(0.0, 1.0, (n, 2))
+
+
+DATA = {n: samples(n) for n in (FEW, N_SAMPLES, MANY)}
+X, Y = DATA[N_SAMPLES]
 
 
 def spec(text: str = NETWORKS[1], replicate: int = 3, **keys: Any) -> NetworkSpec:
@@ -34,27 +51,35 @@ def spec(text: str = NETWORKS[1], replicate: int = 3, **keys: Any) -> NetworkSpe
     return NetworkSpec(Architecture.parse(text), "assignment", replicate, **keys)
 
 
-RATES = (1e-3, 0.02, 2.0, 1e30)
-"""The last two diverge, after some steps and at once."""
-FLEET = [
-    spec(text, replicate, learning_rate=rate, batch_size=batch_size, steps=steps)
-    for text in NETWORKS
-    for replicate, (rate, batch_size, steps) in enumerate(
-        [
-            (RATES[0], None, 30),
-            (RATES[1], 1, 40),
-            (RATES[1], 64, 30),
-            (RATES[2], None, 60),
-            (RATES[2], 7, 60),
-            (RATES[3], 1, 9),
-        ]
-    )
-] + [spec(text, optimizer="ridge", alpha=0.1, learning_rate=None, steps=None) for text in NETWORKS]
+def fleet(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: int) -> list[NetworkSpec]:
+    """Every combination with both optimizers, and with all rates side by side in the lanes."""
+    return [
+        spec(text, replicate, optimizer=optimizer, learning_rate=rate, batch_size=batch_size, steps=steps)
+        for text in texts
+        for optimizer in ("gd", "adam")
+        for batch_size in batch_sizes
+        for replicate, rate in enumerate(RATES)
+    ]
 
 
-def train(specs: list[NetworkSpec], dtype: str = "float64", **keys: Any) -> list[Trained]:
-    """By the door, on the data above."""
-    return ensemble.train(specs, X, Y, seed=SEED, dtype=dtype, **keys)
+def readouts(texts: Sequence[str]) -> list[NetworkSpec]:
+    """A ridge readout of each network."""
+    return [spec(text, optimizer="ridge", alpha=0.1, learning_rate=None, steps=None) for text in texts]
+
+
+FLEETS: Fleets = {
+    FEW: fleet(NETWORKS[1:3], (None, 1, 7), 12) + readouts(NETWORKS[:2]),
+    N_SAMPLES: fleet(NETWORKS, (None, 1, 2, 7), 60) + fleet(NETWORKS[2:4], (10, 32, 33, 64), 25) + readouts(NETWORKS),
+    MANY: fleet((NETWORKS[2], WIDE), (None, 10, 33, 700), 6) + readouts((NETWORKS[2], WIDE)),
+}
+"""By the number of samples."""
+FLEET = FLEETS[N_SAMPLES]
+
+
+def train(specs: list[NetworkSpec], dtype: str = "float64", n: int = N_SAMPLES, **keys: Any) -> list[Trained]:
+    """By the door, on n samples."""
+    x, y = DATA[n]
+    return ensemble.train(specs, x, y, seed=SEED, dtype=dtype, **keys)
 
 
 def bits(run: Trained) -> Bits:
@@ -63,7 +88,15 @@ def bits(run: Trained) -> Bits:
     return str(run.params.dtype), run.params.tobytes(), run.recorded_steps.tobytes(), run.costs.tobytes(), diverged
 
 
-def fingerprint() -> str:
-    """A hash of all bits of the fleet in both precisions."""
-    runs = [bits(run) for dtype in DTYPES for run in train(FLEET, dtype)]
-    return hashlib.sha256(repr(runs).encode()).hexdigest()
+def all_bits(fleets: Fleets, **keys: Any) -> dict[tuple[int, str], list[Bits]]:
+    """The bits of every fleet in both precisions."""
+    return {
+        (n, dtype): [bits(run) for run in train(specs, dtype, n, **keys)]
+        for n, specs in fleets.items()
+        for dtype in DTYPES
+    }
+
+
+def fingerprint(found: object) -> str:
+    """A hash of such bits."""
+    return hashlib.sha256(repr(found).encode()).hexdigest()

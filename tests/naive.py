@@ -223,7 +223,7 @@ class Adam:
 
 
 Optimizer = GradientDescent | Adam
-OPTIMIZERS = {"gd": GradientDescent, "adam": Adam}
+OPTIMIZERS: dict[str, type[GradientDescent | Adam]] = {"gd": GradientDescent, "adam": Adam}
 
 
 def full_batch(

@@ -25,6 +25,7 @@ SIZES = {
 }
 RIDGE = {"optimizer": "ridge", "alpha": 0.1, "activation": ["relu", "linear"], "depth": 2, "width": 4, "replicates": 2}
 BATCH = {
+    "optimizer": "adam",
     "activation": "relu",
     "hidden_sizes": [[4], [4, 3]],
     "learning_rate": 0.02,

@@ -79,7 +79,7 @@ def test_a_missing_table_is_one_message(paths: Paths) -> None:
 
 def test_batches_are_held_against_the_training_split_by_activation(paths: Paths) -> None:
     batches = ("batch_size: [1, 10, full]", "batch_size: {relu: 13, tanh: [12, 99]}", "")
-    both = ("  batch:\n    activation: relu", "  batch:\n    activation: [relu, tanh]", "")
+    both = ("adam\n    activation: relu", "adam\n    activation: [relu, tanh]", "")
     allowed = "whole numbers from 1 to 12, the number of training samples, or full"
     assert messages(paths, edited(*FILE, batches, both)) == [
         f"params.yaml: sweeps.batch.batch_size.relu: found 13; allowed: {allowed}",

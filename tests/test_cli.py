@@ -94,11 +94,17 @@ rates: test mse = mean of (y_hat - y)^2, over 3 replicates
 """
 
 
-def test_show_prints_the_table_of_cells(in_empty: Path, capsys: Captured) -> None:
+@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+def test_show_prints_the_table_of_cells(in_empty: Path, capsys: Captured, optimizer: str) -> None:
     studies.write(in_empty, {"rates": studies.RATES})
     errors = {"median": [0.5, np.inf], "q1": [0.25, 123.456], "q3": [0.75, np.inf], "min": [1.23456e-7, 2.0]}
     cells = {"sweep": "rates", "cell": ["a", "b"], "activation": "tanh", "depth": 1, "width": 4, "hidden_sizes": "4"}
-    cells |= {"optimizer": "gd", "learning_rate": 0.1, "batch_size": pd.array([10, None], "Int64"), "steps": [5, 20]}
+    cells |= {
+        "optimizer": optimizer,
+        "learning_rate": 0.1,
+        "batch_size": pd.array([10, None], "Int64"),
+        "steps": [5, 20],
+    }
     cells |= {"alpha": None, "n_networks": 3, "n_diverged": [0, 2]}
     table = pd.DataFrame(cells | {f"test_mse_{name}": values for name, values in errors.items()})
     store.write_table(Paths().cells, table)

@@ -45,6 +45,7 @@ def test_good_file_loads_with_every_value_in_its_place(paths: Paths) -> None:
     assert (sizes.activation, sizes.depth, sizes.width) == (("relu", "tanh"), (1, 2), (5, 10))
     assert sizes.learning_rate == {"relu": (0.02,), "tanh": (0.01, 0.03)}
     assert (sizes.optimizer, sizes.init, sizes.replicates) == ("gd", "assignment", 20)
+    assert (batch.optimizer, ridge.optimizer) == ("adam", "ridge")
     assert (batch.batch_size, batch.epochs, batch.steps) == ({"all": (1, 10, "full")}, {"all": (30,)}, None)
     assert (ridge.hidden_sizes, ridge.alpha, ridge.replicates) == (((5,), (10, 3)), {"all": (0.1,)}, 1)
     assert branches.architecture == {"scalar": "(dense 1 | relu > dense 1)", "deep": "dense 10 > relu"}

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kernels import ensemble, training
+from kernels import ensemble, linked, run
 from kernels.architecture import Architecture
 from kernels.ensemble import NetworkSpec
-from tests.fleet import FLEET, X, Y, bits, spec, train
+from tests.fleet import FLEET, NETWORKS, X, Y, bits, spec, train
 from tests.naive import Array
 from tests.problems import SEED
 
 # --- progress and interrupts ----------------------------------------------------------------------------------------
 
-LONG = [spec("dense 100 > tanh > dense 100 > tanh > dense 2", replicate, steps=50) for replicate in range(1000)]
-"""Minutes of work in short pieces."""
+HUNDREDS = "dense 100 > tanh > dense 100 > tanh > dense 2"
+LONG = {
+    "many networks": [spec(HUNDREDS, replicate, steps=500) for replicate in range(1000)],
+    "samples in lanes": [spec(HUNDREDS, batch_size=64, steps=10**8)],
+    "networks in lanes": [spec(HUNDREDS, replicate, batch_size=10, steps=10**8) for replicate in range(20)],
+}
+"""Minutes of work, and hours."""
 
 
-@pytest.mark.parametrize(("specs", "times"), [(LONG[:20], 1), ([spec("dense 2", steps=1)], 50)])
+@pytest.mark.parametrize(
+    ("specs", "times"),
+    [
+        ([spec("dense 2", steps=1)], 50),
+        ([spec(replicate=replicate, batch_size=10) for replicate in range(11)], 20),
+        (FLEET, 1),
+    ],
+)
 def test_progress_rises_to_the_total(specs: list[NetworkSpec], times: int) -> None:
     """Also of a call that is over before anyone looks, as the small one is now and then."""
     for _ in range(times):
@@ -37,21 +51,63 @@ def test_progress_rises_to_the_total(specs: list[NetworkSpec], times: int) -> No
         assert seen[-1] == (len(specs), len(specs))
 
 
+@pytest.mark.parametrize(("batch_size", "steps"), [(None, 100), (10, 400)])
+def test_progress_is_told_while_the_compiled_call_runs(batch_size: int | None, steps: int) -> None:
+    specs = [spec(HUNDREDS, replicate, steps=steps, batch_size=batch_size) for replicate in range(100)]
+    seen: list[int] = []
+    train(specs, progress=lambda done, total: seen.append(done))
+    assert any(0 < done < len(specs) for done in seen)
+
+
+def test_the_share_of_idle_time_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Of threads that have no network left to begin: one of three is busy here."""
+    with caplog.at_level(logging.DEBUG, "kernels.run"):
+        train([spec(HUNDREDS, steps=100, batch_size=10)], n_threads=3)
+    [message] = caplog.messages
+    assert 0.5 < float(message.split()[-1]) < 0.8
+
+
+def test_a_note_is_given_where_kernels_have_to_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    train(FLEET)
+    notes: list[str] = []
+    train(FLEET, note=notes.append)
+    assert notes == []
+    monkeypatch.setattr(linked.Linked, "is_ready", lambda kernel, dtype: False)
+    train(FLEET, note=notes.append)
+    ways = ("networks in lanes", "ridge readout", "samples in lanes")
+    assert notes == [f"compiling kernels for this machine ({way}, float64): some seconds, once" for way in ways]
+
+
 def interrupted(call: Callable[[], object]) -> None:
     """The call ends by KeyboardInterrupt within seconds, and no thread goes on."""
     before, start = threading.active_count(), time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         call()
+    while threading.active_count() > before and time.monotonic() - start < 10:
+        time.sleep(0.01)  # a thread whose start was interrupted is waited for by nobody
     assert time.monotonic() - start < 10
     assert threading.active_count() == before
 
 
-def test_an_interrupt_in_the_progress_callback_ends_the_call() -> None:
+@pytest.mark.parametrize("work", LONG)
+def test_an_interrupt_in_the_progress_callback_ends_the_call(work: str) -> None:
     def progress(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    interrupted(lambda: train(LONG, progress=progress))
+    interrupted(lambda: train(LONG[work], progress=progress))
     assert train(FLEET[:1])[0].diverged_step is None  # the door is open again
+
+
+def test_an_interrupt_between_the_starts_of_two_threads_ends_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that has been started does not go on to the end of its work, half a minute away."""
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *arguments: Any) -> Any:  # type: ignore[override]
+            super().submit(*arguments)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "ThreadPoolExecutor", Interrupted)
+    interrupted(lambda: train([spec(HUNDREDS, batch_size=64, steps=300_000)], n_threads=2))
 
 
 @pytest.fixture
@@ -63,13 +119,14 @@ def control_c() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("control_c")
-def test_control_c_ends_the_call() -> None:
+@pytest.mark.parametrize("work", LONG)
+def test_control_c_ends_the_call(work: str) -> None:
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
 
     def call() -> None:
         timer.start()
         try:
-            train(LONG)
+            train(LONG[work])
         finally:
             timer.join()
 
@@ -81,7 +138,7 @@ def test_an_error_in_the_compiled_call_is_raised(monkeypatch: pytest.MonkeyPatch
     def fail(*arguments: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(training, "train_many", fail)
+    monkeypatch.setattr(run.Call, "run", fail)
     with pytest.raises(MemoryError, match="no room"):
         train(FLEET[:1])
 
@@ -91,6 +148,20 @@ def test_an_error_in_the_compiled_call_is_raised(monkeypatch: pytest.MonkeyPatch
 
 def test_no_network_is_no_result() -> None:
     assert train([]) == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"batch_size": 10},
+        {"batch_size": None},
+        {"optimizer": "adam", "batch_size": 64},
+        {"optimizer": "ridge", "alpha": 0.1, "learning_rate": None, "steps": None},
+    ],
+)
+def test_there_may_be_more_threads_than_networks(keys: dict[str, Any]) -> None:
+    specs = [spec(NETWORKS[2], replicate, **keys) for replicate in range(2)]
+    assert [bits(one) for one in train(specs, n_threads=40)] == [bits(one) for one in train(specs, n_threads=1)]
 
 
 def test_arrays_of_any_layout_are_taken() -> None:
@@ -117,7 +188,7 @@ def test_arrays_of_any_layout_are_taken() -> None:
         ({"steps": None}, "lacks what its optimizer needs"),
         ({"learning_rate": None}, "lacks what its optimizer needs"),
         ({"optimizer": "ridge"}, "lacks what its optimizer needs"),
-        ({"optimizer": "adam"}, "unknown optimizer"),
+        ({"optimizer": "sgd"}, "unknown optimizer"),
         ({"initialiser": "zeros"}, "unknown optimizer or initialiser"),
         ({"architecture": Architecture.parse("dense 1")}, "'dense 1' ends with 1 outputs; y has 2"),
         ({"architecture": Architecture.parse("relu")}, "the last layer must be 'dense N'"),

@@ -54,8 +54,9 @@ def test_an_axis_that_follows_from_others_is_none() -> None:
     assert axes.varying(cells({"batch_size": 10, "steps": 100}, {"batch_size": None, "steps": 1})) == ["batch_size"]
 
 
-def test_the_full_batch_is_the_last_level() -> None:
-    table = grid_of(batch_size=[None, 1, 10])
+@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+def test_the_full_batch_is_the_last_level(optimizer: str) -> None:
+    table = grid_of(optimizer=[optimizer], batch_size=[None, 1, 10])
     assert [axes.level_text("batch_size", level) for level in axes.levels(table, "batch_size")] == ["1", "10", "full"]
 
 

@@ -61,6 +61,10 @@ NAMES: dict[str, tuple[dict[str, Any], list[str]]] = {
          "epochs": [2]},
         ["scalar-e00002", "deep-e00002"],
     ),
+    "adam": (
+        BATCH | {"optimizer": "adam", "activation": "tanh", "batch_size": [10, "full"]},
+        ["tanh-d2-w050-b0010", "tanh-d2-w050-bfull"],
+    ),
     "hidden sizes and alphas": (
         {"optimizer": "ridge", "alpha": {"relu": [0.1, 1], "tanh": 2}, "activation": ["relu", "tanh"],
          "hidden_sizes": [[5], [10, 3]]},
@@ -95,7 +99,11 @@ SHAPES = st.fixed_dictionaries({"depth": lists(st.integers(1, 4)), "width": list
     st.fixed_dictionaries({"hidden_sizes": lists(st.lists(st.integers(1, 30), min_size=1, max_size=3))})
 )
 DESCENTS = st.fixed_dictionaries(
-    {"learning_rate": lists(RATES.map(float)), "batch_size": lists(st.integers(1, N_TRAIN) | st.just("full"))}
+    {
+        "optimizer": st.sampled_from(["gd", "adam"]),
+        "learning_rate": lists(RATES.map(float)),
+        "batch_size": lists(st.integers(1, N_TRAIN) | st.just("full")),
+    }
 ).flatmap(
     lambda keys: st.builds(
         lambda key, values: keys | {key: values},
@@ -187,6 +195,7 @@ def test_architectures_get_their_output_layer_and_no_columns_of_a_plain_network(
 
 def test_known_ids() -> None:
     assert identity(SPEC) == "962559c95d994705"
+    assert identity(replace(SPEC, optimizer="adam")) == "461a87ec4281b7fb"
     minibatch = replace(SPEC, initialiser="assignment-stream", batch_size=10, replicate=3)
     assert identity(minibatch) == "66ed5660ad32f344"
     ridge = NetworkSpec(Architecture.parse("(dense 1 | relu > dense 1) > dense 1"), "assignment", 0, "ridge", alpha=0.1)
@@ -201,6 +210,7 @@ def test_an_id_changes_with_everything_that_determines_the_result() -> None:
         {"architecture": Architecture.plain((100, 100), "relu", 2)},
         {"initialiser": "assignment-stream"},
         {"replicate": 1},
+        {"optimizer": "adam"},
         {"optimizer": "ridge"},
         {"learning_rate": 0.020000000000000004},
         {"batch_size": 1000},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from kernels.architecture import Architecture
-from kernels.layout import ADD, COPY, KIND, OFFSET, SOURCE, TARGET, layout_of
+from kernels.layout import ADD, COPY, FAN_IN, FAN_OUT, FROM_SUM, KIND, OFFSET, SOURCE, START, TARGET, layout_of
 from tests.problems import Problem, problems
 
 
@@ -25,24 +25,40 @@ def test_every_parameter_has_one_place_in_the_order_of_the_notation(problem: Pro
 @settings(deadline=None)
 @given(problem=problems())
 def test_operations_read_nodes_that_are_made_before(problem: Problem) -> None:
+    """Nodes go by their first unit: they stand one behind the other."""
     layout = layout_of(problem.architecture, problem.n_features)
+    firsts = [int(layout.sizes[:node].sum()) for node in range(len(layout.sizes))]
+    size = dict(zip(firsts, layout.sizes.tolist(), strict=True))
     made = {0}
     for op in layout.ops:
         assert op[SOURCE] in made
         assert (op[TARGET] in made) == (op[KIND] == ADD)
+        assert (size[op[SOURCE]], size[op[TARGET]]) == (op[FAN_IN], op[FAN_OUT])
         if op[KIND] in (COPY, ADD):
-            assert layout.sizes[op[SOURCE]] == layout.sizes[op[TARGET]]
+            assert op[FAN_IN] == op[FAN_OUT]
         made.add(int(op[TARGET]))
-    assert made == set(range(len(layout.sizes)))
-    assert layout.ops[-1, TARGET] == len(layout.sizes) - 1
+    assert made == set(firsts)
+    assert layout.ops[-1, TARGET] == firsts[-1]
     assert layout.sizes[0] == problem.n_features
     assert layout.sizes[-1] == problem.architecture.n_outputs
+    assert layout.n_units == sum(size.values())
+
+
+@settings(deadline=None)
+@given(problem=problems())
+def test_the_first_of_a_nodes_derivatives_sets_and_the_others_add(problem: Problem) -> None:
+    """The backward pass goes through the operations from the last to the first."""
+    met: set[int] = set()
+    for op in layout_of(problem.architecture, problem.n_features).ops[::-1]:
+        assert (op[START] == FROM_SUM) == (int(op[SOURCE]) in met)
+        met.add(int(op[SOURCE]))
 
 
 def test_the_parameters_of_the_assignments_network() -> None:
     layout = layout_of(Architecture.plain((100, 100), "relu", 1), 1)
     assert layout.sizes.tolist() == [1, 100, 100, 1]
     assert layout.ops[:, OFFSET].tolist() == [0, 200, 10_300]
+    assert layout.ops[:, SOURCE].tolist() == [0, 1, 101]
     assert layout.n_params == 10_401
 
 

@@ -19,7 +19,8 @@ from pipeline.stages import gradcheck, report
 from tests import studies
 
 MADE_UP: dict[str, Any] = {
-    "zoo": {"activation": ["sigmoid", "relu"], "depth": 1, "width": [2, 3], "learning_rate": 0.1, "epochs": 3},
+    "zoo": {"activation": ["sigmoid", "relu"], "depth": 1, "width": [2, 3], "learning_rate": 0.1, "epochs": 3}
+    | {"optimizer": "adam"},
     "wild": {"activation": "relu", "depth": 2, "width": 4, "learning_rate": [0.01, 1e12], "steps": 9, "replicates": 2},
     "own": {"architecture": studies.BRANCHES["architecture"], "learning_rate": 0.02, "steps": 5, "replicates": 2},
     "frozen": studies.RIDGE,
@@ -117,6 +118,13 @@ def test_tables_hold_the_numbers(study: Paths) -> None:
     for _, cell in cells[np.isfinite(cells["test_mse_median"])].iterrows():
         assert number(cell["test_mse_median"]) in section(study, f"Sweep-{cell['sweep']}")
         assert number(cell["test_mse_median"]) in markdown
+
+
+def test_a_section_says_how_its_networks_were_fitted(study: Paths) -> None:
+    how = {"zoo": "trained by Adam on half_mse", "wild": "trained by gradient descent on half_mse"}
+    how |= {"own": how["wild"], "frozen": "the output layer fitted by ridge regression"}
+    for name, words in how.items():
+        assert words in section(study, f"Sweep-{name}")
 
 
 def test_one_feature_along_the_columns_another_down_the_rows(tmp_path: Path) -> None:

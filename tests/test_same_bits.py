@@ -5,55 +5,115 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import training
-from tests.fleet import DTYPES, FLEET, N_SAMPLES, NETWORKS, Bits, bits, fingerprint, spec, train
+from kernels import jobs, run, samples
+from kernels.architecture import Architecture
+from kernels.ensemble import METHODS
+from kernels.layout import layout_of
+from tests.fleet import (
+    DTYPES,
+    FEW,
+    FLEETS,
+    MANY,
+    N_SAMPLES,
+    NETWORKS,
+    WIDE,
+    Bits,
+    all_bits,
+    bits,
+    fingerprint,
+    spec,
+    train,
+)
 
-Together = dict[str, list[Bits]]
+Together = dict[tuple[int, str], list[Bits]]
+AT_ONCE = {"float64": 1e200, "float32": 1e30}
+"""Learning rates at which one step of any optimizer is enough to diverge."""
+EVERY_FLEET = pytest.mark.parametrize(("n", "dtype"), [(n, dtype) for n in FLEETS for dtype in DTYPES])
 
 
 @pytest.fixture(scope="module")
 def together() -> Together:
-    """The fleet trained in one call."""
-    return {dtype: [bits(run) for run in train(FLEET, dtype)] for dtype in DTYPES}
+    """Every fleet trained in one call."""
+    return all_bits(FLEETS)
 
 
-def test_the_fleet_is_a_mixed_one(together: Together) -> None:
-    stops = [run[-1] for run in together["float64"]]
-    assert sum(stop is None for stop in stops) > 10
+def test_the_fleets_are_mixed_ones(together: Together) -> None:
+    stops = [result[-1] for result in together[N_SAMPLES, "float64"]]
+    assert sum(stop is None for stop in stops) > 100
     assert sum(isinstance(stop, int) and stop > 2 for stop in stops) > 3
-    assert len(set(together["float64"])) == len(FLEET)
+    assert all(len(set(results)) == len(results) for results in together.values())
 
 
+def test_the_fleets_go_every_way() -> None:
+    asked = [(n, one, layout_of(one.architecture, 2)) for n, specs in FLEETS.items() for one in specs]
+    ways = [
+        run.way_of(jobs.Job(layout, METHODS[one.optimizer], one.batch_size or 0, (), ()), n) for n, one, layout in asked
+    ]
+    in_ways = {way.name: {(n, one.batch_size) for (n, one, _), w in zip(asked, ways, strict=True) if w is way}
+               for way in run.WAYS}  # fmt: skip
+    assert in_ways["networks in lanes"] == {
+        *((FEW, size) for size in (None, 1, 7)),
+        *((N_SAMPLES, size) for size in (1, 2, 7, 10, 32)),
+        (MANY, 10),
+    }
+    assert in_ways["samples in lanes"] >= {(N_SAMPLES, None), (N_SAMPLES, 33), (MANY, None), (MANY, 33), (MANY, 700)}
+    assert in_ways["ridge readout"]
+    for text in (NETWORKS[2], WIDE):  # several chunks of samples, and one
+        tiles = [jobs.tile_samples(layout_of(Architecture.parse(text), 2), np.dtype(dtype)) for dtype in DTYPES]
+        assert min(tiles) >= 128 and max(tiles) < MANY / 2
+    assert layout_of(Architecture.parse(WIDE), 2).n_params > 2 * samples.SLICE
+
+
+@EVERY_FLEET
+def test_a_network_alone_is_the_same(n: int, dtype: str, together: Together) -> None:
+    assert [bits(train([one], dtype, n)[0]) for one in FLEETS[n]] == together[n, dtype]
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
+def test_any_number_of_threads_finds_the_same(n_threads: int, together: Together) -> None:
+    assert all_bits(FLEETS, n_threads=n_threads) == together
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_network_alone_is_the_same(dtype: str, together: Together) -> None:
-    assert [bits(train([one], dtype)[0]) for one in FLEET] == together[dtype]
+def test_threads_that_share_one_network_find_the_same(dtype: str, n_threads: int, together: Together) -> None:
+    """All of them take chunks of its samples and slices of its updates; some find none."""
+    assert [bits(train([one], dtype, MANY, n_threads=n_threads)[0]) for one in FLEETS[MANY]] == together[MANY, dtype]
 
 
 @settings(deadline=None, max_examples=10)
-@given(order=st.permutations(range(len(FLEET))), size=st.integers(1, len(FLEET)))
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_any_part_of_the_fleet_in_any_order_is_the_same(
-    dtype: str, together: Together, order: list[int], size: int
+@given(data=st.data())
+@EVERY_FLEET
+def test_any_part_of_a_fleet_in_any_order_is_the_same(
+    n: int, dtype: str, together: Together, data: st.DataObject
 ) -> None:
-    part = order[:size]
-    assert [bits(run) for run in train([FLEET[i] for i in part], dtype)] == [together[dtype][i] for i in part]
+    order = data.draw(st.permutations(range(len(FLEETS[n]))))
+    part = order[: data.draw(st.integers(1, len(order)))]
+    assert [bits(one) for one in train([FLEETS[n][i] for i in part], dtype, n)] == [together[n, dtype][i] for i in part]
 
 
-@pytest.mark.parametrize("batch_size", [None, 10])
-def test_five_replicates_are_the_first_five_of_eight(batch_size: int | None) -> None:
-    specs = [spec(replicate=replicate, batch_size=batch_size) for replicate in range(8)]
-    five, eight = train(specs[:5]), train(specs)
-    assert [bits(run) for run in five] == [bits(run) for run in eight[:5]]
-    assert len({bits(run) for run in eight}) == 8
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+@pytest.mark.parametrize("n", FLEETS)
+@pytest.mark.parametrize("batch_size", [None, 1, 10])
+def test_five_replicates_are_the_first_five_of_eight_and_of_eleven(
+    batch_size: int | None, n: int, optimizer: str, dtype: str
+) -> None:
+    specs = [spec(replicate=replicate, batch_size=batch_size, optimizer=optimizer) for replicate in range(11)]
+    five, eight, eleven = ([bits(one) for one in train(specs[:count], dtype, n)] for count in (5, 8, 11))
+    assert eight[:5] == five
+    assert eleven[:8] == eight
+    assert len(set(eleven)) == 11
 
 
 def test_a_network_asked_for_twice_is_given_twice() -> None:
@@ -61,59 +121,66 @@ def test_a_network_asked_for_twice_is_given_twice() -> None:
     assert bits(first) == bits(second) != bits(other)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=60)
 @given(
     text=st.sampled_from(NETWORKS),
+    optimizer=st.sampled_from(["gd", "adam"]),
     rate=st.floats(-3, 6).map(lambda exponent: 10.0**exponent),
     batch_size=st.sampled_from([None, 1, 7, 64, N_SAMPLES]),
     steps=st.lists(st.integers(1, 120), min_size=2, max_size=4, unique=True),
     dtype=st.sampled_from(DTYPES),
 )
 def test_steps_read_off_a_longer_run_are_those_of_a_run_of_its_own(
-    text: str, rate: float, batch_size: int | None, steps: list[int], dtype: str
+    text: str, optimizer: str, rate: float, batch_size: int | None, steps: list[int], dtype: str
 ) -> None:
-    specs = [spec(text, learning_rate=rate, batch_size=batch_size, steps=last) for last in steps]
+    specs = [spec(text, optimizer=optimizer, learning_rate=rate, batch_size=batch_size, steps=last) for last in steps]
     read_off, alone = train(specs, dtype), [train([one], dtype)[0] for one in specs]
-    assert [bits(run) for run in read_off] == [bits(run) for run in alone]
+    assert [bits(one) for one in read_off] == [bits(one) for one in alone]
 
 
-@pytest.fixture
-def threads() -> Iterator[Callable[[int], None]]:
-    """`numba.set_num_threads`, undone after the test."""
-    before = numba.get_num_threads()
-    yield numba.set_num_threads
-    numba.set_num_threads(before)
+def test_as_many_threads_are_used_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+
+    class Spy(ThreadPoolExecutor):
+        def __init__(self, n_threads: int) -> None:
+            used.append(n_threads)
+            super().__init__(n_threads)
+
+    monkeypatch.setattr(run, "ThreadPoolExecutor", Spy)
+    for n_threads in (1, 5, None):
+        train([spec()], n_threads=n_threads)
+    assert used == [1, 5, numba.config.NUMBA_NUM_THREADS]
 
 
-def test_the_callers_number_of_threads_is_used(
-    threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, together: Together
-) -> None:
-    used, compiled = [], training.train_many
-
-    def spy(n_threads: int, *arguments: Any) -> None:
-        used.append(n_threads)
-        compiled(n_threads, *arguments)
-
-    monkeypatch.setattr(training, "train_many", spy)
-    counts = [1, numba.config.NUMBA_NUM_THREADS]
-    for count in counts:
-        threads(count)
-        assert [bits(run) for run in train(FLEET)] == together["float64"]
-    assert used == counts
-
-
-@pytest.mark.parametrize("n_threads", [1, 2, 3])
-def test_another_process_with_any_number_of_threads_finds_the_same(n_threads: int) -> None:
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
+def test_another_process_with_any_number_of_threads_finds_the_same(n_threads: int, together: Together) -> None:
     environment = os.environ | {"NUMBA_NUM_THREADS": str(n_threads)}
-    command = [sys.executable, "-c", "from tests.fleet import fingerprint; print(fingerprint())"]
-    root = Path(__file__).parents[1]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == fingerprint()
+    script = "from tests.fleet import FLEETS, all_bits, fingerprint; print(fingerprint(all_bits(FLEETS)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == fingerprint(together)
 
 
-def test_networks_that_diverge_leave_the_others_alone() -> None:
-    healthy = [spec(replicate=replicate) for replicate in range(4)]
-    sick = [spec(replicate=replicate, learning_rate=1e200) for replicate in range(4)]
-    mixed = train([one for pair in zip(healthy, sick, strict=True) for one in pair])
-    assert [bits(run) for run in mixed[::2]] == [bits(run) for run in train(healthy)]
-    assert all(run.diverged_step is not None for run in mixed[1::2])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("optimizer", ["gd", "adam"])
+@pytest.mark.parametrize(("n", "batch_size"), [(FEW, None), (N_SAMPLES, 1), (N_SAMPLES, 32), (N_SAMPLES, None)])
+@pytest.mark.parametrize("rate", [None, 10.0, 1.0])
+def test_networks_that_diverge_leave_the_others_alone(
+    rate: float | None, n: int, batch_size: int | None, optimizer: str, dtype: str
+) -> None:
+    """At once (None), or after some steps, which descent alone does."""
+    rate = rate or AT_ONCE[dtype]
+    keys: dict[str, Any] = {"batch_size": batch_size, "optimizer": optimizer, "steps": 60}
+    healthy = [spec(replicate=replicate, **keys) for replicate in range(4)]
+    sick = [spec(replicate=replicate, learning_rate=rate, **keys) for replicate in range(4)]
+    mixed = train([one for pair in zip(sick, healthy, strict=True) for one in pair], dtype, n)
+    assert [bits(one) for one in mixed[1::2]] == [bits(one) for one in train(healthy, dtype, n)]
+    assert all(one.diverged_step is None for one in mixed[1::2])
+    if optimizer == "gd" or rate == AT_ONCE[dtype]:
+        assert any(one.diverged_step is not None for one in mixed[::2])

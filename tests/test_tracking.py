@@ -47,7 +47,7 @@ WRITES = (
 
 
 def write_results(root: Path, sweeps: dict[str, dict[str, int]], error: float = 0.1) -> Paths:
-    """Write made-up results of three networks a cell; the sweep `ridge` is one of ridge readouts."""
+    """Write made-up results of three networks a cell, by gradient descent but for the sweeps `adam` and `ridge`."""
     paths, runs, networks = Paths(root), [], []
     for sweep, cells in sweeps.items():
         rows = [_row(sweep, cell, n, n >= 3 - bad, error) for cell, bad in cells.items() for n in range(3)]
@@ -67,10 +67,11 @@ def write_results(root: Path, sweeps: dict[str, dict[str, int]], error: float = 
 
 def _row(sweep: str, cell: str, replicate: int, diverged: bool, error: float) -> dict[str, Any]:
     activation, ridge = cell.split("-")[0], sweep == "ridge"
+    optimizer = sweep if sweep in ("adam", "ridge") else "gd"
     return {
         "network_id": f"{sweep}-{cell}-{replicate}", "sweep": sweep, "cell": cell,
         "architecture": f"dense 5 > {activation} > dense 1", "activation": activation, "depth": 1, "width": 5,
-        "hidden_sizes": "5", "n_features": 1, "n_outputs": 1, "optimizer": "ridge" if ridge else "gd",
+        "hidden_sizes": "5", "n_features": 1, "n_outputs": 1, "optimizer": optimizer,
         "learning_rate": None if ridge else 0.02, "batch_size": None, "steps": None if ridge else STEPS,
         "alpha": 0.1 if ridge else None, "replicate": replicate, "dtype": "float64",
         "status": "diverged" if diverged else "ok", "diverged_step": 7 if diverged else None,
@@ -81,7 +82,7 @@ def _row(sweep: str, cell: str, replicate: int, diverged: bool, error: float) ->
 def _curves(runs: pd.DataFrame) -> pd.DataFrame:
     """Every step of a descent to train_half_mse, 7 steps where a network diverged, none of a ridge readout."""
     parts = [pd.DataFrame({"network_id": [], "step": [], "half_mse": []}).astype({"network_id": str, "step": int})]
-    for run in runs[runs["optimizer"] == "gd"].itertuples():
+    for run in runs[runs["optimizer"] != "ridge"].itertuples():
         steps = np.arange(8 if run.status == "diverged" else STEPS + 1)
         final = 1.0 if run.status == "diverged" else float(run.train_half_mse)
         parts.append(pd.DataFrame({"network_id": run.network_id, "step": steps, "half_mse": final + STEPS - steps}))
@@ -142,7 +143,7 @@ def assert_whole(paths: Paths, sweeps: Sequence[str], receipt: dict[str, Any]) -
         assert {run.data.tags["mlflow.parentRunId"] for run in cells} == {parent.info.run_id}
         for run in cells:
             assert {"test_mse", "log10_test_mse_q3", "diverged_fraction"} <= set(run.data.metrics)
-            assert ("half_mse" in run.data.metrics) == (run.data.params["optimizer"] == "gd")
+            assert ("half_mse" in run.data.metrics) == (run.data.params["optimizer"] != "ridge")
         files = client_of(paths).list_artifacts(parent.info.run_id)
         assert [file.path for file in files] == ["cells.csv", "figures"]
 
@@ -194,6 +195,18 @@ def test_what_a_store_shows(root: Path) -> None:
     with closing(sqlite3.connect(paths.mlflow_database)) as database:
         ((largest,),) = database.execute("SELECT max(abs(value)) FROM metrics")
     assert largest <= STEPS + 1
+
+
+def test_adam_has_the_keys_and_the_curve_of_gradient_descent(root: Path) -> None:
+    paths = write_results(root, {"adam": SMALL, "sizes": SMALL})
+    assert_whole(paths, ["adam", "sizes"], track(paths, ["adam", "sizes"]))
+    [adam], [descent] = (
+        [run.data for run in runs_of(paths, sweep) if run.info.run_name == next(iter(SMALL))]
+        for sweep in ("adam", "sizes")
+    )
+    assert adam.params == descent.params | {"optimizer": "adam"}
+    assert adam.params["batch_size"] == "full"
+    assert adam.metrics == descent.metrics
 
 
 def test_files_of_a_sweep_hang_at_its_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

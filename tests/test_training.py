@@ -30,13 +30,24 @@ class Run:
     steps: int
 
 
+Require = Callable[[bool], object]
 METHODS = pytest.mark.parametrize("optimizer", ["gd", "adam"])
 
 
+def certain(condition: bool) -> None:
+    """What stands for hypothesis' `assume` where nothing is drawn."""
+    assert condition
+
+
 def oracle(
-    problem: Problem, weights: Weights, run: Run, batch_size: int | None, dtype: str = "float64"
+    problem: Problem,
+    weights: Weights,
+    run: Run,
+    batch_size: int | None,
+    dtype: str = "float64",
+    require: Require = assume,
 ) -> tuple[Weights, Array]:
-    """Parameters and costs of a run in this dtype, which has to stay finite."""
+    """Parameters and costs of a run in this dtype, which is required to stay finite."""
     x, y, optimizer = problem.x.astype(dtype), problem.y.astype(dtype), naive.OPTIMIZERS[run.optimizer](run.rate)
     with np.errstate(over="ignore", invalid="ignore"):
         if batch_size is None:
@@ -44,7 +55,7 @@ def oracle(
         else:
             key = naive.shuffle_key(SEED, problem.replicate)
             weights, costs = naive.minibatch(problem.architecture, weights, x, y, optimizer, run.steps, batch_size, key)
-    assume(np.max(costs) < 10 * costs[0].sum() + 1)  # NaN fails too
+    require(bool(np.max(costs) < 10 * costs[0].sum() + 1))  # NaN fails too
     return weights, costs
 
 
@@ -54,11 +65,11 @@ def train(problem: Problem, run: Run, batch_size: int | None, dtype: str = "floa
     return ensemble.train([spec], problem.x, problem.y, seed=SEED, dtype=dtype)[0]
 
 
-def check(problem: Problem, run: Run, batch_size: int | None) -> None:
+def check(problem: Problem, run: Run, batch_size: int | None, require: Require = assume) -> None:
     """The kernels agree with the oracle in float64."""
-    want, costs = oracle(problem, problem.weights, run, batch_size)
-    moved, _ = oracle(problem, nudged_weights(problem.weights), run, batch_size)
-    assume(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no parameter that has just come to zero, no chaos
+    want, costs = oracle(problem, problem.weights, run, batch_size, require=require)
+    moved, _ = oracle(problem, nudged_weights(problem.weights), run, batch_size, require=require)
+    require(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no parameter that has just come to zero, no chaos
     got = train(problem, run, batch_size)
     assert got.diverged_step is None
     assert relative(got.costs, costs) <= 1e-12
@@ -67,21 +78,26 @@ def check(problem: Problem, run: Run, batch_size: int | None) -> None:
     assert got.recorded_steps.tolist() == recorded
 
 
-def check_single(problem: Problem, run: Run, batch_size: int | None) -> None:
+def check_single(problem: Problem, run: Run, batch_size: int | None, require: Require = assume) -> None:
     """The kernels agree with the oracle in float32."""
     weights = cast(problem.weights, "float32")
-    _, costs = oracle(problem, cast(weights, "float64"), run, batch_size)
-    _, rounded = oracle(problem, nudged_weights(weights), run, batch_size, "float32")
-    assume(relative(rounded, costs) < 1e-4 / 8)  # the textbook in single precision keeps to it: no chaos
+    _, costs = oracle(problem, cast(weights, "float64"), run, batch_size, require=require)
+    _, rounded = oracle(problem, nudged_weights(weights), run, batch_size, "float32", require)
+    require(relative(rounded, costs) < 1e-4 / 8)  # the textbook in single precision keeps to it: no chaos
     got = train(problem, run, batch_size, "float32")
     assert got.params.dtype == np.float32
     assert relative(got.costs, costs) <= 1e-4
 
 
+IN_BOTH_PRECISIONS = pytest.mark.parametrize("same", [check, check_single], ids=["float64", "float32"])
+FEW_STEPS = Run("gd", 1e-3, 4)
+"""Too little to lead into chaos: no condition on what comes out."""
+
+
 @settings(deadline=None, max_examples=60)
 @given(problem=problems(), rate=RATES, steps=STEPS)
 @METHODS
-@pytest.mark.parametrize("same", [check, check_single])
+@IN_BOTH_PRECISIONS
 def test_full_batch_runs_agree_with_the_oracle(
     same: Callable[..., None], optimizer: str, problem: Problem, rate: float, steps: int
 ) -> None:
@@ -91,7 +107,7 @@ def test_full_batch_runs_agree_with_the_oracle(
 @settings(deadline=None, max_examples=80)
 @given(problem=problems(), rate=RATES, steps=STEPS, data=st.data())
 @METHODS
-@pytest.mark.parametrize("same", [check, check_single])
+@IN_BOTH_PRECISIONS
 def test_minibatch_runs_agree_with_the_oracle(
     same: Callable[..., None], optimizer: str, problem: Problem, rate: float, steps: int, data: st.DataObject
 ) -> None:
@@ -100,26 +116,51 @@ def test_minibatch_runs_agree_with_the_oracle(
 
 
 @METHODS
+@IN_BOTH_PRECISIONS
 @pytest.mark.parametrize(
     ("widths", "n_samples"), [((5,), 513), ((5,), 1100), ((70, 70), 1024), ((300, 300), 1100), ((3,), 9000)]
 )
-def test_chunks_of_samples_agree_with_the_oracle(widths: tuple[int, ...], n_samples: int, optimizer: str) -> None:
+def test_chunks_of_samples_agree_with_the_oracle(
+    widths: tuple[int, ...], n_samples: int, same: Callable[..., None], optimizer: str
+) -> None:
     """More samples than fit a tile: two chunks, chunks that are not equal, many, some of more than one tile."""
     problem, run = Problem(Architecture.plain(widths, "tanh", 2), n_samples, 3, 0, 0), Run(optimizer, 1e-3, 5)
-    check(problem, run, None)
-    check(problem, run, n_samples - 7)
+    same(problem, run, None, certain)
+    same(problem, run, n_samples - 7, certain)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
+@IN_BOTH_PRECISIONS
 @pytest.mark.parametrize("width", range(1, 71))
-def test_every_width_agrees_with_the_oracle(width: int, activation: str) -> None:
+def test_every_width_agrees_with_the_oracle(width: int, activation: str, same: Callable[..., None]) -> None:
     """A few steps of both kinds: samples in the lanes, and networks."""
     problem = Problem(Architecture.plain((width, 71 - width), activation, 2), 37, 3, width, width)
     for batch_size in (None, 1, 5):
-        want, costs = oracle(problem, problem.weights, Run("gd", 1e-3, 4), batch_size)
-        got = train(problem, Run("gd", 1e-3, 4), batch_size)
-        assert relative(got.costs, costs) <= 1e-12
-        assert worst(unflat(got.params, problem.weights), tensors(want)) <= 1e-12
+        same(problem, FEW_STEPS, batch_size, certain)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@IN_BOTH_PRECISIONS
+@pytest.mark.parametrize("depth", range(6))
+def test_every_depth_agrees_with_the_oracle(depth: int, activation: str, same: Callable[..., None]) -> None:
+    problem = Problem(Architecture.plain((9, 5, 18, 3, 7)[:depth], activation, 2), 37, 3, depth, depth)
+    for batch_size in (None, 1, 5):
+        same(problem, FEW_STEPS, batch_size, certain)
+
+
+@IN_BOTH_PRECISIONS
+@pytest.mark.parametrize("n_samples", [1, 2, 31, 33, 70, 131])
+def test_every_batch_size_agrees_with_the_oracle(n_samples: int, same: Callable[..., None]) -> None:
+    problem = Problem(Architecture.plain((9, 5), "tanh", 2), n_samples, 3, 0, 0)
+    for batch_size in range(1, n_samples + 1):
+        same(problem, FEW_STEPS, batch_size, certain)
+
+
+@IN_BOTH_PRECISIONS
+@pytest.mark.parametrize("n_samples", [*range(1, 71), 127, 129, 511, 512, 513, 1023, 1025])
+def test_every_number_of_samples_agrees_with_the_oracle(n_samples: int, same: Callable[..., None]) -> None:
+    """Those that fill no vector, and one more or less than a tile holds."""
+    same(Problem(Architecture.plain((9, 5), "sigmoid", 2), n_samples, 3, 0, n_samples), FEW_STEPS, None, certain)
 
 
 def test_one_minibatch_of_all_samples_is_full_batch_descent() -> None:

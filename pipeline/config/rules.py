@@ -11,7 +11,9 @@ from pipeline.config.schema import ByActivationKey, DataConfig, Sweep
 
 Block = Mapping[str, Any]
 SHAPE_KEYS = ("activation", "depth", "width", "hidden_sizes")
-GRADIENT_DESCENT_KEYS = ("learning_rate", "batch_size", "steps", "epochs")
+DESCENTS = ("gd", "adam")
+"""Optimizers that take steps along the gradient."""
+DESCENT_KEYS = ("learning_rate", "batch_size", "steps", "epochs")
 ASSIGNMENT_ACTIVATIONS = ("relu", "linear", "tanh")
 
 
@@ -55,10 +57,10 @@ def _superfluous(where: str, block: Block) -> Iterator[Fault]:
         reasons |= dict.fromkeys(("depth", "width"), "nothing beside hidden_sizes")
     if "steps" in block:
         reasons["epochs"] = "nothing beside steps"
-    if block.get("optimizer", "gd") == "gd":
+    if block.get("optimizer", "gd") in DESCENTS:
         reasons["alpha"] = "nothing, unless optimizer is ridge"
     if block.get("optimizer") == "ridge":
-        reasons |= dict.fromkeys(GRADIENT_DESCENT_KEYS, "nothing, as optimizer is ridge")
+        reasons |= dict.fromkeys(DESCENT_KEYS, "nothing, as optimizer is ridge")
     for key, reason in reasons.items():
         if key in block:
             yield Fault(below(where, key), shown(block[key]), reason)
@@ -69,7 +71,7 @@ def _missing(where: str, block: Block) -> Iterator[Fault]:
     needed: list[str] = []
     if "architecture" not in block:
         needed += ["activation"] if "hidden_sizes" in block else ["activation", "depth", "width"]
-    if block.get("optimizer", "gd") == "gd":
+    if block.get("optimizer", "gd") in DESCENTS:
         needed += ["learning_rate"] if "epochs" in block else ["learning_rate", "steps"]
     if block.get("optimizer") == "ridge":
         needed += ["alpha"]

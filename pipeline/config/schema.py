@@ -91,7 +91,7 @@ class Sweep(Closed):
     architecture: Networks | None = Field(
         default=None, description="a mapping of names to networks such as dense 10 > relu"
     )
-    optimizer: Literal["gd", "ridge"] = Field(default="gd", description="gd, ridge")
+    optimizer: Literal["gd", "adam", "ridge"] = Field(default="gd", description="gd, adam, ridge")
     learning_rate: ByActivation[Positive] | None = Field(default=None, description=_POSITIVE)
     batch_size: ByActivation[BatchSize] = Field(default={"all": ("full",)}, description=f"{_COUNTS}, or full")
     steps: ByActivation[Count] | None = Field(default=None, description=_COUNTS)

@@ -58,6 +58,7 @@ def description(results: SweepResults) -> str:
     counts = " or ".join(map(str, dict.fromkeys(cells["n_networks"])))
     how = {
         "gd": "trained by gradient descent on half_mse",
+        "adam": "trained by Adam on half_mse",
         "ridge": "hidden layers at their random start, the output layer fitted by ridge regression",
     }[results.settings.optimizer]
     text = f"{' × '.join(varied)}.{fixed} Networks in each cell: {counts}; {how}."

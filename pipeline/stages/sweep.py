@@ -87,7 +87,7 @@ def _curves(ids: list[str], networks: list[tuple[Cell, NetworkSpec]], outcomes: 
     curves = [
         pd.DataFrame({"network_id": key, "step": end.steps, "half_mse": end.half_mse})
         for key, (_, spec), end in zip(ids, networks, outcomes, strict=True)
-        if spec.optimizer == "gd"
+        if spec.optimizer != "ridge"
     ]
     types = {"network_id": "string", "step": "int64", "half_mse": "float64"}
     table = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(types))

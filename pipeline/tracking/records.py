@@ -136,7 +136,7 @@ def _thinned(steps: np.ndarray) -> np.ndarray:
 
 def _record(cell: dict[str, Any], curve: Curve) -> Record:
     params = {name: cell[name] for name in PARAMS} | {"n_networks": cell["n_networks"]}
-    if params["batch_size"] is None and params["optimizer"] == "gd":
+    if params["batch_size"] is None and params["optimizer"] != "ridge":
         params["batch_size"] = "full"
     metrics = {name + suffix: cell[f"{name}_{rank}"] for name in RANKED for rank, suffix in RANKS.items()}
     metrics["diverged_fraction"] = cell["n_diverged"] / cell["n_networks"]

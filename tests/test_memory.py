@@ -1,0 +1,75 @@
+"""Memory: the workspace does not grow with the number of networks, and nothing is allocated while they are trained."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numba.core.runtime import _nrt_python, rtsys
+
+from kernels import jobs, run
+from kernels.architecture import Architecture
+from kernels.layout import layout_of
+from tests.fleet import FLEETS, spec, train
+
+LAYOUT = layout_of(Architecture.plain((5,), "tanh", 2), 2)
+PER_NETWORK = 2000
+"""Bytes for a network beside its parameters and curve, in the fleet and the result: 200 MB for 100,000 of them."""
+
+
+@pytest.mark.parametrize("method", [jobs.GD, jobs.ADAM, jobs.RIDGE])
+@pytest.mark.parametrize("way", run.WAYS, ids=lambda way: way.name)
+def test_the_workspace_does_not_grow_with_the_number_of_networks(way: run.Way, method: int) -> None:
+    job = jobs.Job(LAYOUT, method, 0, (0, 1), (1,))
+    network = jobs.Network(np.zeros(LAYOUT.n_params), np.uint64(1), 0.1)
+    data = run.shared_data(np.zeros((20, 2)), np.zeros((20, 2)), np.dtype(float))
+
+    def sizes(n_networks: int) -> list[int]:
+        n_jobs = -(-n_networks // way.stride)
+        fleet = jobs.pack([(job, [network] * way.stride)] * n_jobs, way.stride, 2, np.dtype(float))
+        return [part.size for part in way.workspace(fleet, data, 2) if isinstance(part, np.ndarray)]
+
+    assert sizes(10_000) == sizes(10)
+
+
+@pytest.fixture
+def allocations() -> Iterator[Callable[[], int]]:
+    """How many arrays compiled code has allocated so far."""
+    _nrt_python.memsys_enable_stats()
+    yield lambda: int(rtsys.get_allocation_stats().mi_alloc)
+    _nrt_python.memsys_disable_stats()
+
+
+@numba.njit  # type: ignore[misc,untyped-decorator,unused-ignore]
+def allocate() -> Any:
+    """What no kernel does."""
+    return np.empty(3)
+
+
+def test_nothing_is_allocated_in_compiled_code(allocations: Callable[[], int]) -> None:
+    before = allocations()
+    for n, specs in FLEETS.items():
+        train(specs, n=n)
+    assert allocations() == before
+    allocate()
+    assert allocations() > before
+
+
+@pytest.mark.parametrize(("optimizer", "batch_size"), [("gd", None), ("adam", 10)])
+def test_a_fleet_needs_little_beside_its_parameters_and_curves(optimizer: str, batch_size: int | None) -> None:
+    n_networks = 5000
+    specs = [
+        spec("dense 5 > tanh > dense 2", replicate, optimizer=optimizer, batch_size=batch_size, steps=10)
+        for replicate in range(n_networks)
+    ]
+    train(specs[:10])
+    tracemalloc.start()
+    results = train(specs, n_threads=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    own = sum(result.params.nbytes + result.costs.nbytes for result in results)
+    assert peak < own + n_networks * PER_NETWORK
