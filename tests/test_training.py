@@ -15,7 +15,18 @@ from kernels.architecture import ACTIVATIONS, Architecture
 from kernels.ensemble import NetworkSpec, Trained
 from tests import naive
 from tests.naive import Array, Weights
-from tests.problems import SEED, Problem, cast, nudged_weights, problems, relative, tensors, unflat, worst
+from tests.problems import (
+    SEED,
+    Problem,
+    cast,
+    nudged_activations,
+    nudged_weights,
+    problems,
+    relative,
+    tensors,
+    unflat,
+    worst,
+)
 
 STEPS = st.integers(1, 100)
 RATES = st.floats(1e-4, 0.02)
@@ -68,7 +79,8 @@ def train(problem: Problem, run: Run, batch_size: int | None, dtype: str = "floa
 def check(problem: Problem, run: Run, batch_size: int | None, require: Require = assume) -> None:
     """The kernels agree with the oracle in float64."""
     want, costs = oracle(problem, problem.weights, run, batch_size, require=require)
-    moved, _ = oracle(problem, nudged_weights(problem.weights), run, batch_size, require=require)
+    with nudged_activations():
+        moved, _ = oracle(problem, nudged_weights(problem.weights), run, batch_size, require=require)
     require(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no parameter that has just come to zero, no chaos
     got = train(problem, run, batch_size)
     assert got.diverged_step is None
@@ -82,7 +94,8 @@ def check_single(problem: Problem, run: Run, batch_size: int | None, require: Re
     """The kernels agree with the oracle in float32."""
     weights = cast(problem.weights, "float32")
     _, costs = oracle(problem, cast(weights, "float64"), run, batch_size, require=require)
-    _, rounded = oracle(problem, nudged_weights(weights), run, batch_size, "float32", require)
+    with nudged_activations():
+        _, rounded = oracle(problem, nudged_weights(weights), run, batch_size, "float32", require)
     require(relative(rounded, costs) < 1e-4 / 8)  # the textbook in single precision keeps to it: no chaos
     got = train(problem, run, batch_size, "float32")
     assert got.params.dtype == np.float32
