@@ -48,12 +48,8 @@ def make_dense(lanes: Lanes) -> Dense:
         product(params, w_at, stride(), row, fan_out, start, w_at, dz, dz_at, da, at, fan_in, n, ld,
                 through, a, at)  # fmt: skip
 
-    weight_gradient = _weight_gradient(lanes)
-    return (
-        _or_one_sample(lanes, Dense(forward, backward, weight_gradient))
-        if lanes.networks
-        else Dense(forward, backward, weight_gradient)
-    )
+    several = Dense(forward, backward, _weight_gradient(lanes))
+    return _or_one_sample(lanes, several) if lanes.networks else several
 
 
 def _or_one_sample(lanes: Lanes, several: Dense) -> Dense:

@@ -17,9 +17,10 @@ from kernels.host import ENGINE
 from kernels.jobs import ADAM, GD, RIDGE, Job, Network, Shared
 from kernels.lanes import SAMPLES
 from kernels.layout import Layout, layout_of
-from kernels.linked import Linked, load, packed
+from kernels.linked import Linked, kernels_of, packed
 from kernels.run import Note, Outcomes, Progress, run, shared_data
 from kernels.spec import NetworkSpec, initial_params, recorded_steps
+from kernels.warmup import load_all
 
 __all__ = [
     "ENGINE",
@@ -87,6 +88,8 @@ def train(
     that do not fit together.
     """
     x, y = _samples(x, y)
+    if n_threads is not None and n_threads < 1:
+        raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
     for spec in specs:
         spec.check(len(x), y.shape[1])
     if not specs:
@@ -171,8 +174,7 @@ def _run_single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared)
         grads=np.zeros_like(params),
         deltas=np.empty(layout.n_units * data.ld, dtype),
     )
-    load(SAMPLES.name, dtype)
-    entry.load(dtype)
+    load_all([(kernel, dtype) for kernel in (*kernels_of(SAMPLES.name), entry)])
     entry(dtype, packed(single), params)
     return single
 

@@ -23,7 +23,7 @@ NEAR = 1 << 16
 """The same for its first-level cache."""
 TILE = 512
 """Samples in a tile at most."""
-MAX_CHUNKS = 16
+MAX_CHUNKS = 32
 GRADIENTS = 1 << 18
 """Numbers in all partial gradients of a network."""
 
@@ -67,8 +67,8 @@ class Fleet(NamedTuple):
     """Networks as the compiled calls take them, `stride` of them to a job, and what the calls fill.
 
     Arrays to Python, pointers to kernels. In `params`, `costs` and `snapshots` the numbers of a job's networks stand
-    side by side. `rates` (learning rate, or alpha of a ridge readout), `shuffle_keys` and `stopped` (step at which the
-    cost was not finite, or -1) have one number for each network.
+    side by side. `rates` (learning rate), `penalties` (alpha of a ridge readout), `shuffle_keys` and `stopped` (step at
+    which the cost was not finite, or -1) have one number for each network.
     """
 
     jobs: Table
@@ -77,6 +77,7 @@ class Fleet(NamedTuple):
     steps: Table
     params: Pointer
     rates: Pointer
+    penalties: Costs
     shuffle_keys: Table
     costs: Costs
     snapshots: Pointer
@@ -111,6 +112,7 @@ class Network(NamedTuple):
     rate: float
 
 
+@np.errstate(over="ignore")  # a rate beyond the dtype is infinite there, and its network diverges
 def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: int, dtype: np.dtype) -> Fleet:
     """Lay the jobs' networks out for the compiled calls, `stride` to a job; the last one stands in for missing ones."""
     layouts = list(dict.fromkeys(job.layout for job, _ in jobs))
@@ -137,13 +139,15 @@ def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: 
     sizes = table["n_params"] * table["n_snapshots"] * stride
     table["rows"], n_kept = _offsets(sizes), int(sizes.sum())
     members = [network for _, networks in jobs for network in _filled(networks, stride)]
+    rates = np.array([network.rate for network in members])
     fleet = Fleet(
         jobs=table,
         n_jobs=len(table),
         tapes=np.concatenate([layout.ops.ravel() for layout in layouts]),
         steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
         params=filled(np.zeros(n_params), dtype),
-        rates=np.array([network.rate for network in members], dtype),
+        rates=rates.astype(dtype),
+        penalties=rates,
         shuffle_keys=np.array([network.shuffle_key for network in members], np.uint64).view(np.int64),
         costs=np.full(n_costs, np.nan),
         snapshots=empty(n_kept, dtype),
@@ -179,7 +183,7 @@ def panel_samples(layout: Layout, dtype: np.dtype) -> int:
 
 def max_chunks(layout: Layout) -> int:
     """Chunks of a pass at most: each has a gradient of its own to be kept and added, which large networks pay for."""
-    return min(MAX_CHUNKS, max(4, GRADIENTS // layout.n_params))
+    return min(MAX_CHUNKS, max(4, GRADIENTS // layout.n_params)) // 2 * 2
 
 
 def _filled(networks: Sequence[Network], stride: int) -> list[Network]:

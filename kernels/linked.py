@@ -230,8 +230,6 @@ infer_global(operator.add)(_PointerMove)
 lower_builtin(operator.add, types.CPointer, types.Integer)(_move)
 
 
-def load(group: str, dtype: Any) -> None:
-    """Load all kernels of a group but the entries, for a NumPy dtype."""
-    for (its_group, _), kernel in kernels.items():
-        if its_group == group:
-            kernel.load(dtype)
+def kernels_of(group: str) -> list[Linked]:
+    """All kernels of a group but the entries, callees before their callers."""
+    return [kernel for (its_group, _), kernel in kernels.items() if its_group == group]

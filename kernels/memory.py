@@ -15,7 +15,8 @@ def empty(shape: int | tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.empty(size + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
-    return raw[start : start + size].view(dtype).reshape(shape)
+    result: np.ndarray = raw[start : start + size].view(dtype).reshape(shape)
+    return result
 
 
 def filled(array: Any, dtype: Any) -> np.ndarray:

@@ -17,7 +17,7 @@ TILE = 64
 
 
 class Single(NamedTuple):
-    """One network, its data and its buffers: a, da, dz (n_units * TILE) each; ones (TILE); deltas (n_units * ld) see below."""
+    """One network, its data and its buffers: a, da, dz (n_units * TILE each), ones (TILE), deltas (n_units * ld)."""
 
     ops: Table
     n_ops: int

@@ -155,7 +155,7 @@ def fit(ws, fleet, shared, i):
     n_rows, means, gram = units + shared.n_outputs, ws.means, ws.gram
     centred_sums(ws, fleet, shared, job, n_rows)
     for r in range(units):
-        gram[r * n_rows + r] += fleet.rates[i]
+        gram[r * n_rows + r] += fleet.penalties[i]
     cholesky(gram, units, n_rows)
     W = job.params + last[OFFSET]
     for k in range(shared.n_outputs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
@@ -14,9 +14,10 @@ import numpy as np
 from kernels import readout, samples, side_by_side
 from kernels.jobs import RIDGE, Fleet, Job, Network, Shared, pack, stripe_samples
 from kernels.lanes import GROUP, NETWORKS, SAMPLES
-from kernels.linked import Linked, load, packed
+from kernels.linked import Linked, kernels, kernels_of, packed
 from kernels.memory import filled
 from kernels.team import FINISHED, STOP
+from kernels.warmup import load_all
 
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
@@ -111,29 +112,34 @@ def run(
     data = shared_data(x, y, dtype)
     outcomes = Outcomes(len(jobs), data.n_outputs)
     calls = []
-    for way in WAYS:
-        members = _groups(jobs, way, data.n)
-        if not members:
-            continue
+    members_of = {way: members for way in WAYS if (members := _groups(jobs, way, data.n))}
+    _load(list(members_of), dtype, note)
+    for way, members in members_of.items():
         together = [(jobs[places[0]], [networks[place] for place in places]) for places in members]
         fleet = pack(together, way.stride, data.n_outputs, dtype)
         outcomes.add(fleet, members, way.stride)
-        if note and not way.entry.is_ready(dtype):
-            note(f"compiling kernels for this machine ({way.name}, {dtype}): some seconds, once")
-        _load(way, dtype)
         control, size = np.zeros(3, np.int64), sum(map(len, members))
         calls.append(Call(way, size, control, way.workspace(fleet, data, threads), fleet, data))
     _run_threads(calls, threads, len(jobs), progress)
     return outcomes
 
 
-def _load(way: Way, dtype: np.dtype) -> None:
-    load(way.lanes, dtype)
-    if way is READOUT:
-        load(way.lanes, np.dtype(np.float64))  # its sums
-    way.entry.load(dtype)
-    if way.help:
-        way.help.load(dtype)
+def _load(ways: list[Way], dtype: np.dtype, note: Note | None) -> None:
+    cold = [way.name for way in ways if not way.entry.is_ready(dtype)]
+    if note and cold:
+        note(f"compiling kernels for this machine ({', '.join(cold)}; {dtype}): some seconds, once")
+    wanted: dict[tuple[Linked, np.dtype], None] = {}
+    for way in ways:
+        dtypes = {dtype, np.dtype(np.float64)} if way is READOUT else {dtype}  # its sums are in float64
+        wanted |= {(kernel, kind): None for kernel in kernels_of(way.lanes) for kind in dtypes}
+        wanted |= {(kernel, dtype): None for kernel in (way.entry, way.help) if kernel}
+    load_all(list(wanted))
+
+
+def every_kernel() -> Iterator[Linked]:
+    """All that can be compiled for training."""
+    yield from kernels.values()
+    yield from (kernel for way in WAYS for kernel in (way.entry, way.help) if kernel)
 
 
 def _groups(jobs: Sequence[Job], way: Way, n_samples: int) -> list[list[int]]:
@@ -186,8 +192,8 @@ def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progre
 
     start = time.perf_counter()
     with ThreadPoolExecutor(n_threads) as pool:
-        threads = [pool.submit(work, thread) for thread in range(n_threads)]
         try:
+            threads = [pool.submit(work, thread) for thread in range(n_threads)]
             while not all(thread.done() for thread in threads):
                 wait(threads, timeout=0.1)
                 if progress:

@@ -37,9 +37,10 @@ COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
 class Workspace(NamedTuple):
     """Memory of the threads, one row each: nothing is allocated while networks are trained.
 
-    a, da (rows of `buffer` elements), y (`y_row`): tile buffers of the thread. ones: see `backward`. grads (`grads_row`), costs: partial
-    gradients and costs, chunk by chunk, of the network that the thread owns, and behind them the cost of a
-    mini-batch; means, squares (`part`): Adam's state; order: its shuffled samples; task: what its open loop is about.
+    a, da (rows of `buffer` elements), y (`y_row`): tile buffers of the thread. ones: see `add_gradients`. grads
+    (`grads_row`), costs: partial gradients and costs, chunk by chunk, of the network that the thread owns, and behind
+    them the cost of a mini-batch; means, squares (`part`): Adam's state; order: its shuffled samples; task: what its
+    open loop is about.
     """
 
     n_threads: int

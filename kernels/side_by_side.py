@@ -40,8 +40,8 @@ class Workspace(NamedTuple):
     """Memory of the threads, one row each: nothing is allocated while networks are trained.
 
     a, da, y: tile buffers. grads, means, squares: gradient and state of Adam. order: shuffled samples, network after
-    network. costs: cost per output and network of a mini-batch. scale: what the backward pass multiplies gradients by. ones: see
-    `backward`.
+    network. costs: cost per output and network of a mini-batch. scale: what the backward pass multiplies gradients by.
+    ones: see `add_gradients`.
     """
 
     a: Pointer

@@ -93,7 +93,7 @@ def add_scaled_at(
     """Add `scale` (a pointer to a group of numbers, or None) times the sum of the vector's groups to what is there."""
     value = folded(builder, vector, group)
     there = load_at(builder, pointer, value.type)
-    if isinstance(scale_type, types.NoneType):
+    if scale_type == types.none:
         value = builder.fadd(value, there)
     else:
         factor = load_at(builder, address(context, builder, scale_type, scale, ir.Constant(INT64, 0)), value.type)

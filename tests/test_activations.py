@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kernels.run  # noqa: F401, all kernels are known by their names then
 from kernels import lanes, linked
 from kernels.architecture import ACTIVATIONS
 from kernels.jobs import ALIGNMENT
 from kernels.layout import LINEAR, RELU, SIGMOID, TANH
+from kernels.warmup import load_all
 from tests import naive
 from tests.naive import Array
 
@@ -29,7 +31,7 @@ def padded(values: Array) -> Array:
 
 def run(group: str, name: str, dtype: np.dtype, *arguments: object) -> None:
     """Call a kernel."""
-    linked.load(group, dtype)
+    load_all([(kernel, dtype) for kernel in linked.kernels_of(group)])
     linked.kernels[group, name](dtype, *arguments)
 
 

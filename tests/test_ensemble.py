@@ -73,9 +73,10 @@ def test_a_note_is_given_where_kernels_have_to_be_compiled(monkeypatch: pytest.M
     train(FLEET, note=notes.append)
     assert notes == []
     monkeypatch.setattr(linked.Linked, "is_ready", lambda kernel, dtype: False)
+    monkeypatch.setattr(run, "load_all", lambda wanted: None)
     train(FLEET, note=notes.append)
-    ways = ("networks in lanes", "ridge readout", "samples in lanes")
-    assert notes == [f"compiling kernels for this machine ({way}, float64): some seconds, once" for way in ways]
+    ways = "networks in lanes, ridge readout, samples in lanes"
+    assert notes == [f"compiling kernels for this machine ({ways}; float64): some seconds, once"]
 
 
 def interrupted(call: Callable[[], object]) -> None:

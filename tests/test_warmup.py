@@ -1,0 +1,57 @@
+"""Compiling on two processes: the other one fills the cache, and nothing depends on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("samples.put.float64", "samples.add_cost.float64", "samples.forward.float64")
+READY = """
+import sys
+import numpy as np
+import kernels.run
+from kernels.linked import kernels
+for name in sys.argv[1:]:
+    group, function, dtype = name.split(".")
+    print(kernels[group, function].is_ready(np.dtype(dtype)))
+"""
+COLD = """
+import sys
+import numpy as np
+import kernels.run
+from kernels.linked import kernels
+from kernels.warmup import load_all
+sys.executable = sys.argv[1]
+wanted = [(kernels["samples", name], np.dtype("float64")) for name in ("put", "descend", "add_cost")]
+load_all(wanted)
+p, g, rate = np.ones(16), np.full(16, 2.0), np.array([0.5])
+kernels["samples", "descend"](np.dtype("float64"), p, 0, 16, g, 0, 1, 0, rate, 0)
+print(p.sum())
+"""
+
+
+def python(cache: Path, *arguments: str) -> list[str]:
+    """The words that a process prints which has a cache of its own."""
+    environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
+    environment |= {"XDG_CACHE_HOME": str(cache)}
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, check=True)
+    return done.stdout.decode().split()
+
+
+def test_the_other_process_compiles_callers_without_their_callees(tmp_path: Path) -> None:
+    claims = tmp_path / "claims"
+    claims.mkdir()
+    assert python(tmp_path, "-c", READY, *NAMES) == ["False"] * 3
+    (claims / "shoal_samples_put_float64").touch()  # claimed by somebody else
+    python(tmp_path, "-m", "kernels.warmup", str(claims), *reversed(NAMES))
+    assert python(tmp_path, "-c", READY, *NAMES) == ["False", "True", "True"]
+
+
+@pytest.mark.parametrize("other", [sys.executable, "/bin/false"])
+def test_kernels_are_ready_whatever_becomes_of_the_other_process(other: str, tmp_path: Path) -> None:
+    assert python(tmp_path, "-c", COLD, other) == ["0.0"]
