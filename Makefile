@@ -1,10 +1,11 @@
 # make repro: the whole study from nothing.   make test: lint, types, import contract and tests, from nothing.
+# make bench: shoal beside its peers (slow).   make bench-quick: two minutes of it.
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint lock readme clean
+.PHONY: repro test lint bench bench-quick lock readme clean
 
 repro: $(VENV)/installed
 	shoal check
@@ -24,6 +25,17 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Everything that docs/benchmarks.md shows, measured and written there; or a part of it, printed, in two minutes.
+bench: $(VENV)/bench
+	python -m bench
+
+bench-quick: $(VENV)/bench
+	python -m bench --quick
+
+$(VENV)/bench: $(VENV)/installed
+	python -m pip install --quiet --constraint requirements.lock --no-build-isolation --editable .[bench]
 	touch $@
 
 # Renew the pinned versions from pyproject.toml.

@@ -140,7 +140,10 @@ WORKLOADS = {
         Workload(
             "W6",
             (_plain((32, 16), "tanh", optimizer="adam", learning_rate=0.001, steps=10_000, n_outputs=4),),
-            ("float32",), 10_000, 4, 4,
+            ("float32",),
+            10_000,
+            4,
+            4,
         ),
     )
 }

@@ -5,7 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-PEERS = ("numpy_hand", "numba_dot", "torch_hand", "torch_eager", "jax_scan", "sklearn_mlp")
+PEERS = (
+    "shoal_engine",
+    "numpy_hand",
+    "numpy_blas",
+    "numba_dot",
+    "torch_hand",
+    "torch_eager",
+    "jax_scan",
+    "sklearn_mlp",
+)
 
 
 def load(name: str) -> ModuleType | None:
