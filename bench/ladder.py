@@ -6,12 +6,13 @@ python -m bench.ladder.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import product as pairs
 from statistics import median
+from timeit import repeat, timeit
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -54,7 +55,7 @@ class Version(NamedTuple):
     name: str
     product: Any
     sample_major: bool = False
-    allocate: Callable[..., np.ndarray] = empty
+    aligned: bool = False
 
 
 def off_line(shape: int | tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
@@ -148,66 +149,54 @@ def repeated(product: Any) -> Any:
     return compiled(run) if numba.extending.is_jitted(product) else run
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    """How long a call takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def product_work(version: Version, dtype: str) -> Work:
     """The version's product, often enough to be timed, after a look at its result."""
     values = np.random.default_rng(SEED).normal(size=(UNITS + 1 + N, UNITS)).astype(dtype)
     W, b, x = values[:UNITS], values[UNITS], values[UNITS + 1 :]
     expected = np.dot(x, W.T) + b
     inputs, expected = (x, expected) if version.sample_major else (x.T, expected.T)
-    a, z = (version.allocate(inputs.shape, dtype) for _ in range(2))
+    a, z = ((empty if version.aligned else off_line)(inputs.shape, dtype) for _ in range(2))
     a[:], z[:] = inputs, np.nan
     run = partial(repeated(version.product), W, b, a, z)
     run(1)
     np.testing.assert_allclose(z, expected, rtol=0, atol=1e3 * np.finfo(dtype).eps)
-    turns = 1 + int(LEAST / seconds(partial(run, 1)))
+    turns = 1 + int(LEAST / timeit(partial(run, 1), number=1))
     return 2.0 * UNITS * UNITS * N * turns, partial(run, turns)
 
 
-def measured(works: dict[str, dict[str, Work]]) -> list[Step]:
-    """Steps from the works by name and dtype: the median over the rounds of the best of some calls in a row."""
-    rounds = [
-        {(name, dtype): min(seconds(work) for _ in range(REPEATS))
-         for dtype in DTYPES for name, by_dtype in works.items() for _, work in [by_dtype[dtype]]}
-        for _ in range(ROUNDS)
-    ]  # fmt: skip
-    return [
-        Step(name, {d: 1e-9 * flops / median(times[name, d] for times in rounds) for d, (flops, _) in by_dtype.items()})
-        for name, by_dtype in works.items()
-    ]
+def measured(works: dict[tuple[str, str], Work]) -> list[Step]:
+    """Steps from works by name and dtype: the median over the rounds of the best of some calls in a row."""
+    rounds = [{key: min(repeat(work, number=1, repeat=REPEATS)) for key, (_, work) in works.items()}
+              for _ in range(ROUNDS)]  # fmt: skip
+    rates = {key: 1e-9 * flops / median(times[key] for times in rounds) for key, (flops, _) in works.items()}
+    return [Step(name, {dtype: rates[name, dtype] for dtype in DTYPES}) for name in dict.fromkeys(n for n, _ in works)]
 
 
 def product_ladder() -> list[Step]:
     """The matrix product of a hidden layer of UNITS x UNITS over N samples; NumPy first, then kernels of our own."""
     rows, columns = HOST.sample_tile
     versions = (
-        Version("NumPy, sample by sample", numpy_by_sample, sample_major=True, allocate=off_line),
-        Version("NumPy, np.dot into place", numpy_dot, allocate=off_line),
-        Version("Numba, plain loops, sample-major", loops_by_sample, sample_major=True, allocate=off_line),
-        Version("Numba, plain loops, feature-major", loops_by_feature, allocate=off_line),
-        Version("register tile of 1 x 1", tiled(1, 1), allocate=off_line),
-        Version("register tile of 4 x 1", tiled(4, 1), allocate=off_line),
-        Version("register tile of 4 x 4", tiled(4, 4), allocate=off_line),
-        Version("4 x 4, memory aligned to 64 bytes", tiled(4, 4)),
-        Version(f"{rows} x {columns}: the engine's kernel", engine_product()),
+        Version("NumPy, sample by sample", numpy_by_sample, sample_major=True),
+        Version("NumPy, np.dot into place", numpy_dot),
+        Version("Numba, plain loops, sample-major", loops_by_sample, sample_major=True),
+        Version("Numba, plain loops, feature-major", loops_by_feature),
+        Version("register tile of 1 x 1", tiled(1, 1)),
+        Version("register tile of 4 x 1", tiled(4, 1)),
+        Version("register tile of 4 x 4", tiled(4, 4)),
+        Version("4 x 4, memory aligned to 64 bytes", tiled(4, 4), aligned=True),
+        Version(f"{rows} x {columns}: the engine's kernel", engine_product(), aligned=True),
     )
     with threadpool_limits(1):
-        return measured({v.name: {dtype: product_work(v, dtype) for dtype in DTYPES} for v in versions})
+        return measured({(v.name, dtype): product_work(v, dtype) for v, dtype in pairs(versions, DTYPES)})
 
 
 def engine_ladder() -> list[Step]:
     """Training the networks 1-50-50-1 of W2, with choices of the engine switched off."""
     unaligned = [(module, "empty", off_line) for module in (memory, jobs, samples)]
     ladder = {
-        f"layer after layer over {jobs.TILE} samples": [(jobs, "NEAR", 1 << 40), *unaligned],
-        "64 samples through all layers": [(jobs, "TILE", 64), *unaligned],
-        f"so in panels, gradients over {jobs.TILE}": unaligned,
+        f"tiles of {jobs.TILE} samples, layer after layer": [(jobs, "NEAR", 1 << 40), *unaligned],
+        "tiles of 64 samples": [(jobs, "TILE", 64), *unaligned],
+        f"tiles of {jobs.TILE}, in panels for the cache": unaligned,
         "memory aligned to 64 bytes: the engine": [],
     }
     whole = WORKLOADS["W2"]
@@ -222,8 +211,8 @@ def engine_ladder() -> list[Step]:
 
     for dtype in DTYPES:
         run([], dtype)  # loads the kernels
-    flops = workload.total_flops
-    return measured({name: {d: (flops, partial(run, off, d)) for d in DTYPES} for name, off in ladder.items()})
+    works = {(name, d): partial(run, ladder[name], d) for name, d in pairs(ladder, DTYPES)}
+    return measured({key: (workload.total_flops, work) for key, work in works.items()})
 
 
 def main() -> None:

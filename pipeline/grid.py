@@ -14,7 +14,7 @@ from kernels.architecture import Architecture
 from kernels.ensemble import NetworkSpec
 from pipeline.config import ByActivationKey, Sweep
 
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2
 """Raised when a network_id comes to mean something else."""
 
 
@@ -65,8 +65,11 @@ def cells(sweep: Sweep, n_outputs: int, n_train: int) -> list[Cell]:
     return [cell for shape in _shapes(sweep, n_outputs) for cell in _cells_of(sweep, shape, n_train)]
 
 
-def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str) -> str:
-    """16 hex digits of a hash of everything that determines a network's result."""
+def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, engine: str) -> str:
+    """16 hex digits of a hash of everything that determines a network's result, to the last bit.
+
+    `engine` names the instruction set and the compiler's versions (kernels.ensemble.ENGINE).
+    """
     identity = {
         "version": IDENTITY_VERSION,
         "architecture": str(spec.architecture),
@@ -80,6 +83,7 @@ def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str) -> s
         "seed": seed,
         "dtype": dtype,
         "data": data_hash,
+        "engine": engine,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 

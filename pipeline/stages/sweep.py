@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kernels.ensemble import NetworkSpec, Trained, train
+from kernels.ensemble import ENGINE, NetworkSpec, Trained, train
 from pipeline import progress, store
 from pipeline.check import load
 from pipeline.grid import Cell, cells, network_id
@@ -35,7 +36,8 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
             progress=advance,
             note=progress.note,
         )
-    ids = [network_id(s, seed=settings.seed, dtype=settings.dtype, data_hash=dataset.data_hash) for _, s in networks]
+    identify = partial(network_id, seed=settings.seed, dtype=settings.dtype, data_hash=dataset.data_hash, engine=ENGINE)
+    ids = [identify(spec) for _, spec in networks]
     outcomes = [outcome(result, dataset.y_scaling.scale) for result in results]
     common = {"sweep": name, "n_features": dataset.n_features, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
     rows = [
