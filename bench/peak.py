@@ -14,7 +14,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from kernels.host import HOST
-from kernels.vector import INT64, broadcast, llvm_type, multiply_add, sum_of_lanes
+from kernels.instructions import INT64, broadcast, llvm_type, multiply_add, sum_of_lanes
 
 ACCUMULATORS = 20
 """Independent sums: more than the instructions that two units of a latency of 4 to 5 cycles have under way."""

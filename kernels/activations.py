@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from kernels._jit import inlined
+from kernels.instructions import Builder, multiply_add, where
 from kernels.lanes import Lanes, narrow
 from kernels.layout import RELU, SIGMOID, TANH
 from kernels.linked import Pointer, linked
 from kernels.vector import (
-    Builder,
     absolute,
     at_least,
     at_most,
@@ -30,11 +30,9 @@ from kernels.vector import (
     elementwise,
     fma,
     loader,
-    multiply_add,
     polynomial,
     power_of_two,
     store,
-    where,
     where_negative,
     with_sign,
 )

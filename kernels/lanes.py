@@ -20,8 +20,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from kernels.host import HOST
+from kernels.instructions import Builder, add_scaled_at, address, repeated_at, sum_of_lanes
 from kernels.tile import Tile
-from kernels.vector import Builder, Vector, add_scaled_at, address, loader, repeated_at, sum_of_lanes
+from kernels.vector import Vector, loader
 
 GROUP = 8
 """Networks that train side by side."""

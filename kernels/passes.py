@@ -10,7 +10,8 @@ from typing import NamedTuple
 from kernels._jit import jit
 from kernels.lanes import SAMPLES
 from kernels.linked import Costs, Pointer, Table, linked, unpacked
-from kernels.samples import add_cost, add_gradients, backward, copy_columns, forward
+from kernels.rows import copy_columns
+from kernels.samples import add_cost, add_gradients, backward, forward
 
 TILE = 64
 """Samples worked on at once: a whole number of vectors in every dtype."""

@@ -18,7 +18,8 @@ from kernels.lanes import SAMPLES
 from kernels.layout import FAN_IN, N_FIELDS, OFFSET, SOURCE
 from kernels.linked import Costs, Pointer, Table, linked, unpacked
 from kernels.memory import empty
-from kernels.samples import add_cost, copy_columns, fill, forward, weight_gradient
+from kernels.rows import copy_columns, fill
+from kernels.samples import add_cost, forward, weight_gradient
 from kernels.team import finish_job, next_job
 from kernels.vector import small
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from kernels import readout, samples, side_by_side
+from kernels import one_by_one, readout, samples, side_by_side
 from kernels.jobs import RIDGE, Fleet, Job, Network, Shared, pack, stripe_samples
 from kernels.lanes import GROUP, NETWORKS, SAMPLES
 from kernels.linked import Linked, kernels, kernels_of, packed
@@ -36,7 +36,9 @@ class Way(NamedTuple):
 
 
 SIDE_BY_SIDE = Way("networks in lanes", side_by_side.train_groups, side_by_side.workspace, GROUP, NETWORKS.name)
-ONE_BY_ONE = Way("samples in lanes", samples.train_networks, samples.workspace, 1, SAMPLES.name, samples.help_networks)
+ONE_BY_ONE = Way(
+    "samples in lanes", one_by_one.train_networks, samples.workspace, 1, SAMPLES.name, one_by_one.help_networks
+)
 READOUT = Way("ridge readout", readout.fit_readouts, readout.workspace, 1, SAMPLES.name)
 WAYS = (SIDE_BY_SIDE, READOUT, ONE_BY_ONE)
 """In the order in which a thread goes through them: the last can use its help when there is nothing left to begin."""

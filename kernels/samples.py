@@ -1,4 +1,4 @@
-"""One network with samples in the lanes: its cost and gradient chunk by chunk, and its training.
+"""One network with samples in the lanes: its cost and gradient chunk by chunk, and its update slice by slice.
 
 The n samples of a pass are cut into chunks, a chunk into tiles whose activations stay in cache. Where they are cut
 depends on n, on the network's `tile` and on the dtype alone. Every chunk sums into a partial cost and gradient of its
@@ -19,14 +19,14 @@ from kernels.loss import make_loss
 from kernels.memory import empty, filled
 from kernels.network import make_network
 from kernels.optimizers import BETA_1, BETA_2, make_optimizers
-from kernels.rng import shuffle
-from kernels.team import FINISHED, STOP, fetch, fetch_add, finish_job, give_way, next_job, open_loop, take, wait
-from kernels.vector import small, store
+from kernels.rows import copy_columns, fill, gather_columns
+from kernels.team import fetch_add
+from kernels.vector import small
 
 forward, backward, add_gradients, weight_gradient = make_network(SAMPLES)
 descend, adam = make_optimizers(SAMPLES)
 add_cost = make_loss(SAMPLES)
-load, width, COLUMNS = SAMPLES.load, SAMPLES.width, SAMPLES.columns
+width, COLUMNS = SAMPLES.width, SAMPLES.columns
 
 SLICE = 8192
 """Parameters that are worth a ticket of their own in an update."""
@@ -60,15 +60,6 @@ class Workspace(NamedTuple):
     task: Table
     tickets: Table
     finished: Table
-
-
-class Tables(NamedTuple):
-    """Where the workspace, the fleet and the data stand in memory, for `run_ticket`."""
-
-    ws: Table
-    fleet: Table
-    shared: Table
-    like: Pointer
 
 
 workspace_at = unpacked(Workspace)
@@ -144,32 +135,6 @@ def boundary(k, parts, first, last):
     """Where part k begins when [first, last) is cut into equal parts."""
     small()
     return first + k * (last - first) // parts
-
-
-@jit
-def fill(a, at, n, value):
-    """a[at : at + n] = value."""
-    small()
-    for i in range(at, at + n):
-        a[i] = value
-
-
-@jit
-def copy_columns(source, source_ld, start, rows, target, target_ld, n):
-    """target[r, t] = source[r, start + t] for `rows` rows of n elements."""
-    small()
-    for r in range(rows):
-        for t in range(0, n, width(target)):
-            store(target, r * target_ld + t, load(source, r * source_ld + start + t))
-
-
-@jit
-def gather_columns(source, source_ld, order, start, n_real, rows, target, target_ld, n):
-    """target[r, t] = source[r, order[start + t]] for t < n_real, then the last of them again up to n."""
-    small()
-    for r in range(rows):
-        for t in range(n):
-            target[r * target_ld + t] = source[r * source_ld + order[start + min(t, n_real - 1)]]
 
 
 @inlined
@@ -254,123 +219,3 @@ def run_ticket(
     else:
         chunk_pass(ws, thread, owner, fleet, shared, job, phase, low, n, ticket)
     fetch_add(ws.finished, owner * 8, 1)
-
-
-@jit
-def help_with(tables, ws, thread, owner):
-    """Run iterations of the owner's open loop until none is left; returns whether there was one."""
-    small()
-    helped = False
-    while True:
-        ticket = take(ws.tickets, owner)
-        if ticket < 0:
-            return helped
-        run_ticket(tables.ws, tables.fleet, tables.shared, tables.like, thread, owner, ticket)
-        helped = True
-
-
-@jit
-def together(tables, ws, job, thread, i, phase, low, n, step):
-    """Run one phase of the network that this thread owns, with the help of whoever is idle."""
-    small()
-    task = ws.task + thread * 8
-    task[JOB] = i
-    task[PHASE] = phase
-    task[LOW] = low
-    task[N] = n
-    task[STEP] = step
-    parts = n_slices(job.n_params) if phase == UPDATE else n_chunks(n, job, stripe_of(ws.a))
-    open_loop(ws.tickets, ws.finished, thread, parts)
-    help_with(tables, ws, thread, thread)
-    wait(ws.finished, thread, parts)
-
-
-@jit
-def pass_cost(tables, ws, job, shared, thread, i, phase, low, n, step, costs, costs_at):
-    """Run a pass; put its cost per output into costs[costs_at ...] and return their sum."""
-    small()
-    together(tables, ws, job, thread, i, phase, low, n, step)
-    total, partial = 0.0, ws.costs + thread * cost_row(shared)
-    chunks = n_chunks(n, job, stripe_of(ws.a))
-    for k in range(shared.n_outputs):
-        cost = 0.0
-        for chunk in range(chunks):
-            cost += partial[chunk * shared.n_outputs + k]
-        costs[costs_at + k] = cost
-        total += cost
-    return total
-
-
-@jit
-def take_snapshots(fleet, job, step, taken):
-    """Copy the parameters to every snapshot due by `step`; returns how many have been taken."""
-    small()
-    while taken < job.n_snapshots and fleet.steps[job.snapshots + taken] <= step:
-        target = job.rows + taken * job.n_params
-        for p in range(job.n_params):
-            fleet.snapshots[target + p] = fleet.params[job.params + p]
-        taken += 1
-    return taken
-
-
-@inlined
-def train_network(tables, ws, thread, control, fleet, shared, i):
-    """Train one network; where its cost is not finite, stopped[i] is the step and the parameters stay as they are."""
-    job = job_at(fleet, i, ws.a)
-    n, n_steps = shared.n, fleet.steps[job.snapshots + job.n_snapshots - 1]
-    full, scratch = job.batch_size == 0, MAX_CHUNKS * shared.n_outputs
-    taken, recorded, low, high, epoch = 0, 0, 0, n, 0
-    fill(ws.means, thread * ws.part, ws.part, 0.0)
-    fill(ws.squares, thread * ws.part, ws.part, 0.0)
-    for step in range(n_steps + 1):
-        cost = 0.0
-        if recorded < job.n_records and fleet.steps[job.records + recorded] == step:
-            phase = GRADIENT if full and step < n_steps else COST
-            at = job.costs + recorded * shared.n_outputs
-            cost = pass_cost(tables, ws, job, shared, thread, i, phase, 0, n, step, fleet.costs, at)
-            recorded += 1
-        taken = take_snapshots(fleet, job, step, taken)
-        if step == n_steps or fetch(control, STOP):
-            break
-        if not full:
-            if high == n:
-                shuffle(fleet.shuffle_keys[i], epoch, ws.order + thread * n, n)
-                high, epoch = 0, epoch + 1
-            low, high = high, min(high + job.batch_size, n)
-            phase, costs = MINIBATCH_GRADIENT, ws.costs + thread * cost_row(shared)
-            cost = pass_cost(tables, ws, job, shared, thread, i, phase, low, high - low, step, costs, scratch)
-        if not np.isfinite(cost):
-            fleet.stopped[i] = step
-            take_snapshots(fleet, job, n_steps, taken)
-            break
-        together(tables, ws, job, thread, i, UPDATE, low, high - low, step)
-
-
-@linked(SAMPLES.name, entry=True)
-def train_networks(
-    thread: int, control: Table, ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer
-):
-    """What every thread runs: train networks from the queue; see team.py for `control`."""
-    small()
-    ws, fleet, shared = workspace_at(ws_table, like), fleet_at(fleet_table, like), shared_at(shared_table, like)
-    tables = Tables(ws_table, fleet_table, shared_table, like)
-    i = next_job(control, fleet.n_jobs)
-    while i >= 0:
-        train_network(tables, ws, thread, control, fleet, shared, i)
-        finish_job(control)
-        i = next_job(control, fleet.n_jobs)
-
-
-@linked(SAMPLES.name, entry=True)
-def help_networks(thread: int, control: Table, ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer):
-    """What a thread runs when no network is left to begin: help with those that are not finished."""
-    small()
-    ws, fleet = workspace_at(ws_table, like), fleet_at(fleet_table, like)
-    tables = Tables(ws_table, fleet_table, shared_table, like)
-    while fetch(control, FINISHED) < fleet.n_jobs and not fetch(control, STOP):
-        helped = False
-        for owner in range(ws.n_threads):
-            if help_with(tables, ws, thread, owner):
-                helped = True
-        if not helped:
-            give_way()

@@ -21,14 +21,13 @@ from kernels.memory import empty, filled
 from kernels.network import make_network
 from kernels.optimizers import BETA_1, BETA_2, make_optimizers
 from kernels.rng import shuffle
-from kernels.samples import fill
+from kernels.rows import elements, fill, gather, row, spread
 from kernels.team import STOP, fetch, finish_job, next_job
 from kernels.vector import small
 
 forward, backward, add_gradients, _ = make_network(NETWORKS)
 _, adam = make_optimizers(NETWORKS)
 add_cost = make_loss(NETWORKS)
-width = NETWORKS.width
 
 TILE = 32
 """Samples in a tile, and the largest mini-batch that is trained this way."""
@@ -92,47 +91,6 @@ def of_thread(ws, shared, thread):
         ws.order + thread * GROUP * shared.n, ws.costs + thread * outputs, ws.scale + thread * GROUP,
         ws.ones,
     )  # fmt: skip
-
-
-@jit
-def elements(n, like):
-    """Elements of a row of n samples: whole vectors, but for one sample alone."""
-    small()
-    step = width(like)
-    return GROUP if n == 1 else (n * GROUP + step - 1) // step * step
-
-
-@jit
-def row(n, like):
-    """From one row of a tile to the next: an odd number of vectors, so that rows do not evict each other from the
-    cache."""
-    small()
-    step = width(like)
-    return GROUP if n == 1 else (elements(n, like) // step | 1) * step
-
-
-@jit
-def gather(source, source_ld, order, n_samples, low, rows, target, n):
-    """target[r, t, lane] = source[r, order[lane, low + t]] for n samples, then the last of them again."""
-    small()
-    ld, filled_up = row(n, target), elements(n, target) // GROUP
-    for r in range(rows):
-        for t in range(filled_up):
-            at, sample = r * ld + t * GROUP, low + min(t, n - 1)
-            for lane in range(GROUP):
-                target[at + lane] = source[r * source_ld + order[lane * n_samples + sample]]
-
-
-@jit
-def spread(source, source_ld, low, rows, target, n):
-    """target[r, t, lane] = source[r, low + t] for n samples, then the last of them again."""
-    small()
-    ld, filled_up = row(n, target), elements(n, target) // GROUP
-    for r in range(rows):
-        for t in range(filled_up):
-            value, at = source[r * source_ld + low + min(t, n - 1)], r * ld + t * GROUP
-            for lane in range(GROUP):
-                target[at + lane] = value
 
 
 @jit

@@ -11,25 +11,26 @@ remainders take narrower tiles.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, models, register_model
 
-from kernels.vector import (
+from kernels.instructions import (
     Builder,
     add_scaled_at,
     address,
     clamped,
     llvm_type,
     load_at,
+    loop,
     multiply_add,
     repeated_at,
     shuffle,
     store_at,
 )
+from kernels.totals import lane_totals
 
 
 class Registers(types.Type):
@@ -170,7 +171,7 @@ class Tile:
                 group = self.group if repeated else None
                 tile_value, n, x, x_at, x_row, x_step, y, y_at, y_column, y_step = args
                 sums = [builder.extract_value(tile_value, k) for k in range(self.rows * self.columns)]
-                with _loop(builder, n, [x_at, y_at, *sums]) as (state, update):
+                with loop(builder, n, [x_at, y_at, *sums]) as (state, update):
                     x_now, y_now, *now = state
                     ys = _operands(context, builder, sig.args[6], (y, y_now, y_column), tile, self.columns)
                     xs = _operands(context, builder, sig.args[2], (x, x_now, x_row), tile, self.rows, group)
@@ -189,7 +190,7 @@ class Tile:
         def add_totals(typingctx: Any, tile: Any, array: Any, at: Any, row: Any, scale: Any) -> Any:
             def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
                 n = self.rows * self.columns
-                totals, places = _lane_totals(builder, [builder.extract_value(args[0], k) for k in range(n)])
+                totals, places = lane_totals(builder, [builder.extract_value(args[0], k) for k in range(n)])
                 together = min(self.columns, tile.lanes)
                 for r, c, k in self._each():
                     if c % together:
@@ -220,44 +221,6 @@ class Tile:
         return intrinsic(add_scaled)
 
 
-@contextmanager
-def _loop(builder: Builder, n: Any, initial: list[Any]) -> Iterator[tuple[list[Any], Callable[..., None]]]:
-    """A loop of n turns over values in registers: yields them and a function that sets the next turn's.
-
-    After the block the list holds their last values. LLVM is told not to unroll it: a turn is long enough, and the
-    copies would double the time to compile.
-    """
-    before, body, after = builder.block, builder.append_basic_block("turn"), builder.append_basic_block("done")
-    zero, one = ir.Constant(n.type, 0), ir.Constant(n.type, 1)
-    builder.cbranch(builder.icmp_signed(">", n, zero), body, after)
-    builder.position_at_end(body)
-    values: list[Any] = [builder.phi(value.type) for value in (zero, *initial)]
-    for phi, value in zip(values, (zero, *initial), strict=True):
-        phi.add_incoming(value, before)
-    state: list[Any] = values[1:]
-    following: list[Any] = []
-
-    yield state, lambda *new: following.extend(new)
-
-    turn = builder.add(values[0], one)
-    end = builder.block
-    branch = builder.cbranch(builder.icmp_signed("<", turn, n), body, after)
-    branch.set_metadata("llvm.loop", _no_unrolling(builder.module))
-    for phi, value in zip(values, (turn, *following), strict=True):
-        phi.add_incoming(value, end)
-    builder.position_at_end(after)
-    for k, (first, last) in enumerate(zip(initial, following, strict=True)):
-        result = builder.phi(first.type)
-        result.add_incoming(first, before)
-        result.add_incoming(last, end)
-        state[k] = result
-
-
-def _no_unrolling(module: Any) -> Any:
-    rule = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
-    return module.add_metadata([rule, rule])
-
-
 def _element(context: Any, builder: Builder, array_type: Any, place: Any, r: int, c: int) -> Any:
     """Pointer to where tile[r, c] belongs; `place` is (array, at, row, column)."""
     array, at, row, column = place
@@ -275,42 +238,3 @@ def _operands(
     starts = [builder.add(at, builder.mul(step, ir.Constant(at.type, k))) for k in range(n)]
     pointers = [address(context, builder, array_type, array, start) for start in starts]
     return [repeated_at(builder, pointer, vector, group or kind.lanes) for pointer in pointers]
-
-
-def _lane_totals(builder: Builder, vectors: list[Any]) -> tuple[list[Any], dict[int, tuple[int, int]]]:
-    """Sum the lanes of all vectors together, halving the number of vectors, not each vector alone, while there are two.
-
-    Returns vectors that hold the sums, and where the sum of vector k is: (which of them, lane). Summing two vectors'
-    halves into one costs as many instructions as summing one vector's.
-    """
-    lanes = vectors[0].type.count
-    owners = [[k] * lanes for k in range(len(vectors))]
-    half = lanes // 2
-    while half:
-        blocks = range(0, lanes, 2 * half)
-        low = [block + lane for block in blocks for lane in range(half)]
-        high = [lane + half for lane in low]
-
-        def joined(a: list[int], b: list[int], half: int = half) -> list[int]:
-            """Lanes of x and y by turns, half by half."""
-            return [
-                lane
-                for at in range(0, len(a), half)
-                for lane in a[at : at + half] + [lanes + n for n in b[at : at + half]]
-            ]
-
-        if len(vectors) % 2:
-            vectors, owners = [*vectors, vectors[-1]], [*owners, owners[-1]]
-        pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
-        owner_pairs = list(zip(owners[::2], owners[1::2], strict=True))
-        vectors = [
-            builder.fadd(shuffle(builder, x, y, joined(low, low)), shuffle(builder, x, y, joined(high, high)))
-            for x, y in pairs
-        ]
-        owners = [[(x + y)[lane] for lane in joined(low, low)] for x, y in owner_pairs]
-        half //= 2
-    places: dict[int, tuple[int, int]] = {}
-    for which, owner in enumerate(owners):
-        for lane, k in enumerate(owner):
-            places.setdefault(k, (which, lane))
-    return vectors, places
