@@ -192,7 +192,7 @@ def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
 def _network(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Network:
     return Network(
         params=initial_params(spec, n_features, n_samples, seed),
-        shuffle_key=rng.shuffle_key(seed, spec.replicate),
+        shuffle_key=rng.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
         rate=(spec.alpha if spec.optimizer == "ridge" else spec.learning_rate) or 0.0,
     )
 

@@ -80,20 +80,24 @@ def _backward(lanes: Lanes) -> Any:
         params: Pointer, w_at: int, fan_out: int, fan_in: int, dz: Pointer, a: Pointer, da: Pointer, start: int,
         grads: Pointer, g_at: int, scale: Pointer,
     ):  # fmt: skip
-        """da = W^T dz, or da += W^T dz where `start` is FROM_SUM; grads += scale dC/dW and scale dC/db."""
+        """da = W^T dz, or da += W^T dz where `start` is FROM_SUM; grads += scale dC/dW and scale dC/db.
+
+        From the last row of W to the first: the forward pass, which goes the other way, has left the last ones in the
+        cache, and finds the first ones there.
+        """
         row = fan_in * GROUP
         done, tiled = row - row % width(a), fan_out - fan_out % ROWS
         if start != layout.FROM_SUM:
             for i in range(0, row, GROUP):
                 store(da, i, zero(narrow(dz, 0)))
-        for o in range(0, tiled, ROWS):
-            w, g, d = w_at + o * row, g_at + o * row, dz + o * GROUP
-            whole(params, w, row, 0, done, d, a, da, grads, g, scale)
-            whole_end(params, w, row, done, row, d, a, da, grads, g, scale)
         for o in range(tiled, fan_out):
             w, g, d = w_at + o * row, g_at + o * row, dz + o * GROUP
             lower(params, w, 0, done, d, a, da, grads, g, scale)
             lower_end(params, w, done, row, d, a, da, grads, g, scale)
+        for o in range(tiled - ROWS, -1, -ROWS):
+            w, g, d = w_at + o * row, g_at + o * row, dz + o * GROUP
+            whole(params, w, row, 0, done, d, a, da, grads, g, scale)
+            whole_end(params, w, row, done, row, d, a, da, grads, g, scale)
         bias = g_at + fan_out * row
         for o in range(0, fan_out * GROUP, GROUP):
             store(grads, bias + o, fma(narrow(scale, 0), narrow(dz, o), narrow(grads, bias + o)))
