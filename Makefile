@@ -4,7 +4,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint lock readme clean
+.PHONY: repro test lint coverage-check lock readme clean
 
 repro: $(VENV)/installed
 	shoal check
@@ -25,6 +25,10 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
+coverage-check: $(VENV)/installed
+	python -m tests.coverage
 
 # Renew the pinned versions from pyproject.toml.
 lock: $(VENV)/installed

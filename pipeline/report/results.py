@@ -99,9 +99,7 @@ def _band(curves: pd.DataFrame, networks: list[str]) -> Band:
 def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset) -> SweepResults:
     """Read a sweep's tables, curves and weights."""
     cells, networks = (table[table["sweep"] == name] for table in map(store.read_table, (paths.cells, paths.networks)))
-    listed = settings.architecture or {}
-    names = {str(Architecture.parse(text).with_output(dataset.n_outputs)): key for key, text in listed.items()}
-    cells = axes.prepare(cells, names)
+    cells = axes.prepare(cells, axes.architecture_names(settings, dataset.n_outputs))
     runs = store.read_table(paths.runs(name))[["network_id", "architecture", "train_half_mse"]]
     networks = networks.merge(runs, on="network_id", validate="one_to_one")
     networks = networks.merge(cells[["cell", "series"]], on="cell", validate="many_to_one")
