@@ -52,3 +52,10 @@ def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
     values = cell["log10_test_mse"].to_numpy(np.float64)
     ends = interval(values, seed) or (None, None)
     return row | dict(zip(INTERVAL_COLUMNS, (interquartile_mean(values), *ends), strict=True))
+
+
+def typical(cell: pd.Series[Any]) -> tuple[float, float, float]:
+    """A cell's typical test mse, 10^(interquartile mean of log10 test mse), and the ends of its interval (or NaN)."""
+    values = [np.nan if pd.isna(cell[name]) else float(cell[name]) for name in INTERVAL_COLUMNS]
+    centre, low, high = (float(10.0**value) for value in values)
+    return centre, low, high
