@@ -103,7 +103,7 @@ def test_from_ten_replicates_on_scores_are_typical_values_with_intervals() -> No
     assert drawn(figure)["relu"] == pytest.approx([1e-2, 1e-3])
     assert segments(figure)[:2] == [pytest.approx((10**-2.5, 0.1)), pytest.approx((1e-4, 1e-3))]
     assert "95 % interval" in figure.axes[0].get_ylabel()
-    assert "largest" in scores.scores(grid_of(width=[5, 10], depth=[1]), ["width"]).axes[0].get_ylabel()
+    assert "range" in scores.scores(grid_of(width=[5, 10], depth=[1]), ["width"]).axes[0].get_ylabel()
 
 
 def test_replicates_have_the_interval_beside_them() -> None:

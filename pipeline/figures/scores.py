@@ -46,8 +46,8 @@ def marks(cells: pd.DataFrame) -> pd.DataFrame:
 def marked(cells: pd.DataFrame) -> str:
     """What `marks` shows, in words."""
     if has_intervals(cells):
-        return "typical value, 95 % interval"
-    return "median, smallest and largest"
+        return "typical value and 95 % interval"
+    return "median and range"
 
 
 def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:

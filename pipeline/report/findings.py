@@ -15,6 +15,7 @@ from pipeline.statistics.intervals import FEWEST
 from pipeline.statistics.signed_ranks import holm, smallest_p
 from pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE
 
+MORE = "diverges"
 MOST_PLACES = 8
 """Where a claim holds is listed up to so many places; the table of comparisons has all."""
 
@@ -66,7 +67,7 @@ def _finding(varying: list[str], by_cell: pd.DataFrame, part: pd.DataFrame) -> s
     if not claims:
         return f"Neither of {a} and {b} is shown to beat the other{_where(others, by_cell, unshown, part)}."
     if len(unshown):
-        claims.append(f"neither is shown to beat the other{_where(others, by_cell, unshown, part)}")
+        claims.append(f"neither is shown to beat the other in {len(unshown)}")
     text = "; ".join(claims)
     return f"{text[0].upper()}{text[1:]}." if axis != "series" else f"{text}."
 
@@ -80,7 +81,7 @@ def _where(others: list[str], by_cell: pd.DataFrame, held: pd.DataFrame, part: p
     if len(part) == 1:
         return ""
     if len(held) == len(part):
-        return f" in all {len(part)} comparisons"
+        return " in both comparisons" if len(part) == 2 else f" in all {len(part)} comparisons"
     share = f" in {len(held)} of {len(part)} comparisons"
     if len(held) > MOST_PLACES:
         return share
@@ -92,12 +93,10 @@ def _where(others: list[str], by_cell: pd.DataFrame, held: pd.DataFrame, part: p
 def _factors(sign: int, held: pd.DataFrame) -> str:
     """By which factor the better test mse is typically smaller, from the least to the most."""
     factors = 10.0 ** (sign * held["log10_ratio"].to_numpy(np.float64))
-    least, most = (_factor(value) for value in (factors.min(), factors.max()))
-    return f", in test mse by {least}{'' if least == most else f' to {most}'}"
-
-
-def _factor(value: float) -> str:
-    return "an infinite factor, as the other diverged" if np.isinf(value) else f"a factor of {value:.3g}"
+    least, most = (MORE if np.isinf(value) else f"{value:.3g}" for value in (factors.min(), factors.max()))
+    if least == MORE:
+        return f", which typically {MORE}"
+    return f", in test mse by a factor of {least}{'' if least == most else f' to {most}'}"
 
 
 def _counted(n: int, word: str) -> str:
