@@ -5,7 +5,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint bench bench-quick lock readme clean
+.PHONY: repro test lint bench bench-quick lock readme clean coverage-check
 
 repro: $(VENV)/installed
 	shoal check
@@ -37,6 +37,10 @@ bench-quick: $(VENV)/bench
 $(VENV)/bench: $(VENV)/installed
 	python -m pip install --quiet --constraint requirements.lock --no-build-isolation --editable .[bench]
 	touch $@
+
+# How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
+coverage-check: $(VENV)/installed
+	python -m tests.coverage
 
 # Renew the pinned versions from pyproject.toml.
 lock: $(VENV)/installed

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kernels.architecture import Architecture
+from pipeline.config import Sweep
+
 LABELS = {
     "depth": "hidden layers",
     "width": "nodes per layer",
@@ -24,10 +27,16 @@ FULL_BATCH = np.inf
 """Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
 
 
+def architecture_names(sweep: Sweep, n_outputs: int) -> dict[str, str]:
+    """The name of each architecture (notation) that a sweep lists."""
+    listed = sweep.architecture or {}
+    return {str(Architecture.parse(text).with_output(n_outputs)): name for name, text in listed.items()}
+
+
 def prepare(cells: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """A sweep's cells with the column `series` (its activation or the name of its architecture) and plain axis levels.
 
-    `names` gives the name of each architecture (notation) that the sweep lists. Levels are float64, or text for
+    `names` are the sweep's `architecture_names`. Levels are float64, or text for
     hidden_sizes; the full batch is FULL_BATCH.
     """
     numbers = {axis: cells[axis].astype("Float64").to_numpy(np.float64, na_value=np.nan) for axis in _numeric()}

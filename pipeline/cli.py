@@ -1,4 +1,4 @@
-"""The `shoal` command: check the configuration, show results, predict, browse."""
+"""The `shoal` command: check the configuration, show and compare results, predict, browse."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("show", help="print the results of a sweep, or of all")
     command.add_argument("sweep", nargs="?", help="name of a sweep in params.yaml; all sweeps without it")
     command.set_defaults(run=_show)
+    command = commands.add_parser("compare", help="compare two cells, or the results of two git revisions")
+    for name in ("a", "b"):
+        words = "SWEEP/CELL, CELL, a git revision, or workspace (the results as they are now)"
+        command.add_argument(name, metavar=name.upper(), help=words)
+    command.set_defaults(run=_compare)
     command = commands.add_parser("predict", help="predict for the rows of a table of features")
     command.add_argument("input", metavar="INPUT", help="CSV or Parquet file with the feature columns")
     command.add_argument("--output", required=True, metavar="OUT.csv", type=Path, help="CSV file to write")
@@ -60,6 +65,13 @@ def _show(paths: Paths, words: argparse.Namespace) -> int:
     from pipeline.show import show  # pandas takes its time: `check` starts without it
 
     show(paths, _sweeps(paths, words.sweep))
+    return 0
+
+
+def _compare(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline.compare import compare
+
+    compare(paths, config.load(paths).seed, words.a, words.b)
     return 0
 
 

@@ -41,6 +41,10 @@ class Paths:
     def cells(self) -> Path:
         return self.root / "evaluation" / "cells.parquet"
 
+    @property
+    def contrasts(self) -> Path:
+        return self.root / "evaluation" / "contrasts.parquet"
+
     def metrics(self, sweep: str) -> Path:
         return self.root / "metrics" / f"{sweep}.json"
 

@@ -1,9 +1,10 @@
-"""Result tables in the terminal."""
+"""Result tables in the terminal: every cell of a sweep with its interval, the best one marked."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -11,9 +12,15 @@ from rich.table import Table
 
 from pipeline import store
 from pipeline.paths import Paths
+from pipeline.statistics.cells import typical
+from pipeline.statistics.intervals import FEWEST
 
 AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "steps", "alpha")
-NUMBERS = ("median", "q1", "q3", "min")
+BEST = "*"
+LEGEND = f"""\
+{BEST}: smallest median validation mse. A diverged network counts as infinite.
+typical, low, high: 10^(interquartile mean of log10 test mse) and its 95 % bootstrap interval, from {FEWEST} replicates
+"""
 
 
 def show(paths: Paths, sweeps: list[str]) -> None:
@@ -22,27 +29,40 @@ def show(paths: Paths, sweeps: list[str]) -> None:
     A sweep that has not run yet has a line that says so. Raises FileNotFoundError before the evaluate stage has run.
     """
     cells = store.read_table(paths.cells)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200  # files and pipes have no width: nothing is folded there
+    console = terminal()
     for sweep in sweeps:
         found = cells[cells["sweep"] == sweep]
         console.print(f"{sweep}: no results yet; run `dvc repro`" if found.empty else table_of(sweep, found))
+    console.print(LEGEND, highlight=False, end="")
+
+
+def terminal() -> Console:
+    """The standard output; files and pipes have no width, so that nothing is folded there."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    return console
 
 
 def table_of(sweep: str, cells: pd.DataFrame) -> Table:
-    """The cells of one sweep: its axes, then median, quartiles and minimum of the test mse."""
+    """The cells of one sweep: its axes, then median, quartiles and typical value of the test mse with its interval.
+
+    Of fewer than FEWEST replicates, the range instead of the typical value and its interval.
+    """
     replicates = int(cells["n_networks"].max())
     title = f"{sweep}: test mse = mean of (y_hat - y)^2, over {replicates} replicates"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    axes = _axes(cells)
-    for axis in axes:
-        table.add_column(axis.replace("_", " "), justify="left" if axis in ("activation", "cell") else "right")
-    for number in (*NUMBERS, "diverged"):
+    axes, many = _axes(cells), replicates >= FEWEST
+    for axis in ("", *axes):
+        table.add_column(axis.replace("_", " "), justify="left" if axis in ("", "activation", "cell") else "right")
+    for number in ("median", "q1", "q3", *(("typical", "low", "high") if many else ("min", "max")), "diverged"):
         table.add_column(number, justify="right")
-    for _, cell in cells.iterrows():
-        errors = (f"{cell[f'test_mse_{number}']:.3e}" for number in NUMBERS)
-        table.add_row(*(_text(axis, cell) for axis in axes), *errors, f"{cell['n_diverged']} / {cell['n_networks']}")
+    best = int(np.argmin(cells["validation_mse_median"].to_numpy()))
+    for place, (_, cell) in enumerate(cells.iterrows()):
+        ranks = [cell[f"test_mse_{rank}"] for rank in ("median", "q1", "q3", *(() if many else ("min", "max")))]
+        numbers = [f"{value:.3e}" for value in (*ranks, *(typical(cell) if many else ()))]
+        mark, diverged = BEST if place == best else "", f"{cell['n_diverged']} / {cell['n_networks']}"
+        table.add_row(mark, *(_text(axis, cell) for axis in axes), *numbers, diverged)
     return table
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,9 +68,9 @@ def test_check_tells_all_faults_at_once(study: Paths, capsys: Captured) -> None:
     ]
 
 
-@pytest.mark.parametrize("words", [["check"], ["show"], ["predict", "new.csv", "--output", "out.csv"]])
-def test_a_folder_without_params(words: list[str], capsys: Captured, in_empty: Path) -> None:
-    [line] = refusal(capsys, *words)
+@pytest.mark.parametrize("words", ["check", "show", "compare a b", "predict new.csv --output out.csv"])
+def test_a_folder_without_params(words: str, capsys: Captured, in_empty: Path) -> None:
+    [line] = refusal(capsys, *words.split())
     assert line.startswith("params.yaml")
 
 
@@ -83,47 +82,70 @@ def in_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 # ---- show
 
-GOLDEN = """\
+LEGEND = """\
+*: smallest median validation mse. A diverged network counts as infinite.
+typical, low, high: 10^(interquartile mean of log10 test mse) and its 95 % bootstrap interval, from 10 replicates
+"""
+GOLDEN = {
+    3: """\
 rates: test mse = mean of (y_hat - y)^2, over 3 replicates
 
-  batch size   steps      median          q1          q3         min   diverged
- ───────────────────────────────────────────────────────────────────────────────
-          10       5   5.000e-01   2.500e-01   7.500e-01   1.235e-07      0 / 3
-        full      20         inf   1.235e+02         inf   2.000e+00      2 / 3
+      batch size   steps      median          q1          q3         min         max   diverged
+ ───────────────────────────────────────────────────────────────────────────────────────────────
+              10       5   5.000e-01   2.500e-01   7.500e-01   1.235e-07   8.000e-01      0 / 3
+  *         full      20         inf   1.235e+02         inf   2.000e+00         inf      2 / 3
 
-"""
+""",
+    10: """\
+rates: test mse = mean of (y_hat - y)^2, over 10 replicates
+
+      batch size   steps      median          q1          q3     typical         low        high   diverged
+ ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+              10       5   5.000e-01   2.500e-01   7.500e-01   3.162e-01   1.000e-01   1.000e+00     0 / 10
+  *         full      20         inf   1.235e+02         inf         inf   1.000e+03         inf     2 / 10
+
+""",
+}
 
 
-@pytest.mark.parametrize("optimizer", ["gd", "adam"])
-def test_show_prints_the_table_of_cells(in_empty: Path, capsys: Captured, optimizer: str) -> None:
+@pytest.mark.parametrize(("optimizer", "replicates"), [("gd", 3), ("adam", 10)])
+def test_show_prints_the_table_of_cells(in_empty: Path, capsys: Captured, optimizer: str, replicates: int) -> None:
     studies.write(in_empty, {"rates": studies.RATES})
     errors = {"median": [0.5, np.inf], "q1": [0.25, 123.456], "q3": [0.75, np.inf], "min": [1.23456e-7, 2.0]}
+    errors |= {"max": [0.8, np.inf]}
     cells = {"sweep": "rates", "cell": ["a", "b"], "activation": "tanh", "depth": 1, "width": 4, "hidden_sizes": "4"}
     cells |= {
         "optimizer": optimizer,
         "learning_rate": 0.1,
         "batch_size": pd.array([10, None], "Int64"),
         "steps": [5, 20],
+        "validation_mse_median": [2.0, 1.0],
     }
-    cells |= {"alpha": None, "n_networks": 3, "n_diverged": [0, 2]}
+    cells |= {"alpha": None, "n_networks": replicates, "n_diverged": [0, 2]}
+    few = replicates < 10
+    cells |= {"log10_test_mse_iqm": [-0.5, np.inf]}
+    cells |= {"log10_test_mse_iqm_low": [None, None] if few else [-1.0, 3.0]}
+    cells |= {"log10_test_mse_iqm_high": [None, None] if few else [0.0, np.inf]}
     table = pd.DataFrame(cells | {f"test_mse_{name}": values for name, values in errors.items()})
-    store.write_table(Paths().cells, table)
+    store.write_table(Paths().cells, table.astype(store.INTERVAL_COLUMNS))
     status, out, err = shoal(capsys, "show")
     assert (status, err) == (0, "")
-    assert [line.rstrip() for line in out.splitlines()] == GOLDEN.splitlines()
+    assert [line.rstrip() for line in out.splitlines()] == (GOLDEN[replicates] + LEGEND).splitlines()
 
 
-def test_show_has_the_numbers_of_every_cell(study: Paths, capsys: Captured) -> None:
+def test_show_has_the_numbers_of_every_cell_and_marks_the_best(study: Paths, capsys: Captured) -> None:
     _, out, _ = shoal(capsys, "show")
     lines = [line.split() for line in out.splitlines()]
     cells = store.read_table(study.cells)
+    best = cells.loc[cells.groupby("sweep")["validation_mse_median"].idxmin(), "cell"]
     for _, cell in cells.iterrows():
         axes = (
             [cell["cell"]] if cell["sweep"] == "branches" else [str(cell[k]) for k in ("activation", "depth", "width")]
         )
-        errors = [f"{cell[f'test_mse_{name}']:.3e}" for name in ("median", "q1", "q3", "min")]
+        errors = [f"{cell[f'test_mse_{name}']:.3e}" for name in ("median", "q1", "q3", "min", "max")]
         rate = [str(cell["learning_rate"])] if cell["sweep"] == "sizes" else []
-        assert [*axes, *rate, *errors, "0", "/", str(cell["n_networks"])] in lines
+        mark = ["*"] if cell["cell"] in set(best) else []
+        assert [*mark, *axes, *rate, *errors, "0", "/", str(cell["n_networks"])] in lines
 
 
 def test_show_of_one_sweep(study: Paths, capsys: Captured) -> None:
@@ -136,10 +158,10 @@ def test_show_of_an_unknown_sweep(study: Paths, capsys: Captured) -> None:
     assert refusal(capsys, "show", "size") == ["params.yaml: found no sweep 'size'; allowed: sizes, branches"]
 
 
-@pytest.mark.parametrize("words", [["show"], ["predict", "input/example.csv", "--output", "out.csv"]])
-def test_results_that_are_not_there_yet(words: Sequence[str], in_empty: Path, capsys: Captured) -> None:
+@pytest.mark.parametrize("words", ["show", "compare a b", "predict input/example.csv --output out.csv"])
+def test_results_that_are_not_there_yet(words: str, in_empty: Path, capsys: Captured) -> None:
     studies.write(in_empty, SWEEPS)
-    [line] = refusal(capsys, *words)
+    [line] = refusal(capsys, *words.split())
     assert line.endswith(": no such file; run `dvc repro` first, in the folder of params.yaml")
     assert line.startswith(("evaluation", "data"))
 

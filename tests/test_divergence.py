@@ -69,7 +69,8 @@ def test_cells_keep_them(study: Paths) -> None:
     cells = store.read_table(study.cells).set_index(["sweep", "cell"])
     assert list(cells["n_networks"]) == [3, 3, 2, 2, 3]
     assert list(cells["n_diverged"]) == [0, 3, 0, 2, 3]
-    numbers = cells.filter(regex="_(median|q1|q3|min)$")
+    assert list(cells["diverged_fraction"]) == [0, 1, 0, 1, 1]
+    numbers = cells.filter(regex="_(median|q1|q3|min|max|iqm)$")
     assert np.isposinf(numbers[cells["n_diverged"] > 0]).all(axis=None)
     assert np.isfinite(numbers[cells["n_diverged"] == 0]).all(axis=None)
 
@@ -82,11 +83,11 @@ def test_metrics_are_null_where_infinite(study: Paths) -> None:
     assert metrics["all"]["test_mse"] == {"median": None, "q1": pytest.approx(q1, rel=1e-12), "q3": None}
     fatal = store.read_json(study.metrics("fatal"))
     assert fatal["diverged"] == 3
-    assert (
-        fatal["all"]
-        == fatal["best"]
-        == {name: {"median": None, "q1": None, "q3": None} for name in ("test_mse", "log10_test_mse")}
-    )
+    assert fatal["diverged_fraction"] == 1.0
+    ranks = {"median": None, "q1": None, "q3": None}
+    assert fatal["all"] == {"test_mse": ranks, "log10_test_mse": ranks}
+    interval = {"iqm": None, "iqm_low": None, "iqm_high": None}
+    assert fatal["best"] == {"test_mse": ranks, "log10_test_mse": ranks | interval}
 
 
 def test_the_choice_is_among_the_others(study: Paths) -> None:

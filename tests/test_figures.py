@@ -16,17 +16,18 @@ from kernels.architecture import Architecture
 from pipeline import axes, drawing
 from pipeline.figures import curves, fits, scores, style
 from pipeline.figures.curves import Band
+from pipeline.store import INTERVAL_COLUMNS
 
 
 def cells(*rows: dict[str, Any]) -> pd.DataFrame:
-    """Prepared cells; the test mse of a row is its median, quartiles are half and twice of it."""
+    """Prepared cells of few replicates; the test mse of a row is its median, the range is from half to twice of it."""
     base: dict[str, Any] = dict.fromkeys(axes.LABELS) | {"architecture": "dense 1", "optimizer": "gd", "n_networks": 3}
     table = []
     for n, row in enumerate(rows):
         median = row.get("mse", n + 1.0)
         sizes = "-".join([str(row["width"])] * row["depth"]) if "width" in row else row.get("hidden_sizes")
         numbers = {"validation_mse_median": median, "test_mse_median": median}
-        numbers |= {"test_mse_q1": median / 2, "test_mse_q3": median * 2}
+        numbers |= {"test_mse_min": median / 2, "test_mse_max": median * 2}
         table.append(base | {"activation": "relu", "hidden_sizes": sizes, "cell": f"c{n}"} | numbers | row)
     return axes.prepare(pd.DataFrame(table), {})
 
@@ -85,6 +86,39 @@ def test_scores_are_the_medians_in_the_order_of_the_axis() -> None:
     assert (panel.get_yscale(), panel.get_xlabel()) == ("log", "nodes per layer")
 
 
+def with_intervals(table: pd.DataFrame, *intervals: tuple[float, float, float]) -> pd.DataFrame:
+    """The same cells with ten replicates each, and (centre, low, high) of their log10 test mse."""
+    return table.assign(n_networks=10, **dict(zip(INTERVAL_COLUMNS, np.array(intervals).T, strict=True)))
+
+
+def segments(figure: Figure) -> list[tuple[float, float]]:
+    """Lower and upper ends of the error bars of a figure's first panel."""
+    lines = [line for artist in figure.axes[0].containers for line in artist[2]]
+    return [(float(s[0, 1]), float(s[1, 1])) for line in lines for s in line.get_segments()]
+
+
+def test_from_ten_replicates_on_scores_are_typical_values_with_intervals() -> None:
+    table = with_intervals(grid_of(width=[5, 10], depth=[1]), (-2, -2.5, -1), (-3, -4, np.inf))
+    figure = scores.scores(table, ["width"])
+    assert drawn(figure)["relu"] == pytest.approx([1e-2, 1e-3])
+    assert segments(figure)[:2] == [pytest.approx((10**-2.5, 0.1)), pytest.approx((1e-4, 1e-3))]
+    assert "95 % interval" in figure.axes[0].get_ylabel()
+    assert "range" in scores.scores(grid_of(width=[5, 10], depth=[1]), ["width"]).axes[0].get_ylabel()
+
+
+def test_replicates_have_the_interval_beside_them() -> None:
+    networks = pd.DataFrame({"series": "relu", "test_mse": np.geomspace(1e-3, 1e-1, 10)})
+    table = grid_of(depth=[1], width=[5])
+    found = segments(scores.replicates(networks, with_intervals(table, (-2, -2.5, -1))))
+    assert found == [pytest.approx((10**-2.5, 0.1))]
+    assert segments(scores.replicates(networks, table)) == []
+
+
+def test_an_interval_of_equal_replicates_is_drawn_in_spite_of_rounding() -> None:
+    table = with_intervals(grid_of(width=[5, 10], depth=[1]), *[(-2, np.nextafter(-2, 0), np.nextafter(-2, -3))] * 2)
+    style.svg(scores.scores(table, ["width"]))
+
+
 def test_a_second_axis_makes_a_panel_per_activation() -> None:
     table = grid_of(activation=["relu", "tanh"], depth=[1, 2, 3], width=[5, 10])
     figure = scores.scores(table, axes.varying(table))
@@ -94,8 +128,8 @@ def test_a_second_axis_makes_a_panel_per_activation() -> None:
 
 def test_diverged_medians_are_crosses_and_not_points() -> None:
     table = grid_of(steps=[10, 20, 30])
-    table.loc[1, ["test_mse_median", "test_mse_q3"]] = np.inf
-    table.loc[2, "test_mse_q3"] = np.inf
+    table.loc[1, ["test_mse_median", "test_mse_max"]] = np.inf
+    table.loc[2, "test_mse_max"] = np.inf
     figure = scores.scores(table, ["steps"])
     assert drawn(figure)["relu"] == [1.0, 3.0]
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]

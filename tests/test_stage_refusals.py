@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,4 +76,12 @@ def test_only_the_log_knows_how_long_it_took(
     assert set(log) == {"seconds", "finished", "networks", "diverged"}
     assert log["seconds"] > 0
     assert log["networks"] == 24
-    assert capsys.readouterr() == ("", ""), "progress is for terminals"
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"sweep-sizes: 24 networks, 0 diverged, \d+\.\d s\n", out)
+    assert not err, "progress is for terminals"
+
+
+def test_a_stage_says_in_one_line_what_it_did() -> None:
+    facts = {"networks": 480, "diverged": 3, "gflop_per_second": 45.67, "threads": 2, "seconds": 1}
+    assert _stage.summary("sweep-sizes", 12.34, facts) == "sweep-sizes: 480 networks, 3 diverged, 45.7 GFLOP/s, 12.3 s"
+    assert _stage.summary("data", 0.04, {}) == "data: 0.0 s"

@@ -22,8 +22,10 @@ RUNS = (
 NETWORKS = "network_id sweep cell replicate status train_mse validation_mse test_mse"
 CELLS = (
     "sweep cell architecture activation depth width hidden_sizes optimizer learning_rate batch_size steps alpha dtype "
-    "n_networks n_diverged"
+    "n_networks n_diverged diverged_fraction"
 )
+INTERVAL = "log10_test_mse_iqm log10_test_mse_iqm_low log10_test_mse_iqm_high"
+CONTRASTS = "sweep axis a b level_a level_b n_pairs a_smaller b_smaller log10_ratio p p_holm p_smallest verdict"
 SUMMARISED = "train_mse validation_mse test_mse log10_test_mse train_half_mse"
 N_CELLS = {"sizes": 8, "ridge": 2, "batch": 4, "rates": 4, "branches": 2}
 REPLICATES = {"sizes": 3, "ridge": 2, "batch": 1, "rates": 2, "branches": 2}
@@ -57,9 +59,10 @@ def test_columns(study: Paths, dataset: Dataset) -> None:
         assert list(store.read_table(study.runs(name))) == RUNS.split()
         assert list(store.read_table(study.curves(name))) == ["network_id", "step", "half_mse"]
         assert list(store.read_table(study.weights(name))) == ["network_id", "params"]
-    numbers = [f"{name}_{rank}" for name in SUMMARISED.split() for rank in ("median", "q1", "q3", "min")]
+    numbers = [f"{name}_{rank}" for name in SUMMARISED.split() for rank in ("median", "q1", "q3", "min", "max")]
     assert list(store.read_table(study.networks)) == NETWORKS.split()
-    assert list(store.read_table(study.cells)) == [*CELLS.split(), *numbers]
+    assert list(store.read_table(study.cells)) == [*CELLS.split(), *numbers, *INTERVAL.split()]
+    assert list(store.read_table(study.contrasts)) == CONTRASTS.split()
     predicted = [f"{name}_predicted" for name in dataset.target_names]
     columns = [*dataset.feature_names, *dataset.target_names, *predicted]
     assert list(pd.read_csv(study.test_predictions)) == columns
@@ -187,7 +190,10 @@ def test_metrics_summarise_the_networks_of_a_sweep(study: Paths) -> None:
         for key, part in (("all", block), ("best", block[block["cell"] == best])):
             for number, values in (("test_mse", part["test_mse"]), ("log10_test_mse", np.log10(part["test_mse"]))):
                 quartiles = dict(zip(("q1", "median", "q3"), np.quantile(values, (0.25, 0.5, 0.75)), strict=True))
-                assert metrics[key][number] == quartiles
+                assert {rank: metrics[key][number][rank] for rank in quartiles} == quartiles
+        assert set(metrics["best"]["log10_test_mse"]) - set(metrics["all"]["log10_test_mse"]) == {
+            *("iqm", "iqm_low", "iqm_high")
+        }
 
 
 def test_the_smallest_validation_error_is_chosen(study: Paths) -> None:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.statistics import RANKS, SUMMARISED, cell_table, quantile, summary
-from pipeline.store import CELL_COLUMNS, runs_table
+from pipeline.statistics import RANKS, quantile, summary
+from pipeline.statistics.cells import SUMMARISED, cell_table, with_errors
+from pipeline.statistics.intervals import interval
+from pipeline.store import CELL_COLUMNS, INTERVAL_COLUMNS, runs_table
 
 ERRORS = st.floats(0, 1e200)
 FINITE = st.lists(ERRORS, min_size=1, max_size=12)
@@ -52,12 +54,12 @@ def test_quantile_is_monotone_and_a_number(values: list[float], first: float, se
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([1.0, 2.0, math.inf], {"median": 2.0, "q1": 1.5, "q3": math.inf, "min": 1.0}),
-        ([4.0, math.inf, 2.0, 1.0, 3.0], {"median": 3.0, "q1": 2.0, "q3": 4.0, "min": 1.0}),
-        ([math.inf, 7.0], {"median": math.inf, "q1": math.inf, "q3": math.inf, "min": 7.0}),
+        ([1.0, 2.0, math.inf], {"median": 2.0, "q1": 1.5, "q3": math.inf, "min": 1.0, "max": math.inf}),
+        ([4.0, math.inf, 2.0, 1.0, 3.0], {"median": 3.0, "q1": 2.0, "q3": 4.0, "min": 1.0, "max": math.inf}),
+        ([math.inf, 7.0], {"median": math.inf, "q1": math.inf, "q3": math.inf, "min": 7.0, "max": math.inf}),
         ([math.inf] * 3, dict.fromkeys(RANKS, math.inf)),
         ([5.0], dict.fromkeys(RANKS, 5.0)),
-        ([-math.inf, 1.0, 2.0], {"median": 1.0, "q1": -math.inf, "q3": 1.5, "min": -math.inf}),
+        ([-math.inf, 1.0, 2.0], {"median": 1.0, "q1": -math.inf, "q3": 1.5, "min": -math.inf, "max": 2.0}),
     ],
 )
 def test_summary(values: list[float], expected: dict[str, float]) -> None:
@@ -82,14 +84,15 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_cell_table_counts_every_network() -> None:
     runs, networks = tables()
-    table = cell_table(runs, networks.sample(frac=1, random_state=0))
+    table = cell_table(with_errors(runs, networks.sample(frac=1, random_state=0)), 0)
     assert list(zip(table["sweep"], table["cell"], strict=True)) == [("a", "x"), ("a", "y"), ("b", "x")]
     assert list(table["n_networks"]) == [3, 3, 1]
     assert list(table["n_diverged"]) == [1, 2, 0]
+    assert list(table["diverged_fraction"]) == [1 / 3, 2 / 3, 0]
 
 
 def test_cell_table_summarises_each_error() -> None:
-    table = cell_table(*tables())
+    table = cell_table(with_errors(*tables()), 0)
     assert list(table["test_mse_median"]) == [100.0, np.inf, 1.0]
     assert list(table["test_mse_q1"]) == [50.5, np.inf, 1.0]
     assert list(table["test_mse_min"]) == [1.0, 10.0, 1.0]
@@ -100,9 +103,33 @@ def test_cell_table_summarises_each_error() -> None:
 
 def test_cell_table_keeps_the_columns_of_the_runs_and_their_types() -> None:
     runs, networks = tables()
-    table = cell_table(runs, networks)
+    table = cell_table(with_errors(runs, networks), 0)
     numbers = [f"{name}_{rank}" for name in SUMMARISED for rank in RANKS]
-    assert list(table.columns) == [*CELL_COLUMNS, "n_networks", "n_diverged", *numbers]
+    assert list(table.columns) == [
+        *CELL_COLUMNS,
+        "n_networks",
+        "n_diverged",
+        "diverged_fraction",
+        *numbers,
+        *INTERVAL_COLUMNS,
+    ]
     assert table[CELL_COLUMNS].dtypes.equals(runs[CELL_COLUMNS].dtypes)
     assert table[numbers].notna().all(axis=None)
     assert table["depth"].isna().all()
+
+
+def test_cell_table_has_the_interquartile_mean_and_no_interval_for_few_replicates() -> None:
+    """The middle half of 0, 2 and +infinity is all of 2, and a quarter of both its neighbours."""
+    table = cell_table(with_errors(*tables()), 0)
+    assert list(table["log10_test_mse_iqm"]) == [np.inf, np.inf, 0.0]
+    assert table[["log10_test_mse_iqm_low", "log10_test_mse_iqm_high"]].isna().all(axis=None)
+    assert {name: str(table.dtypes[name]) for name in INTERVAL_COLUMNS} == INTERVAL_COLUMNS
+
+
+def test_cell_table_has_an_interval_from_ten_replicates_on() -> None:
+    runs, networks = tables()
+    runs = pd.concat([runs[:1].assign(network_id=f"n{i}", replicate=i) for i in range(10)], ignore_index=True)
+    networks = pd.concat([networks[:1].assign(network_id=f"n{i}", test_mse=10.0**i) for i in range(10)])
+    row = cell_table(with_errors(runs.astype(runs.dtypes), networks), 0).iloc[0]
+    assert row["log10_test_mse_iqm"] == pytest.approx(4.5)
+    assert (row["log10_test_mse_iqm_low"], row["log10_test_mse_iqm_high"]) == interval(np.arange(10.0), 0)

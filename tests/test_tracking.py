@@ -26,9 +26,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import statistics, store
+from pipeline import store
 from pipeline.paths import Paths
 from pipeline.stages import track as stage
+from pipeline.statistics.cells import cell_table, with_errors
 from pipeline.tracking import is_tracked, location, records, server, track, ui, view
 from pipeline.tracking.runs import MlflowClient, Run
 from tests import studies
@@ -59,7 +60,7 @@ def write_results(root: Path, sweeps: dict[str, dict[str, int]], error: float = 
         networks.append(columns.assign(train_mse=mse, validation_mse=mse, test_mse=3 * mse))
         figure = paths.figures / sweep / "test_mse.svg"
         store.write_text(figure, f"<svg xmlns='http://www.w3.org/2000/svg'><!-- {sweep} --></svg>")
-    cells_table = statistics.cell_table(pd.concat(runs), pd.concat(networks))
+    cells_table = cell_table(with_errors(pd.concat(runs), pd.concat(networks)), 9001)
     store.write_table(paths.cells, cells_table)
     store.write_json(paths.data / "data.json", {"data_hash": "0123"})
     return paths

@@ -1,4 +1,4 @@
-"""Errors of a sweep: median and quartiles along an axis, or every network of a sweep without axes."""
+"""Errors of a sweep: typical value and interval along an axis, or every network of a sweep without axes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 from pipeline import axes as sweep_axes
 from pipeline.figures import style
+from pipeline.statistics.cells import typical
+from pipeline.statistics.intervals import FEWEST
 
 X_ORDER = ("width", "batch_size", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
 """Which of the axes that vary runs along x: the first of these."""
@@ -27,8 +29,29 @@ def split_axes(axes: Sequence[str]) -> tuple[str, str | None, list[str]]:
     return x_axis, others[0] if others else None, others[1:]
 
 
+def has_intervals(cells: pd.DataFrame) -> bool:
+    """Whether every cell has enough replicates for an interval."""
+    return bool((cells["n_networks"] >= FEWEST).all())
+
+
+def marks(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells with the columns centre, low, high: typical test mse and interval; of few replicates, median and range."""
+    if has_intervals(cells):
+        ends = np.array([typical(cell) for _, cell in cells.iterrows()])
+    else:
+        ends = cells[[f"{ERROR}_median", f"{ERROR}_min", f"{ERROR}_max"]].to_numpy(float)
+    return cells.assign(**dict(zip(("centre", "low", "high"), ends.T, strict=True)))
+
+
+def marked(cells: pd.DataFrame) -> str:
+    """What `marks` shows, in words."""
+    if has_intervals(cells):
+        return "typical value and 95 % interval"
+    return "median and range"
+
+
 def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
-    """Median test mse with quartile bars: a panel per series where lines tell a second axis apart, else one panel."""
+    """Test mse as `marks` has it: a panel per series where lines tell a second axis apart, else one panel."""
     n_panels = len(groups(cells, axes))
     width = style.WIDTH if n_panels > 1 else style.NARROW
     figure, grid = style.panels(1, n_panels, width, 3.3, sharey=True)
@@ -45,7 +68,7 @@ def groups(cells: pd.DataFrame, axes: Sequence[str]) -> list[list[str]]:
 def fill_panels(panels: Sequence[Axes], cells: pd.DataFrame, axes: Sequence[str]) -> None:
     """Draw the scores into panels, as many as `groups` has groups, which share their y axis."""
     x_axis, line_axis, _ = split_axes(axes)
-    all_series = sweep_axes.series_of(cells)
+    all_series, cells = sweep_axes.series_of(cells), marks(cells)
     for panel, group in zip(panels, groups(cells, axes), strict=True):
         _draw_scores(panel, cells[cells["series"].isin(group)], x_axis, line_axis, all_series)
         if line_axis:
@@ -53,7 +76,7 @@ def fill_panels(panels: Sequence[Axes], cells: pd.DataFrame, axes: Sequence[str]
             panel.legend(title=sweep_axes.LABELS[line_axis])
         elif len(group) > 1:
             panel.legend()
-    panels[0].set_ylabel("test mse (median, quartiles)")
+    panels[0].set_ylabel(f"test mse ({marked(cells)})")
 
 
 def _draw_scores(
@@ -79,8 +102,8 @@ def _draw_scores(
     panel.set_xticks(list(place.values()), [sweep_axes.level_text(x_axis, level) for level in place])
     panel.set_xlim(min(place.values()) - 0.08 * span, max(place.values()) + 0.08 * span)
     panel.set_xlabel(sweep_axes.LABELS[x_axis])
-    if not np.isfinite(cells[f"{ERROR}_median"]).any():
-        style.remark(panel, "all medians diverged")
+    if not np.isfinite(cells["centre"]).any():
+        style.remark(panel, "all diverged")
 
 
 def _places(axis: str, found: Sequence[Any]) -> dict[Any, float]:
@@ -92,16 +115,15 @@ def _places(axis: str, found: Sequence[Any]) -> dict[Any, float]:
 
 
 def _draw_line(panel: Axes, at: np.ndarray, part: pd.DataFrame, colour: Any, order: int, label: str) -> None:
-    for name in ("median", "q1", "q3"):
-        part = part.assign(**{name: part[f"{ERROR}_{name}"].astype(float)})
-    alive = np.isfinite(part["median"].to_numpy())
+    alive = np.isfinite(part["centre"].to_numpy())
     x, part, dead = at[alive], part[alive], at[~alive]
-    endless = np.isinf(part["q3"].to_numpy())
-    bars = np.stack([part["median"] - part["q1"], part["q3"].where(~endless, part["median"]) - part["median"]])
+    endless = np.isinf(part["high"].to_numpy())
+    bars = np.stack([part["centre"] - part["low"], part["high"].where(~endless, part["centre"]) - part["centre"]])
+    bars = np.maximum(bars, 0.0)  # where all replicates are equal, rounding can put an end on the wrong side
     look = {"marker": style.MARKERS[order % len(style.MARKERS)], "linestyle": style.DASHES[order % len(style.DASHES)]}
-    panel.errorbar(x, part["median"], bars, color=colour, elinewidth=1, capsize=2.5, label=label, **look)
+    panel.errorbar(x, part["centre"], bars, color=colour, elinewidth=1, capsize=2.5, label=label, **look)
     if endless.any():
-        start = part["median"][endless]
+        start = part["centre"][endless]
         panel.errorbar(x[endless], start, 0.4 * start, lolims=True, fmt="none", color=colour, elinewidth=1, capsize=2.5)
     if dead.size:
         edge = panel.get_xaxis_transform()
@@ -113,8 +135,12 @@ def _shaded(colour: str, amount: float) -> tuple[float, ...]:
     return tuple(part + (1 - part) * 0.42 * amount for part in to_rgb(colour))
 
 
-def replicates(networks: pd.DataFrame) -> Figure:
-    """Test mse of every network, a column per series, with the median; columns `series` and `test_mse`."""
+def replicates(networks: pd.DataFrame, cells: pd.DataFrame) -> Figure:
+    """Test mse of every network, a column per series, with the median and beside it the interval, if there is one.
+
+    Networks have the columns `series` and `test_mse`; there is one cell for each series.
+    """
+    ends = marks(cells).set_index("series") if has_intervals(cells) else cells[:0]
     all_series = sweep_axes.series_of(networks)
     figure, grid = style.panels(1, 1, max(3.2, 1.1 * len(all_series) + 1.6), 3.0)
     panel = grid[0, 0]
@@ -126,6 +152,8 @@ def replicates(networks: pd.DataFrame) -> Figure:
         panel.plot(place + spread, finite, "o", color=colour, alpha=0.6, markeredgewidth=0)
         if len(finite) and np.isfinite(middle := values[[(len(values) - 1) // 2, len(values) // 2]].mean()):
             panel.hlines(middle, place - 0.28, place + 0.28, color=colour, linewidth=2)
+        if series in ends.index:
+            _draw_interval(panel, place + 0.36, *ends.loc[series, ["centre", "low", "high"]].to_numpy(float))
         if len(finite) < len(values):
             note = f"{len(values) - len(finite)} diverged"
             panel.annotate(note, (place, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
@@ -135,3 +163,9 @@ def replicates(networks: pd.DataFrame) -> Figure:
     panel.grid(axis="x", visible=False)
     panel.set_ylabel("test mse")
     return figure
+
+
+def _draw_interval(panel: Axes, place: float, centre: float, low: float, high: float) -> None:
+    if np.isfinite(high):
+        bars = np.maximum([[centre - low], [high - centre]], 0.0)
+        panel.errorbar([place], [centre], bars, fmt="D", color="black", markersize=4, elinewidth=1, capsize=2.5)

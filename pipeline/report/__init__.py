@@ -12,6 +12,7 @@ from pipeline.config import Config
 from pipeline.data import Dataset
 from pipeline.drawing import drawing
 from pipeline.figures import style
+from pipeline.report.findings import findings
 from pipeline.report.plots import Plot
 from pipeline.report.render import DEFINITIONS, markdown_table
 from pipeline.report.results import SweepResults
@@ -50,7 +51,7 @@ def markdown(study: Study) -> str:
     chosen = _chosen(study.chosen)
     blocks = ["## Results", markdown_table(summary_table(study.sweeps)), DEFINITIONS]
     for results in study.sweeps:
-        blocks += [f"### {results.name}", description(results)]
+        blocks += [f"### {results.name}", description(results), *findings(results)]
         tables = [score_table(results)]
         if results.settings.init == "assignment-stream":
             tables.append(assignment_table(results))

@@ -19,10 +19,11 @@ def overview(sweeps: Sequence[SweepResults]) -> Figure:
         varied = max(sweeps, key=lambda results: ("width" in results.axes, len(results.axes)))
         plain = min(sweeps, key=lambda results: len(results.axes))
         if not varied.axes:
-            return scores.replicates(varied.networks)
+            return scores.replicates(varied.networks, varied.cells)
         count = int(varied.cells["n_networks"].max())
         along = " and ".join(axes.LABELS[axis] for axis in scores.split_axes(varied.axes)[:2] if axis)
-        title = f"Test mse by {along}: median and quartiles of {count} networks a point (sweep {varied.name})"
+        words = scores.marked(varied.cells)
+        title = f"Test mse by {along}: {words} of {count} networks a point (sweep {varied.name})"
         fixed = axes.Fixed.at_best(varied.cells, scores.split_axes(varied.axes)[2])
         return summary(fixed.select(varied.cells), varied.axes, title, _fits(plain))
 

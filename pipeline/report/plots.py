@@ -49,14 +49,14 @@ def score_plot(results: SweepResults) -> Plot:
     """Test mse along the axes of the sweep, or of every network where there are none."""
     path = f"{results.name}/test_mse"
     if not results.axes:
-        return Plot(
-            path, "Test mse of every network (points) and the median (line).", scores.replicates(results.networks)
-        )
+        caption = "Test mse of every network (points) and the median (line)"
+        caption += f"; black: {scores.marked(results.cells)}." if scores.has_intervals(results.cells) else "."
+        return Plot(path, caption, scores.replicates(results.networks, results.cells))
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2])
     cells = fixed.select(results.cells)
-    caption = f"Test mse: median over replicates, bars from the first to the third quartile.{fixed.note}"
-    if np.isinf(cells["test_mse_q3"]).any():
-        caption += " An arrow: the third quartile is a diverged network; a cross at the upper edge: the median is one."
+    caption = f"Test mse of the networks of a cell: {scores.marked(cells)}.{fixed.note}"
+    if np.isinf(scores.marks(cells)["high"]).any():
+        caption += " An arrow: the upper end is a diverged network; a cross at the upper edge: the mark itself is one."
     return Plot(path, caption, scores.scores(cells, results.axes))
 
 

@@ -13,7 +13,10 @@ from pipeline.report.tables import Table
 DEFINITIONS = (
     "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded (the assignment's "
     "MSE); learning curves and columns named train half_mse show it. mse = 1/(N K) Σₙ Σₖ (ŷ - y)² is what evaluation "
-    "reports; everything named train, validation or test mse shows it. For K outputs half_mse = K · mse / 2."
+    "reports; everything named train, validation or test mse shows it. For K outputs half_mse = K · mse / 2. "
+    "The typical test mse of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
+    "log₁₀ test mse over its networks; in brackets, the 95 % BCa bootstrap interval of it. A diverged network counts "
+    "as infinite everywhere and is never left out."
 )
 
 

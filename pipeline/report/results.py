@@ -24,13 +24,17 @@ DIFFERENCE_STEP = 1e-5
 
 @dataclass(frozen=True, eq=False)
 class SweepResults:
-    """One sweep: `cells` as prepared by pipeline.axes, `networks` (a row each, with series, errors, architecture)."""
+    """One sweep: `cells` as prepared by pipeline.axes, `networks` (a row each, with series, errors, architecture).
+
+    `contrasts` are its rows of contrasts.parquet.
+    """
 
     name: str
     settings: Sweep
     dataset: Dataset
     cells: pd.DataFrame
     networks: pd.DataFrame
+    contrasts: pd.DataFrame
     curves: pd.DataFrame
     weights: dict[str, np.ndarray]
 
@@ -98,12 +102,12 @@ def _band(curves: pd.DataFrame, networks: list[str]) -> Band:
 
 def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset) -> SweepResults:
     """Read a sweep's tables, curves and weights."""
-    cells, networks = (table[table["sweep"] == name] for table in map(store.read_table, (paths.cells, paths.networks)))
-    listed = settings.architecture or {}
-    names = {str(Architecture.parse(text).with_output(dataset.n_outputs)): key for key, text in listed.items()}
-    cells = axes.prepare(cells, names)
+    files = (paths.cells, paths.networks, paths.contrasts)
+    cells, networks, contrasts = (table[table["sweep"] == name] for table in map(store.read_table, files))
+    cells = axes.prepare(cells, axes.architecture_names(settings, dataset.n_outputs))
     runs = store.read_table(paths.runs(name))[["network_id", "architecture", "train_half_mse"]]
     networks = networks.merge(runs, on="network_id", validate="one_to_one")
     networks = networks.merge(cells[["cell", "series"]], on="cell", validate="many_to_one")
     curves = store.read_table(paths.curves(name))
-    return SweepResults(name, settings, dataset, cells, networks, curves, store.read_weights(paths, name))
+    weights = store.read_weights(paths, name)
+    return SweepResults(name, settings, dataset, cells, networks, contrasts, curves, weights)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kernels.architecture import Architecture
 from pipeline import axes
+from pipeline.report.findings import contrast_table, findings
 from pipeline.report.floors import Floor, floor
 from pipeline.report.plots import Plot, gradient_points, plots
 from pipeline.report.results import SweepResults
@@ -34,13 +35,16 @@ class Section:
 
 def sweep_section(results: SweepResults) -> Section:
     """The section of one sweep."""
-    section = Section(f"Sweep {results.name}", [description(results), *floor_sentences(results)])
+    paragraphs = [description(results), *floor_sentences(results), *findings(results)]
+    section = Section(f"Sweep {results.name}", paragraphs)
     if results.settings.init == "assignment-stream":
         section.tables.append(assignment_table(results))
     section.tables += by_series(score_table(results))
     if results.settings.architecture and len(results.best):
         section.tables.append(gradient_table(results))
     section.folded.append(cell_table(results.cells))
+    if len(results.contrasts):
+        section.folded.append(contrast_table(results.contrasts))
     section.plots += plots(results)
     return section
 

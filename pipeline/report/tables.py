@@ -12,6 +12,8 @@ import pandas as pd
 
 from pipeline import axes
 from pipeline.report.results import SweepResults
+from pipeline.statistics.cells import typical
+from pipeline.statistics.intervals import FEWEST
 
 ERROR = "Median test mse [quartiles]"
 MISSING = "-"
@@ -45,6 +47,14 @@ def spread(cell: pd.Series, name: str) -> str:
     if cell["n_networks"] == 1:
         return median
     return f"{median}\n[{number(cell[f'{name}_q1'])}, {number(cell[f'{name}_q3'])}]"
+
+
+def typical_entry(cell: pd.Series) -> str:
+    """The typical test mse of a cell and, on a second line, its 95 % interval; a remark where there is none."""
+    centre, *ends = typical(cell)
+    if np.isnan(ends).any():
+        return f"{number(centre)}\nno interval below {FEWEST} networks"
+    return f"{number(centre)}\n[{', '.join(map(number, ends))}]"
 
 
 def entry(cell: pd.Series, name: str) -> str:
@@ -84,8 +94,9 @@ def summary_table(sweeps: Sequence[SweepResults]) -> Table:
         cells = results.cells
         best = cells.iloc[int(cells["validation_mse_median"].to_numpy().argmin())]
         counts = [str(cells[name].sum()) for name in ("n_networks", "n_diverged")]
-        rows.append([results.name, *counts, best["cell"], spread(best, "test_mse")])
-    header = ["sweep", "networks", "diverged", "best cell (by validation)", "its test mse, median [quartiles]"]
+        rows.append([results.name, *counts, best["cell"], spread(best, "test_mse"), typical_entry(best)])
+    texts = ["its test mse, median [quartiles]", "typical [95 % interval]"]
+    header = ["sweep", "networks", "diverged", "best cell (by validation)", *texts]
     return Table("The sweeps", header, rows)
 
 
@@ -131,10 +142,11 @@ def cell_table(cells: pd.DataFrame) -> Table:
             row["cell"],
             str(row["n_networks"]),
             str(row["n_diverged"]),
+            typical_entry(row),
             *(spread(row, name) for name in columns),
-            number(row["test_mse_min"]),
+            f"{number(row['test_mse_min'])}\nto {number(row['test_mse_max'])}",
         ]
         for _, row in cells.iterrows()
     ]
-    header = ["cell", "networks", "diverged", *columns.values(), "smallest test mse"]
-    return Table("Every cell: median [quartiles] over its networks", header, rows)
+    header = ["cell", "networks", "diverged", "typical test mse [95 %]", *columns.values(), "range of test mse"]
+    return Table("Every cell: typical test mse with its interval, median [quartiles] over its networks", header, rows)

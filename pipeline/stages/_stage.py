@@ -12,11 +12,26 @@ from pipeline.config import ConfigError
 from pipeline.paths import Paths
 from pipeline.store import write_json
 
+SAID = {
+    "networks": "{} networks",
+    "diverged": "{} diverged",
+    "gflop_per_second": "{:.3g} GFLOP/s",
+    "architectures": "{} architectures",
+    "worst_relative_error": "worst relative error {:.1e}",
+    "cells": "{} cells",
+    "contrasts": "{} comparisons",
+    "chosen": "chose network {}",
+    "sweeps": "{} sweeps",
+    "runs": "{} runs",
+}
+"""What the line at the end of a stage says of the facts that the stage returned; others are for the log alone."""
+
 
 def main(name: str, run: Callable[..., dict[str, Any] | None], *arguments: str) -> None:
     """Call run(paths, *arguments) in the current folder; exit status 2 with the faults where the input is bad.
 
-    What `run` returns goes to logs/<name>.json beside the wall time and the date; no other file knows of either.
+    What `run` returns goes to logs/<name>.json beside the wall time and the date; no other file knows of either. One
+    line on the terminal has the summary of it.
     """
     start = time.perf_counter()
     paths = Paths()
@@ -28,3 +43,10 @@ def main(name: str, run: Callable[..., dict[str, Any] | None], *arguments: str) 
     seconds = round(time.perf_counter() - start, 3)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(paths.logs / f"{name}.json", {"seconds": seconds, "finished": finished, **facts})
+    print(summary(name, seconds, facts))
+
+
+def summary(name: str, seconds: float, facts: dict[str, Any]) -> str:
+    """One line: the stage, what it did, and the seconds it took."""
+    said = [text.format(facts[key]) for key, text in SAID.items() if facts.get(key) is not None]
+    return f"{name}: {', '.join([*said, f'{seconds:.1f} s'])}"

@@ -10,27 +10,44 @@ import pandas as pd
 
 from kernels.architecture import Architecture
 from kernels.ensemble import predict
-from pipeline import config, data, progress, statistics, store
+from pipeline import axes, config, data, progress, statistics, store
+from pipeline.config import Config
 from pipeline.data import Dataset
 from pipeline.paths import Paths
 from pipeline.stages import _stage
+from pipeline.statistics.cells import cell_table, with_errors
+from pipeline.statistics.contrasts import contrast_table, declared
 
 SPLITS = ("train", "validation", "test")
 
 
 def run(paths: Paths) -> dict[str, Any]:
-    """Write evaluation/{networks,cells}.parquet and metrics/<sweep>.json; returns counts for the log."""
-    sweeps = list(config.load(paths).sweeps)
+    """Write evaluation/{networks,cells,contrasts}.parquet and metrics/<sweep>.json; returns counts for the log."""
+    settings = config.load(paths)
+    sweeps = list(settings.sweeps)
     _forget_removed_sweeps(paths, sweeps)
     dataset = data.load(paths)
     runs = store.read_runs(paths, sweeps)
     networks = _network_table(paths, dataset, runs)
-    cells = statistics.cell_table(runs, networks)
+    errors = with_errors(runs, networks)
+    cells = cell_table(errors, settings.seed)
+    contrasts = _contrasts(settings, dataset, cells, errors)
     store.write_table(paths.networks, networks)
     store.write_table(paths.cells, cells)
+    store.write_table(paths.contrasts, contrasts)
     for sweep in sweeps:
-        store.write_json(paths.metrics(sweep), _metrics(networks[networks["sweep"] == sweep]))
-    return {"networks": len(networks), "cells": len(cells)}
+        store.write_json(paths.metrics(sweep), _metrics(*(table[table["sweep"] == sweep] for table in (cells, errors))))
+    return {"networks": len(networks), "cells": len(cells), "contrasts": len(contrasts)}
+
+
+def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+    """The declared contrasts of every sweep."""
+    tables = []
+    for name, sweep in settings.sweeps.items():
+        prepared = axes.prepare(cells[cells["sweep"] == name], axes.architecture_names(sweep, dataset.n_outputs))
+        paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values="log10_test_mse")
+        tables.append(contrast_table(name, declared(prepared), paired))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _forget_removed_sweeps(paths: Paths, sweeps: list[str]) -> None:
@@ -66,28 +83,30 @@ def _errors(dataset: Dataset, architecture: Architecture, params: np.ndarray, st
     return errors
 
 
-def _metrics(networks: pd.DataFrame) -> dict[str, Any]:
-    """Counts, and median and quartiles of the test error over the sweep's networks and over its best cell's."""
-    medians = networks.groupby("cell")["validation_mse"].median()
-    best = str(medians.idxmin())
+def _metrics(cells: pd.DataFrame, networks: pd.DataFrame) -> dict[str, Any]:
+    """Counts, and the test error over the sweep's networks and over its best cell's; null where it is infinite."""
+    best = cells.iloc[int(cells["validation_mse_median"].to_numpy().argmin())]
+    n_diverged = int(cells["n_diverged"].sum())
+    ranks = _ranks(networks[networks["cell"] == best["cell"]])
+    ranks["log10_test_mse"] |= {name: _json(best[f"log10_test_mse_{name}"]) for name in ("iqm", "iqm_low", "iqm_high")}
     return {
         "networks": len(networks),
-        "diverged": int((networks["status"] == "diverged").sum()),
-        "best_cell": best,
+        "diverged": n_diverged,
+        "diverged_fraction": n_diverged / len(networks),
+        "best_cell": best["cell"],
         "all": _ranks(networks),
-        "best": _ranks(networks[networks["cell"] == best]),
+        "best": ranks,
     }
 
 
 def _ranks(networks: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    test_mse = networks["test_mse"].to_numpy(np.float64)
-    with np.errstate(divide="ignore"):
-        columns = {"test_mse": test_mse, "log10_test_mse": np.log10(test_mse)}
-    ranks = {name: statistics.summary(values) for name, values in columns.items()}
-    return {
-        name: {rank: value if np.isfinite(value) else None for rank, value in numbers.items() if rank != "min"}
-        for name, numbers in ranks.items()
-    }
+    ranks = {name: statistics.summary(networks[name].to_numpy(np.float64)) for name in ("test_mse", "log10_test_mse")}
+    return {name: {rank: _json(numbers[rank]) for rank in ("median", "q1", "q3")} for name, numbers in ranks.items()}
+
+
+def _json(value: Any) -> float | None:
+    """A number as JSON has it: null where it is infinite or missing."""
+    return None if pd.isna(value) or np.isinf(value) else float(value)
 
 
 if __name__ == "__main__":

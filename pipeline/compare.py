@@ -1,0 +1,179 @@
+"""`shoal compare A B`: two cells, or the results at two git revisions, replicate by replicate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.table import Table
+
+from pipeline import store
+from pipeline.config import ConfigError, Fault
+from pipeline.paths import Paths
+from pipeline.revisions import Snapshot, snapshot
+from pipeline.show import terminal
+from pipeline.statistics import summary
+from pipeline.statistics.cells import log10
+from pipeline.statistics.contrasts import verdict
+from pipeline.statistics.intervals import FEWEST, interquartile_mean, interval
+from pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
+from pipeline.statistics.signed_ranks import compare as paired
+
+KEY = ["sweep", "cell"]
+Key = tuple[str, str]
+
+
+class Side(NamedTuple):
+    """The replicates of one cell, and the root seed of the intervals."""
+
+    name: str
+    networks: pd.DataFrame
+    seed: int
+
+    @property
+    def errors(self) -> pd.Series:
+        """log10 of the test mse by replicate."""
+        return pd.Series(log10(self.networks["test_mse"]), self.networks["replicate"].to_numpy())
+
+
+def compare(paths: Paths, seed: int, a: str, b: str) -> None:
+    """Print the comparison of two cells (`sweep/cell`, or `cell` where that is clear) or else of two revisions.
+
+    Raises ConfigError where a word is neither, or where only one of them is a cell.
+    """
+    networks = store.read_table(paths.networks)
+    cells = [_cell(networks, word) for word in (a, b)]
+    if all(cells):
+        _compare_cells(paths, *(Side("/".join(key), _rows(networks, key), seed) for key in cells if key))
+    elif any(cells):
+        odd = b if cells[0] else a
+        raise ConfigError([Fault("", f"'{odd}', which is no cell", "two cells, or two git revisions", "compare")])
+    else:
+        _compare_revisions(snapshot(paths, a), snapshot(paths, b))
+
+
+def _cell(networks: pd.DataFrame, word: str) -> Key | None:
+    """Sweep and cell that a word names; None if it names none, ConfigError if several sweeps have such a cell."""
+    keys = networks[KEY].drop_duplicates()
+    named = keys[(keys["cell"] == word) | (keys["sweep"] + "/" + keys["cell"] == word)]
+    if len(named) > 1:
+        allowed = ", ".join(f"{sweep}/{cell}" for sweep, cell in named.to_numpy())
+        raise ConfigError([Fault("", f"'{word}', a cell of several sweeps", allowed, "compare")])
+    return (str(named["sweep"].iloc[0]), str(named["cell"].iloc[0])) if len(named) else None
+
+
+def _rows(networks: pd.DataFrame, key: Key) -> pd.DataFrame:
+    return networks[(networks["sweep"] == key[0]) & (networks["cell"] == key[1])]
+
+
+def _paired(a: Side, b: Side) -> Comparison:
+    both = a.errors.index.intersection(b.errors.index)
+    return paired(a.errors[both].to_numpy(), b.errors[both].to_numpy())
+
+
+def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
+    table = Table(title="test mse = mean of (y_hat - y)^2", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("")
+    for letter, side in (("A", a), ("B", b)):
+        table.add_column(f"{letter}: {side.name}", justify="right")
+    columns = [_numbers(side) for side in (a, b)]
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
+    console = terminal()
+    console.print(table)
+    found = _paired(a, b)
+    console.print(_counts(found), _claim(paths, a.name, b.name, found), sep="\n", highlight=False)
+
+
+def _numbers(side: Side) -> dict[str, str]:
+    ranks = summary(side.networks["test_mse"].to_numpy(np.float64))
+    diverged = int((side.networks["status"] == "diverged").sum())
+    numbers = {"networks": str(len(side.networks)), "diverged": str(diverged)}
+    numbers |= {name: f"{value:.3e}" for name, value in ranks.items()}
+    return numbers | {"typical": _typical(side), "95 % interval": _interval(side)}
+
+
+def _typical(side: Side) -> str:
+    return f"{10 ** interquartile_mean(side.errors.to_numpy()):.3e}"
+
+
+def _interval(side: Side) -> str:
+    ends = interval(side.errors.to_numpy(), side.seed)
+    return " to ".join(f"{10**end:.3e}" for end in ends) if ends else f"none below {FEWEST} networks"
+
+
+def _counts(found: Comparison) -> str:
+    return (
+        f"{found.n_pairs} paired replicates: A has the smaller test mse in {found.a_smaller}, B in {found.b_smaller}; "
+        f"typically mse A / mse B = {10**found.log10_ratio:.3g}."
+    )
+
+
+def _claim(paths: Paths, a: str, b: str, found: Comparison) -> str:
+    """What the test says: the declared one of the sweep if there is one, else one of its own with a warning."""
+    if found.n_pairs < FEWEST:
+        return f"No test and no claim from fewer than {FEWEST} pairs."
+    table = store.read_table(paths.contrasts)
+    names = [table["sweep"] + "/" + table[side] for side in "ab"]
+    for letters, (first, second) in (("AB", (a, b)), ("BA", (b, a))):
+        row = table[(names[0] == first) & (names[1] == second)]
+        if len(row):
+            family = int((table["sweep"] == row["sweep"].iloc[0]).sum())
+            said = _said(row["verdict"].iloc[0], *letters)
+            p = row["p_holm"].iloc[0]
+            return f"Declared comparison: {said} (p = {p:.2g} after Holm over all {family} of the sweep)."
+    said = _said(verdict(found, found.p, smallest_p(found.n_pairs)), "A", "B")
+    return f"Not declared beforehand: {said} (p = {found.p:.2g}), if this pair was chosen before its results were seen."
+
+
+def _said(verdict_: str, a: str, b: str) -> str:
+    return {
+        store.A_BEATS_B: f"{a} beats {b}",
+        store.B_BEATS_A: f"{b} beats {a}",
+        store.NOT_SHOWN: "neither is shown to beat the other",
+        store.UNTESTABLE: "so few replicates could not have shown a difference",
+    }[verdict_]
+
+
+def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
+    """A row for each cell that both have, tested where seed and data are the same, and a line on the others."""
+    keys_a, keys_b = _cells(a), _cells(b)
+    common = [key for key in keys_a if key in keys_b]
+    pairs = [(_side(a, key), _side(b, key)) for key in common]
+    found = [_paired(*pair) for pair in pairs]
+    pairing = a.seed == b.seed and a.data == b.data
+    p = holm([comparison.p for comparison in found])
+    least = holm([smallest_p(comparison.n_pairs) for comparison in found])
+    table = Table(title=f"test mse: A = {a.name}, B = {b.name}", box=box.SIMPLE_HEAD, title_justify="left")
+    for name in ("cell", "typical A", "95 %", "typical B", "95 %", "A / B", "paired test"):
+        table.add_column(name, justify="left" if name in ("cell", "paired test") else "right")
+    for pair, comparison, p_holm, p_least in zip(pairs, found, p, least, strict=True):
+        numbers = [text for side in pair for text in (_typical(side), _interval(side))]
+        tested = _tested(comparison, p_holm, p_least) if pairing else "-"
+        table.add_row(pair[0].name, *numbers, f"{10**comparison.log10_ratio:.3g}" if pairing else "-", tested)
+    console = terminal()
+    console.print(table)
+    for name, own, other in ((a.name, keys_a, keys_b), (b.name, keys_b, keys_a)):
+        if alone := ["/".join(key) for key in own if key not in other]:
+            console.print(f"only in {name}: {', '.join(alone)}", highlight=False)
+    text = f"p after Holm over {len(common)} cells" if pairing else "not paired and not tested: seed or data differ"
+    console.print(text, highlight=False)
+
+
+def _cells(at: Snapshot) -> dict[Key, None]:
+    """Sweeps and cells of a revision, in the order of its table."""
+    return dict.fromkeys((str(sweep), str(cell)) for sweep, cell in at.networks[KEY].to_numpy())
+
+
+def _side(at: Snapshot, key: Key) -> Side:
+    return Side("/".join(key), _rows(at.networks, key), at.seed)
+
+
+def _tested(comparison: Comparison, p_holm: float, p_least: float) -> str:
+    if not comparison.a_smaller + comparison.b_smaller:
+        return "equal"
+    if comparison.n_pairs < FEWEST:
+        return "too few replicates"
+    return f"{_said(verdict(comparison, p_holm, p_least), 'A', 'B')} (p = {p_holm:.2g})"

@@ -1,0 +1,25 @@
+"""Rank summaries of values among which a diverged network counts as +infinity; it is never dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+
+RANKS = {"median": 0.5, "q1": 0.25, "q3": 0.75, "min": 0.0, "max": 1.0}
+
+
+def quantile(values: np.ndarray, q: float) -> float:
+    """The q-quantile of values (n,), which may hold infinities; NaN is not allowed.
+
+    Between neighbours in rank it is interpolated linearly (type 7 of Hyndman and Fan, The American Statistician 50,
+    1996); it is infinite as soon as an infinite neighbour has any weight, +infinity (diverged) before -infinity (the
+    logarithm of no error at all).
+    """
+    lower, higher = (float(np.quantile(values, q, method=method)) for method in ("lower", "higher"))
+    if lower == higher or np.isinf(higher):
+        return higher
+    return lower if np.isinf(lower) else float(np.quantile(values, q))
+
+
+def summary(values: np.ndarray) -> dict[str, float]:
+    """Median, quartiles and range of values (n,)."""
+    return {name: quantile(values, q) for name, q in RANKS.items()}

@@ -1,0 +1,87 @@
+"""The comparisons of a sweep that are declared before any result is seen, and what their tests say.
+
+Declared are: activation against activation (or architecture against architecture) where all else is equal, and
+neighbours along one axis of the sweep. They follow from the block in params.yaml alone. All contrasts of a sweep are
+one family: the probability that any claim made about it is wrong is at most 5 %. Claims are about other random starts
+and orders of the samples; the data and the split of it stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations, pairwise
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from pipeline import axes
+from pipeline.statistics.intervals import FEWEST
+from pipeline.statistics.signed_ranks import Comparison, compare, holm, smallest_p
+from pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE
+
+ERROR_RATE = 0.05
+Rows = list[dict[str, Any]]
+
+
+class Contrast(NamedTuple):
+    """Two cells that differ along one axis (`series`: activation or architecture), and their levels there as text."""
+
+    axis: str
+    a: str
+    b: str
+    level_a: str
+    level_b: str
+
+
+def declared(cells: pd.DataFrame) -> list[Contrast]:
+    """The contrasts of one sweep's cells, as prepared by pipeline.axes: between series, then along each axis."""
+    found = axes.varying(cells)
+    contrasts = list(_between(cells, "series", found, lambda rows: combinations(rows, 2)))
+    for axis in found:
+        others = ["series", *(other for other in found if other != axis)]
+        contrasts += _between(cells, axis, others, pairwise)
+    return contrasts
+
+
+def _between(
+    cells: pd.DataFrame, axis: str, others: list[str], pairs: Callable[[Rows], Iterable[tuple[Any, Any]]]
+) -> Iterator[Contrast]:
+    """Pairs of cells along an axis, among those that are equal on all the `others`."""
+    order = axes.series_of(cells) if axis == "series" else axes.levels(cells, axis)
+    groups = cells.groupby(others, sort=False, dropna=False) if others else [((), cells)]
+    for _, alike in groups:
+        rows: Rows = [dict(row) for _, row in alike.iterrows()]
+        for a, b in pairs(sorted(rows, key=lambda cell: order.index(cell[axis]))):
+            texts = (axes.level_text(axis, cell[axis]) for cell in (a, b))
+            yield Contrast(axis, a["cell"], b["cell"], *texts)
+
+
+def contrast_table(sweep: str, contrasts: list[Contrast], errors: pd.DataFrame) -> pd.DataFrame:
+    """One row a contrast, with the columns of CONTRAST_COLUMNS.
+
+    `errors` (n_replicates, n_cells) is log10 of the test mse, a column a cell. With fewer than FEWEST replicates
+    nothing is tested: p and p_holm are null.
+    """
+    n = len(errors)
+    tested = n >= FEWEST
+    least = holm([smallest_p(n)] * len(contrasts))
+    found = [compare(errors[contrast.a].to_numpy(), errors[contrast.b].to_numpy()) for contrast in contrasts]
+    adjusted = holm([comparison.p for comparison in found])
+    rows = []
+    for contrast, comparison, p_holm, p_smallest in zip(contrasts, found, adjusted, least, strict=True):
+        p = {"p": comparison.p, "p_holm": p_holm} if tested else {"p": None, "p_holm": None}
+        said = {"p_smallest": p_smallest, "verdict": verdict(comparison, p_holm, p_smallest)}
+        rows.append({"sweep": sweep, **contrast._asdict(), **comparison._asdict(), **p, **said})
+    return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS)).astype(CONTRAST_COLUMNS)
+
+
+def verdict(comparison: Comparison, p_holm: float, p_smallest: float) -> str:
+    """What may be said of a comparison: which cell beats the other, that neither is shown to, or that none could be.
+
+    `p_holm` is its p and `p_smallest` the least that its replicates could have given, both after Holm over its family.
+    """
+    if comparison.n_pairs < FEWEST or p_smallest > ERROR_RATE:
+        return UNTESTABLE
+    if p_holm > ERROR_RATE:
+        return NOT_SHOWN
+    return A_BEATS_B if comparison.favours_a else B_BEATS_A

@@ -1,0 +1,96 @@
+"""The interquartile mean of a cell's replicates, and the 95 % bootstrap interval of it.
+
+The interquartile mean (IQM) is the mean of the middle half: it needs no law, uses more of the values than the median
+does, and stays finite until more than a quarter of the networks have diverged. An interval says where the IQM of ever
+more replicates would lie; the data and the split of it are the same for all of them.
+
+The interval is BCa (Efron, Journal of the American Statistical Association 82, 1987), with one change. BCa takes the
+ends from the bootstrap distribution at the levels Phi(z0 + (z0 + z) / (1 - a (z0 + z))), z = +-1.96, as if the spread
+of the estimate were known. Ten values do not tell it well, and the plain interval covers 90.5 to 94 % instead of 95 %.
+So z is Student's quantile with n - 1 degrees of freedom (`make coverage-check` has what it covers). This is half of the
+expansion that Hesterberg gives for means (The American Statistician 69, 2015); the other half, a factor
+sqrt(n / (n - 1)), is for a bootstrap too narrow by that factor. That of the IQM is not: with it, up to 97.5 % covered.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import ndtr, ndtri, stdtrit
+
+from kernels.rng import stream
+from pipeline.statistics import quantile
+
+LEVEL = 0.95
+FEWEST = 10
+"""Replicates from which on there are intervals and claims."""
+RESAMPLES = 10_000
+
+
+def interquartile_mean(values: np.ndarray) -> float:
+    """The mean of the middle half of values (n,), which may hold infinities but no NaN.
+
+    A value on the edge of a quarter counts with the part of it that is inside, so that sum of weights is n / 2 for
+    every n. The mean is infinite as soon as an infinite value has any weight, +infinity (diverged) before -infinity.
+    """
+    return float(_means(np.sort(values)[None])[0])
+
+
+def interval(values: np.ndarray, seed: int) -> tuple[float, float] | None:
+    """The LEVEL interval of the IQM of values (n,), n >= FEWEST, as of the root seed; None for fewer values.
+
+    The IQMs of resamples are ranked with diverged networks as +infinity. So the upper end is infinite where as many as
+    diverged could well be more than a quarter of all networks, and both ends are where that is hardly in doubt. Bias
+    z0 and acceleration a are differences of IQMs; where one of these is infinite, both are taken as 0, which is
+    the percentile interval.
+    """
+    n = len(values)
+    if n < FEWEST:
+        return None
+    ranked = np.sort(values)
+    estimate = interquartile_mean(ranked)
+    resampled = np.sort(_means(ranked[_resamples(seed, n)]))
+    left_out = _means(np.array([np.delete(ranked, i) for i in range(n)]))
+    finite = np.isfinite(estimate) and np.isfinite(left_out).all()
+    z0, a = (_bias(resampled, estimate), _acceleration(left_out)) if finite else (0.0, 0.0)
+    z = stdtrit(n - 1, (1 + LEVEL) / 2) * np.array([-1.0, 1.0])
+    low, high = ndtr(z0 + (z0 + z) / (1 - a * (z0 + z)))
+    return quantile(resampled, low), quantile(resampled, high)
+
+
+@lru_cache
+def _resamples(seed: int, n: int) -> np.ndarray:
+    """Ranks (RESAMPLES, n) drawn with replacement, each row sorted: the same for every cell of n replicates.
+
+    So equal replicates have equal intervals, whichever sweep they are in and whatever else it holds.
+    """
+    ranks: np.ndarray = np.sort(stream(seed, "bootstrap", n).integers(0, n, (RESAMPLES, n)), axis=1)
+    return ranks
+
+
+def _means(ranked: np.ndarray) -> np.ndarray:
+    """The IQM of each row of ranked (m, n)."""
+    n = ranked.shape[1]
+    edges = np.clip(np.arange(n + 1), n / 4, 3 * n / 4)
+    weights = np.diff(edges) / (n / 2)
+    inside = weights > 0
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        means = (ranked[:, inside] * weights[inside]).sum(axis=1)
+    return np.where(np.isnan(means), np.inf, means)
+
+
+def _bias(resampled: np.ndarray, estimate: float) -> float:
+    """z0 = Phi^-1(share of the sorted resampled IQMs below the estimate, half of the equal ones counted)."""
+    below, up_to = (np.searchsorted(resampled, estimate, side) for side in ("left", "right"))
+    return float(ndtri((below + up_to) / 2 / len(resampled)))
+
+
+def _acceleration(left_out: np.ndarray) -> float:
+    """a = sum d^3 / (6 (sum d^2)^1.5), d = mean minus each IQM with one value left out; 0 where all are equal."""
+    d = left_out.mean() - left_out
+    scale = np.abs(d).max()
+    if scale == 0:
+        return 0.0
+    d = d / scale  # so that no power of a small d vanishes
+    return float((d**3).sum() / (6 * (d**2).sum() ** 1.5))

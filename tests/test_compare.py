@@ -1,0 +1,187 @@
+"""`shoal compare`: two cells, and two git revisions of a study whose results DVC has in its cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import cli, store
+from pipeline.paths import Paths
+from tests import studies
+
+SWEEPS: dict[str, Any] = {
+    "shapes": {"activation": ["tanh", "linear"], "depth": 1, "width": [4, 20], "optimizer": "ridge", "alpha": 0.1}
+    | {"replicates": 12},
+    "again": {"activation": ["tanh"], "depth": 1, "width": 20, "optimizer": "ridge", "alpha": 0.1, "replicates": 12},
+    "few": studies.RIDGE,
+}
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    return studies.complete(tmp_path_factory.mktemp("study"), SWEEPS)
+
+
+@pytest.fixture
+def study(finished: Paths, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.chdir(finished.root)
+    return finished
+
+
+def compare(capsys: Captured, a: str, b: str) -> str:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["compare", a, b])
+    out, err = capsys.readouterr()
+    assert (end.value.code, err) == (0, "")
+    return out
+
+
+def row(out: str, head: str) -> list[str]:
+    [found] = [line.split() for line in out.splitlines() if line.strip().startswith(head)]
+    return found[len(head.split()) :]
+
+
+# ---- cells
+
+
+def test_two_cells_side_by_side(study: Paths, capsys: Captured) -> None:
+    out = compare(capsys, "shapes/tanh-d1-w004", "linear-d1-w004")
+    cells = store.read_table(study.cells).set_index("cell").loc[["tanh-d1-w004", "linear-d1-w004"]]
+    assert row(out, "networks") == ["12", "12"]
+    assert row(out, "diverged") == ["0", "0"]
+    for rank in ("median", "q1", "q3", "min", "max"):
+        assert row(out, f"{rank} ") == [f"{value:.3e}" for value in cells[f"test_mse_{rank}"]]
+    assert row(out, "typical") == [f"{10**value:.3e}" for value in cells["log10_test_mse_iqm"]]
+    ends = [f"{10 ** cells[f'log10_test_mse_iqm_{end}'].iloc[n]:.3e}" for n in (0, 1) for end in ("low", "high")]
+    assert row(out, "95 % interval") == [ends[0], "to", ends[1], ends[2], "to", ends[3]]
+
+
+def test_a_declared_comparison_has_its_corrected_p_whichever_comes_first(study: Paths, capsys: Captured) -> None:
+    cells = ("tanh-d1-w004", "linear-d1-w004")
+    for words, said, counts in ((cells, "A beats B", "12, B in 0"), (cells[::-1], "B beats A", "0, B in 12")):
+        out = compare(capsys, *words)
+        assert f"Declared comparison: {said} (p = 0.002 after Holm over all 4 of the sweep)." in out
+        assert f"12 paired replicates: A has the smaller test mse in {counts}; typically mse A / mse B = " in out
+
+
+def test_a_pair_of_the_users_own_is_tested_with_a_warning(study: Paths, capsys: Captured) -> None:
+    out = compare(capsys, "tanh-d1-w004", "linear-d1-w020")
+    assert "Not declared beforehand: A beats B (p = 0.00049), if this pair was chosen before its results" in out
+
+
+def test_cells_of_two_sweeps_are_paired_by_replicate(study: Paths, capsys: Captured) -> None:
+    """The same networks in two sweeps: every pair is equal."""
+    out = compare(capsys, "shapes/tanh-d1-w020", "again/tanh-d1-w020")
+    assert "12 paired replicates: A has the smaller test mse in 0, B in 0; typically mse A / mse B = 1." in out
+    assert "neither is shown to beat the other (p = 1)" in out
+
+
+def test_few_replicates_have_no_test(study: Paths, capsys: Captured) -> None:
+    out = compare(capsys, "few/relu-d2-w004", "few/linear-d2-w004")
+    assert "No test and no claim from fewer than 10 pairs." in out
+    assert row(out, "95 % interval") == ["none", "below", "10", "networks"] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tanh-d1-w020", "linear-d1-w020"), "compare: found 'tanh-d1-w020', a cell of several sweeps; allowed: "),
+        (("linear-d1-w020", "nothing"), "compare: found 'nothing', which is no cell; allowed: two cells, or two git"),
+    ],
+)  # fmt: skip
+def test_words_that_are_no_two_cells(study: Paths, capsys: Captured, words: tuple[str, str], said: str) -> None:
+    assert studies.refusal(lambda: cli.main(["compare", *words]), capsys).startswith(said)
+
+
+# ---- revisions
+
+DVC_YAML = """\
+stages:
+  study:
+    cmd: "true"
+    outs: [data, evaluation]
+"""
+
+
+def run(root: Path, *command: str) -> None:
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    subprocess.run(command, cwd=root, check=True, capture_output=True, env=environment)
+
+
+def commit(paths: Paths, tag: str) -> None:
+    """Put the results into DVC's cache and everything else into git."""
+    run(paths.root, sys.executable, "-m", "dvc", "commit", "--force", "--quiet")
+    run(paths.root, "git", "add", "params.yaml", "dvc.yaml", "dvc.lock", ".dvc")
+    run(paths.root, "git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "--message", tag)
+    run(paths.root, "git", "tag", tag)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """Revisions: `one`; `two`, where a sweep is gone and a cell is better; `three`, with another seed."""
+    root = tmp_path_factory.mktemp("history")
+    paths = studies.complete(root, SWEEPS)
+    run(root, "git", "init", "--quiet")
+    run(root, sys.executable, "-m", "dvc", "init", "--quiet")
+    (root / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
+    commit(paths, "one")
+    networks = store.read_table(paths.networks)
+    networks.loc[networks["cell"] == "linear-d1-w004", "test_mse"] /= 2 + np.arange(12)
+    store.write_table(paths.networks, networks[networks["sweep"] == "shapes"])
+    commit(paths, "two")
+    params = paths.params.read_text(encoding="utf-8")
+    paths.params.write_text(params.replace("9001", "9002"), encoding="utf-8")
+    commit(paths, "three")
+    return paths
+
+
+@pytest.fixture
+def revisions(history: Paths, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.chdir(history.root)
+    return history
+
+
+def test_two_revisions_cell_by_cell(revisions: Paths, capsys: Captured) -> None:
+    out = compare(capsys, "one", "two")
+    better, same = (row(out, f"shapes/linear-d1-w{width}") for width in ("004", "020"))
+    assert " ".join(better).endswith("B beats A (p = 0.002)")
+    assert same[-1] == "equal"
+    assert float(same[0]) == float(same[4]) != float(better[4])
+    assert "only in one: again/tanh-d1-w020, few/relu-d2-w004, few/linear-d2-w004" in out
+    assert "only in two" not in out
+    assert "p after Holm over 4 cells" in out
+
+
+def test_other_starts_are_no_pairs(revisions: Paths, capsys: Captured) -> None:
+    out = compare(capsys, "two", "three")
+    assert "not paired and not tested: seed or data differ" in out
+    assert "beats" not in out
+
+
+def test_the_workspace_is_a_revision(revisions: Paths, capsys: Captured) -> None:
+    out = compare(capsys, "three", "workspace")
+    assert out.count("equal") == 4
+
+
+def test_revisions_that_are_not_there(revisions: Paths, capsys: Captured) -> None:
+    said = studies.refusal(lambda: cli.main(["compare", "one", "tow"]), capsys)
+    assert said.startswith(
+        "compare: found no evaluation/networks.parquet of 'tow'; allowed: two cells, or two git revi"
+    )
+
+
+def test_results_that_the_cache_no_longer_has(revisions: Paths, capsys: Captured, tmp_path: Path) -> None:
+    cache = revisions.root / ".dvc" / "cache"
+    cache.rename(tmp_path / "cache")
+    try:
+        said = studies.refusal(lambda: cli.main(["compare", "one", "two"]), capsys)
+    finally:
+        (tmp_path / "cache").rename(cache)
+    assert said.startswith("compare: found no evaluation/networks.parquet of 'one'; allowed: ")
