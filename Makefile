@@ -5,7 +5,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint bench bench-quick lock readme clean coverage-check
+.PHONY: repro test lint bench bench-quick lock readme clean coverage-check bench-tracking
 
 repro: $(VENV)/installed
 	shoal check
@@ -51,6 +51,10 @@ lock: $(VENV)/installed
 # Put the table that the report stage measured into the README.
 readme: $(VENV)/installed
 	python -m pipeline.readme
+
+# What tracking costs, beside MLflow's fluent API; a minute.
+bench-tracking: $(VENV)/installed
+	python -m bench.tracking
 
 clean:
 	rm -rf $(VENV)

@@ -87,7 +87,8 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
     from pipeline.tracking import ui
 
     try:
-        ui(paths, list(config.load(paths).sweeps), words.port)
+        settings = config.load(paths)
+        ui(paths, list(settings.sweeps), words.port, settings.tracking.granularity)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1

@@ -87,3 +87,6 @@ class Paths:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    def log(self, stage: str) -> Path:
+        return self.logs / f"{stage}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -108,6 +109,11 @@ def write_json(path: Path, value: object) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def file_hash(path: Path) -> str:
+    """16 hex digits of SHA-256 over the bytes of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -13,6 +13,7 @@ data:
   fractions: {train: 0.6, validation: 0.2, test: 0.2}
   split_seed: 0
   standardise: true
+tracking: {granularity: network}
 sweeps:
   sizes:
     activation: [relu, tanh]
@@ -66,7 +67,7 @@ ACCEPTANCE = [
     ("width: 50", "width: fifty", f"sweeps.batch.width: found 'fifty'; allowed: {COUNTS}"),
     ("depth: [1, 2]", "depth: []", "sweeps.sizes.depth: found []; allowed: a list with at least one value"),
     ("    epochs: 30", "    epochs: 30\n    epochs: 40",
-     "sweeps.batch.epochs: found the key a second time, in line 27; allowed: each key once (the first is in line 26)"),
+     "sweeps.batch.epochs: found the key a second time, in line 28; allowed: each key once (the first is in line 27)"),
     ("tanh: [0.01, 0.03]", "tanh: [0.01, .nan]", f"sweeps.sizes.learning_rate.tanh[1]: found nan; allowed: {RATES}"),
     ("  branches:", "  bran/ches:",
      "sweeps.bran/ches: found 'bran/ches'; allowed: names of letters (a to z), digits, - and _, with a letter or digit "
@@ -79,8 +80,10 @@ SINGLE = [
     ("seed: 9001", "seed: '9001'", f"seed: found '9001'; allowed: {SEEDS}"),
     ("seed: 9001\n", "", f"seed: found nothing; allowed: {SEEDS}"),
     ("dtype: float64", "dtype: float16", "dtype: found 'float16'; allowed: float64, float32"),
+    ("granularity: network", "granularity: networks", "tracking.granularity: found 'networks'; allowed: cell, network"),
+    ("tracking: {granularity: network}\n", "", "tracking: found nothing; allowed: a mapping with the keys granularity"),
     ("dtype: float64", "dtype: float64\nthreads: 4",
-     "threads: found an unknown key; allowed: seed, dtype, data, sweeps"),
+     "threads: found an unknown key; allowed: seed, dtype, data, tracking, sweeps"),
     ("source: function", "source: url", "data.source: found 'url'; allowed: function, file"),
     ("source: function\n", "sorce: function\n", "data.sorce: found an unknown key; allowed: source, path, targets, "
      "features, fractions, split_seed, standardise; did you mean 'source'?"),
@@ -166,8 +169,8 @@ SINGLE = [
 """One fault each, some of which only show where another key is right."""
 
 WHOLE = [
-    ("", "found nothing; allowed: a mapping with the keys seed, dtype, data, sweeps"),
-    ("[1, two, null]", "found [1, 'two', None]; allowed: a mapping with the keys seed, dtype, data, sweeps"),
+    ("", "found nothing; allowed: a mapping with the keys seed, dtype, data, tracking, sweeps"),
+    ("[1, two, null]", "found [1, 'two', None]; allowed: a mapping with the keys seed, dtype, data, tracking, sweeps"),
     ("seed: [1\ndtype: 2", "line 2, column 6: found a fault in the YAML (while parsing a flow sequence: expected ',' "
      "or ']', but got ':'); allowed: YAML 1.2"),
     ("seed:\t1", "line 1, column 6: found a fault in the YAML (while scanning for the next token: found character "

@@ -15,6 +15,7 @@ from pipeline.paths import Paths
 from pipeline.stages import data, evaluate, predict, sweep
 
 ROOT = Path(__file__).parent.parent
+TRACKING = {"granularity": "cell"}
 SIZES = {
     "activation": ["relu", "tanh"],
     "depth": [1, 2],
@@ -61,7 +62,7 @@ def write(root: Path, sweeps: Mapping[str, Any] = SWEEPS, dtype: str = "float64"
     block: dict[str, Any] = {"source": "function", "path": "input/example.csv"}
     block |= {"targets": ["range_m", "height_m"], "features": None}
     block |= {"fractions": {"train": 0.6, "validation": 0.2, "test": 0.2}, "split_seed": 0, "standardise": True}
-    params = {"seed": 9001, "dtype": dtype, "data": block | keys, "sweeps": dict(sweeps)}
+    params = {"seed": 9001, "dtype": dtype, "data": block | keys, "tracking": TRACKING, "sweeps": dict(sweeps)}
     (root / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     (root / "input").mkdir(exist_ok=True)
     shutil.copy(ROOT / "input" / "example.csv", root / "input")

@@ -130,6 +130,7 @@ def test_every_missing_section_is_told(paths: Paths) -> None:
     assert refusals(paths, "seed: 1") == [
         "params.yaml: dtype: found nothing; allowed: float64, float32",
         f"params.yaml: data: found nothing; allowed: {DATA_KEYS}",
+        "params.yaml: tracking: found nothing; allowed: a mapping with the keys granularity",
         "params.yaml: sweeps: found nothing; allowed: at least one block of sweep keys under a name",
     ]
 
@@ -158,8 +159,8 @@ def test_repeated_keys_are_told_at_any_depth_and_their_first_value_counts(paths:
     text = edited(("seed: 9001", "seed: 9001\nseed: 3", ""), ("{relu: 0.02, ", "{relu: 0.02, relu: -1, ", ""))
     assert messages(paths, text) == [
         "params.yaml: seed: found the key a second time, in line 2; allowed: each key once (the first is in line 1)",
-        "params.yaml: sweeps.sizes.learning_rate.relu: found the key a second time, in line 17; allowed: each key once "
-        "(the first is in line 17)",
+        "params.yaml: sweeps.sizes.learning_rate.relu: found the key a second time, in line 18; allowed: each key once "
+        "(the first is in line 18)",
     ]
     config, _ = examine(paths)
     assert config is not None
@@ -228,6 +229,7 @@ def test_the_projects_own_file_holds_the_studys_sweeps() -> None:
 
 
 LEAVES = ["seed", "dtype", "data.source", "data.fractions.train", "sweeps.sizes.width", "sweeps.sizes.learning_rate"]
+LEAVES += ["tracking", "tracking.granularity"]
 LEAVES += ["data", "sweeps", "sweeps.ridge", "sweeps.ridge.hidden_sizes", "sweeps.batch.batch_size", "data.targets"]
 LEAVES += ["sweeps.stream.init", "sweeps.branches.architecture", "sweeps.batch.epochs", "sweeps.sizes.activation"]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["", "relu", "a b"])
@@ -270,6 +272,7 @@ def with_value(key: str, value: object) -> str:
             "source": "function", "path": "a.csv", "targets": ["y"], "features": None,
             "fractions": {"train": 0.5, "validation": 0.25, "test": 0.25}, "split_seed": 0, "standardise": False,
         },
+        "tracking": {"granularity": "cell"},
         "sweeps": {
             "sizes": {"activation": "relu", "depth": 1, "width": 5, "learning_rate": 0.1, "steps": 2},
             "ridge": {"activation": "relu", "hidden_sizes": [[5]], "optimizer": "ridge", "alpha": 1},

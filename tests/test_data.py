@@ -24,6 +24,7 @@ from pipeline.config import ConfigError
 from pipeline.data import tables
 from pipeline.paths import Paths
 from pipeline.stages import data as stage
+from tests.studies import TRACKING
 
 SWEEP = {"activation": "relu", "depth": 1, "width": 5, "learning_rate": 0.02, "steps": 10, "replicates": 1}
 FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}
@@ -33,7 +34,7 @@ def configure(root: Path, *, seed: int = 9001, **keys: Any) -> Paths:
     """Write params.yaml with these keys of its data block; what is not given has a value that suits `a,b,c`."""
     block = {"source": "file", "path": "t.csv", "targets": ["c"], "features": None, "fractions": FRACTIONS}
     block |= {"split_seed": 0, "standardise": True} | keys
-    params = {"seed": seed, "dtype": "float64", "data": block, "sweeps": {"small": SWEEP}}
+    params = {"seed": seed, "dtype": "float64", "data": block, "tracking": TRACKING, "sweeps": {"small": SWEEP}}
     (root / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     return Paths(root)
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from kernels.architecture import Architecture
 from pipeline import axes, drawing
-from pipeline.figures import curves, fits, scores, style
+from pipeline.figures import curves, fits, heatmap, scores, style
 from pipeline.figures.curves import Band
 from pipeline.store import INTERVAL_COLUMNS
 
@@ -207,3 +207,26 @@ def test_drawings_shorten_wide_layers_alone(sizes: list[int], n_features: int, n
     figure = drawing.drawing(Architecture.plain(sizes, "tanh", n_outputs), n_features)
     most = drawing.MOST_UNITS
     assert circles(figure) == sum(n if n <= most else most - 1 for n in (n_features, *sizes, n_outputs))
+
+
+def test_a_heat_map_shows_every_median_once() -> None:
+    """A panel a depth, a column a width, a row an activation; what diverged is said in words."""
+    table = grid_of(activation=["relu", "tanh"], depth=[1, 2], width=[5, 10, 25])
+    table.loc[4, "test_mse_median"] = np.inf
+    figure = heatmap.heat_map(table, ["depth", "width"])
+    panels = [panel for panel in figure.axes if panel.images]
+    assert [panel.get_title() for panel in panels] == ["hidden layers: 1", "hidden layers: 2"]
+    assert [label.get_text() for label in panels[1].get_xticklabels()] == ["5", "10", "25"]
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["relu", "tanh"]
+    shown = [[text.get_text() for text in panel.texts] for panel in panels]
+    assert shown[0] == ["1.0e+00", "2.0e+00", "3.0e+00", "7.0e+00", "8.0e+00", "9.0e+00"]
+    assert shown[1] == ["4.0e+00", "diverged", "6.0e+00", "1.0e+01", "1.1e+01", "1.2e+01"]
+    values = panels[1].images[0].get_array()
+    assert values[1, 0] == pytest.approx(1) and np.ma.getmaskarray(np.ma.masked_invalid(values))[0, 1]
+
+
+def test_a_heat_map_of_one_width_and_of_nothing_finite() -> None:
+    table = grid_of(activation=["relu", "tanh"], depth=[2], width=[100])
+    [panel] = [panel for panel in heatmap.heat_map(table, []).axes if panel.images]
+    assert [text.get_text() for text in panel.texts] == ["1.0e+00", "2.0e+00"]
+    style.svg(heatmap.heat_map(table.assign(test_mse_median=np.inf), []))

@@ -73,7 +73,8 @@ def test_only_the_log_knows_how_long_it_took(
     made = set(studies.files(tmp_path)) - before
     assert made == {"logs/sweep-sizes.json", *(f"results/sizes/{n}.parquet" for n in ("runs", "curves", "weights"))}
     log = store.read_json(paths.logs / "sweep-sizes.json")
-    assert set(log) == {"seconds", "finished", "networks", "diverged"}
+    effort = {"training_seconds", "gflop", "gflop_per_second", "results", "instruction_set", "threads", "libraries"}
+    assert set(log) == {"seconds", "finished", "networks", "diverged"} | effort
     assert log["seconds"] > 0
     assert log["networks"] == 24
     out, err = capsys.readouterr()

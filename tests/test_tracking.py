@@ -3,155 +3,43 @@
 from __future__ import annotations
 
 import base64
-import http.client
-import itertools
 import json
-import os
 import shutil
-import signal
-import socket
 import sqlite3
 import subprocess
-import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import store
+from kernels._jit import source_hash
+from pipeline import statistics, store
 from pipeline.paths import Paths
 from pipeline.stages import track as stage
-from pipeline.statistics.cells import cell_table, with_errors
-from pipeline.tracking import is_tracked, location, records, server, track, ui, view
-from pipeline.tracking.runs import MlflowClient, Run
+from pipeline.tracking import is_tracked, location, records, track, view
+from pipeline.tracking.curves import Curves
+from pipeline.tracking.provenance import Provenances
 from tests import studies
+from tests.made_up import (
+    DIVERGING,
+    SMALL,
+    STEPS,
+    assert_whole,
+    client_of,
+    copy_store,
+    parent_of,
+    runs_of,
+    write_results,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
-
-SMALL = {"relu-d1-w005": 0, "tanh-d1-w005": 0}
-"""Cells of a sweep, and how many of their three networks diverged."""
-
-DIVERGING = {"relu-d1-w005": 1, "tanh-d1-w005": 2, "linear-d1-w005": 3}
-STEPS = 200
-WRITES = (
-    "create_experiment", "restore_experiment", "set_experiment_tag", "create_run", "delete_run",
-    "log_batch", "log_artifact", "set_tag", "set_terminated",
-)  # fmt: skip
-
-
-def write_results(root: Path, sweeps: dict[str, dict[str, int]], error: float = 0.1) -> Paths:
-    """Write made-up results of three networks a cell, by gradient descent but for the sweeps `adam` and `ridge`."""
-    paths, runs, networks = Paths(root), [], []
-    for sweep, cells in sweeps.items():
-        rows = [_row(sweep, cell, n, n >= 3 - bad, error) for cell, bad in cells.items() for n in range(3)]
-        runs.append(store.runs_table(rows))
-        store.write_table(paths.runs(sweep), runs[-1])
-        store.write_table(paths.curves(sweep), _curves(runs[-1]))
-        mse = 2 * runs[-1]["train_half_mse"].astype(float).fillna(np.inf)
-        columns = runs[-1][["network_id", "sweep", "cell", "replicate", "status"]]
-        networks.append(columns.assign(train_mse=mse, validation_mse=mse, test_mse=3 * mse))
-        figure = paths.figures / sweep / "test_mse.svg"
-        store.write_text(figure, f"<svg xmlns='http://www.w3.org/2000/svg'><!-- {sweep} --></svg>")
-    cells_table = cell_table(with_errors(pd.concat(runs), pd.concat(networks)), 9001)
-    store.write_table(paths.cells, cells_table)
-    store.write_json(paths.data / "data.json", {"data_hash": "0123"})
-    return paths
-
-
-def _row(sweep: str, cell: str, replicate: int, diverged: bool, error: float) -> dict[str, Any]:
-    activation, ridge = cell.split("-")[0], sweep == "ridge"
-    optimizer = sweep if sweep in ("adam", "ridge") else "gd"
-    return {
-        "network_id": f"{sweep}-{cell}-{replicate}", "sweep": sweep, "cell": cell,
-        "architecture": f"dense 5 > {activation} > dense 1", "activation": activation, "depth": 1, "width": 5,
-        "hidden_sizes": "5", "n_features": 1, "n_outputs": 1, "optimizer": optimizer,
-        "learning_rate": None if ridge else 0.02, "batch_size": None, "steps": None if ridge else STEPS,
-        "alpha": 0.1 if ridge else None, "replicate": replicate, "dtype": "float64",
-        "status": "diverged" if diverged else "ok", "diverged_step": 7 if diverged else None,
-        "train_half_mse": None if diverged else error * (replicate + 1),
-    }  # fmt: skip
-
-
-def _curves(runs: pd.DataFrame) -> pd.DataFrame:
-    """Every step of a descent to train_half_mse, 7 steps where a network diverged, none of a ridge readout."""
-    parts = [pd.DataFrame({"network_id": [], "step": [], "half_mse": []}).astype({"network_id": str, "step": int})]
-    for run in runs[runs["optimizer"] != "ridge"].itertuples():
-        steps = np.arange(8 if run.status == "diverged" else STEPS + 1)
-        final = 1.0 if run.status == "diverged" else float(run.train_half_mse)
-        parts.append(pd.DataFrame({"network_id": run.network_id, "step": steps, "half_mse": final + STEPS - steps}))
-    return pd.concat(parts, ignore_index=True)
-
-
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store without experiments, made by `track`: its tables take 2 s."""
-    paths = Paths(tmp_path_factory.mktemp("blank"))
-    track(paths, [])
-    MlflowClient(location.tracking_uri(paths)).search_experiments()
-    return paths.mlflow_database
-
-
-@pytest.fixture(autouse=True)
-def _own_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture
-def root(tmp_path: Path, blank: Path) -> Path:
-    """A project folder, named as people name folders, with a copy of the blank store."""
-    folder = tmp_path / "my 100% study"
-    folder.mkdir()
-    _copy(blank, folder / "mlflow.db")
-    return folder
-
-
-def _copy(database: Path, to: Path) -> None:
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(to)) as target:
-        source.backup(target)
-
-
-def client_of(paths: Paths) -> MlflowClient:
-    return MlflowClient(location.tracking_uri(paths))
-
-
-def runs_of(paths: Paths, sweep: str, client: MlflowClient | None = None) -> list[Run]:
-    """The runs of an experiment that are not deleted."""
-    client = client or client_of(paths)
-    experiment = client.get_experiment_by_name(sweep)
-    assert experiment is not None and experiment.lifecycle_stage == "active"
-    return list(client.search_runs([experiment.experiment_id]))
-
-
-def assert_whole(paths: Paths, sweeps: Sequence[str], receipt: dict[str, Any]) -> None:
-    """Every run of the receipt is there once, finished, the cells below the run of their sweep, with its files."""
-    for sweep in sweeps:
-        runs = runs_of(paths, sweep)
-        current = [run for run in runs if run.data.tags["shoal.state"] == receipt["sweeps"][sweep]["state"]]
-        keys = Counter(run.data.tags["shoal.key"] for run in current)
-        assert keys == Counter(receipt["sweeps"][sweep]["runs"])
-        assert {run.info.status for run in current} == {"FINISHED"}
-        assert "RUNNING" not in {run.info.status for run in runs}
-        (parent,) = (run for run in current if "mlflow.parentRunId" not in run.data.tags)
-        cells = [run for run in current if run is not parent]
-        assert {run.data.tags["mlflow.parentRunId"] for run in cells} == {parent.info.run_id}
-        for run in cells:
-            assert {"test_mse", "log10_test_mse_q3", "diverged_fraction"} <= set(run.data.metrics)
-            assert ("half_mse" in run.data.metrics) == (run.data.params["optimizer"] != "ridge")
-        files = client_of(paths).list_artifacts(parent.info.run_id)
-        assert [file.path for file in files] == ["cells.csv", "figures"]
-
-
-def parent_of(paths: Paths, sweep: str) -> Run:
-    (parent,) = (run for run in runs_of(paths, sweep) if run.data.tags["shoal.kind"] == "sweep")
-    return parent
 
 
 def test_what_a_store_shows(root: Path) -> None:
@@ -207,7 +95,8 @@ def test_adam_has_the_keys_and_the_curve_of_gradient_descent(root: Path) -> None
     )
     assert adam.params == descent.params | {"optimizer": "adam"}
     assert adam.params["batch_size"] == "full"
-    assert adam.metrics == descent.metrics
+    of_the_sweep = {"sweep_seconds", "sweep_gflop_per_second"}  # the log of `sizes` alone is there
+    assert adam.metrics == {name: value for name, value in descent.metrics.items() if name not in of_the_sweep}
 
 
 def test_files_of_a_sweep_hang_at_its_run(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,9 +119,7 @@ def test_files_of_a_sweep_hang_at_its_run(root: Path, monkeypatch: pytest.Monkey
     assert (folder / "figures" / "test_mse.svg").read_bytes() == figure.read_bytes()
 
 
-def test_twice_is_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the runs of an experiment do not come in one answer."""
-    monkeypatch.setattr("pipeline.tracking.runs.PAGE", 2)
+def test_twice_is_once(root: Path) -> None:
     paths = write_results(root, {"sizes": SMALL})
     assert not is_tracked(paths, ["sizes"])
     first = track(paths, ["sizes"])
@@ -247,11 +134,11 @@ def test_fresh_stores_give_the_same_receipt(root: Path, tmp_path: Path) -> None:
     """And it holds no path, date or run id: a second project with the same results has the same bytes."""
     other = tmp_path / "other"
     other.mkdir()
-    _copy(root / "mlflow.db", other / "mlflow.db")
+    copy_store(root / "mlflow.db", other / "mlflow.db")
     written = []
     for folder in (root, other):
-        paths = studies.write(folder, {"sizes": studies.SIZES, "ridge": studies.RIDGE})
         write_results(folder, {"sizes": SMALL, "ridge": SMALL})
+        paths = studies.write(folder, {"sizes": studies.SIZES, "ridge": studies.RIDGE})
         assert stage.run(paths) == {"runs": 6}
         written.append(paths.receipt.read_bytes())
     assert written[0] == written[1]
@@ -274,62 +161,6 @@ def test_saved_view_lists_the_cells_of_the_present_results(root: Path) -> None:
     columns = [column.replace("`", "").split(".") for column in saved["selectedColumns"]]
     assert [name for kind, name in columns if kind == "params"] == ["activation"]
     assert {name for kind, name in columns if kind == "metrics"} <= set(found[0].data.metrics)
-
-
-class Killed(BaseException):
-    """What a process meets when it is killed: nothing of it runs after that."""
-
-
-@pytest.fixture
-def kill_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """A counter in a list: each write to the store takes one from it, and the one that empties it is the last."""
-    left = [10**9]
-
-    def counted(name: str) -> None:
-        write = getattr(MlflowClient, name)
-
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            result = write(*args, **kwargs)
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
-            return result
-
-        monkeypatch.setattr(MlflowClient, name, wrapper)
-
-    for name in WRITES:
-        counted(name)
-    return left
-
-
-def test_killed_after_any_write_and_run_again(root: Path, kill_after: list[int]) -> None:
-    """Every k-th write in turn is the last one of a process; the next process makes it whole."""
-    names = [f"k{k:02d}" for k in range(1, 15)]
-    paths = write_results(root, dict.fromkeys(names, SMALL))
-    for k, name in enumerate(names, start=1):
-        kill_after[0] = k
-        if k < 14:  # experiment and view, parent and its two files and their tag, three writes a cell, the parent's end
-            with pytest.raises(Killed):
-                track(paths, [name])
-            assert is_tracked(paths, [name]) == (k == 13)
-        assert_whole(paths, [name], track(paths, [name]))
-    assert kill_after[0] == 1
-
-
-def test_killed_twice_with_other_results_between(root: Path, kill_after: list[int]) -> None:
-    """What was left running of results that are gone ends as KILLED, and is made whole when they come back."""
-    paths = write_results(root, {"sizes": SMALL})
-    for error in (0.1, 0.2):
-        kill_after[0] = 8
-        with pytest.raises(Killed):
-            track(write_results(root, {"sizes": SMALL}, error), ["sizes"])
-    kill_after[0] = 10**9
-    assert_whole(paths, ["sizes"], track(paths, ["sizes"]))
-    assert "KILLED" in {run.info.status for run in runs_of(paths, "sizes")}
-    write_results(root, {"sizes": SMALL})
-    assert_whole(paths, ["sizes"], track(paths, ["sizes"]))
-    assert {run.info.status for run in runs_of(paths, "sizes")} == {"FINISHED"}
-    assert len(runs_of(paths, "sizes")) == 6
 
 
 def test_changed_results_are_new_runs_beside_the_old(root: Path) -> None:
@@ -382,7 +213,7 @@ def test_uri_of_the_environment(root: Path, tmp_path: Path, monkeypatch: pytest.
     """The store is the one it names; figures stay below the project; the project's own store is left alone."""
     paths = write_results(root, {"sizes": SMALL})
     elsewhere = tmp_path / "elsewhere.db"
-    _copy(paths.mlflow_database, elsewhere)
+    copy_store(paths.mlflow_database, elsewhere)
     paths.mlflow_database.unlink()
     assert not is_tracked(paths, ["sizes"]) and not paths.mlflow_database.exists()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
@@ -400,8 +231,9 @@ def test_median_curve(diverged_at: list[int | None], steps: list[int]) -> None:
     """About 50 steps, first and last among them, each with the median over all networks, while that is finite."""
     ends = [len(steps) if end is None else end for end in diverged_at]
     rows = [(str(n), step, step + n) for n, end in enumerate(ends) for step in steps[:end]]
-    curves = pd.DataFrame(rows, columns=["network_id", "step", "half_mse"]).set_index("network_id")
-    curve = records.median_curve(curves, [str(n) for n in range(len(ends))])
+    curves = Curves(pd.DataFrame(rows, columns=["network_id", "step", "half_mse"]).sample(frac=1, random_state=0))
+    band = curves.band([str(n) for n in range(len(ends))])
+    curve = band["half_mse"]
     medians = {
         step: np.median([step + n if i < end else np.inf for n, end in enumerate(ends)]) for i, step in enumerate(steps)
     }
@@ -413,60 +245,107 @@ def test_median_curve(diverged_at: list[int | None], steps: list[int]) -> None:
         assert [step for step, _ in curve][-1:] == finite[-1:]
 
 
-def test_a_taken_port_is_passed_over() -> None:
-    with socket.socket() as taken:
-        taken.bind((server.HOST, 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert server.free_port(port) > port
+@given(ends=st.lists(st.integers(0, 40), min_size=1, max_size=9))
+def test_band_follows_the_rule_of_the_statistics(ends: list[int]) -> None:
+    """Quartiles at every step are those of statistics.quantile, infinite ones left out."""
+    rows = [(str(n), step, step * n + 1.0) for n, end in enumerate(ends) for step in range(end)]
+    table = pd.DataFrame(rows, columns=["network_id", "step", "half_mse"])
+    band = Curves(table).band([str(n) for n in range(len(ends))])
+    for name, q in (("half_mse", 0.5), ("half_mse_q1", 0.25), ("half_mse_q3", 0.75)):
+        for step in range(max(ends)):
+            values = np.array([step * n + 1.0 if step < end else np.inf for n, end in enumerate(ends)])
+            expected = statistics.quantile(values, q)
+            assert dict(band[name]).get(step, np.inf) == pytest.approx(expected)
 
 
-def test_a_server_that_does_not_start_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = write_results(root, {"sizes": SMALL})
-    monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(RuntimeError, match=r"ended with status 1: see .*ui\.log"):
-        ui(paths, ["sizes"], 5700)
-    assert is_tracked(paths, ["sizes"])
+def test_where_results_come_from(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run says with what, from what and how fast; the log of another training is no witness."""
+    monkeypatch.setenv("DVC_STAGE", "track")
+    monkeypatch.setenv("DVC_EXP_NAME", "brave-fish")
+    paths = write_results(root, {"sizes": SMALL, "ridge": SMALL})
+    for command in (("init", "--quiet"), ("commit", "--quiet", "--allow-empty", "--message", "one")):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        subprocess.run(["git", *identity, *command], cwd=root, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, check=True, capture_output=True, text=True).stdout
+    log = store.read_json(paths.log("sweep-sizes"))
+    store.write_json(paths.log("sweep-ridge"), log | {"results": "of other weights"})
+    track(paths, ["sizes", "ridge"])
+    for run in runs_of(paths, "sizes"):
+        tags = run.data.tags
+        assert tags["mlflow.source.git.commit"] == commit.strip()
+        assert (tags["shoal.dvc_stage"], tags["shoal.dvc_experiment"]) == ("track", "brave-fish")
+        assert tags["shoal.kernels"] == source_hash()[:16]
+        assert (tags["shoal.threads"], tags["shoal.instruction_set"]) == ("3", "avx2")
+        assert (tags["shoal.libraries"], tags["shoal.dtype"]) == ("numpy 2.0", "float64")
+        assert (run.data.metrics["sweep_seconds"], run.data.metrics["sweep_gflop_per_second"]) == (2.5, 40)
+        [data] = run.inputs.dataset_inputs
+        assert data.dataset.digest == tags["shoal.data"] == "0123"
+        assert json.loads(data.dataset.profile) == {"num_rows": 8, "num_elements": 16}
+        assert [column["name"] for column in json.loads(data.dataset.schema)["mlflow_colspec"]] == ["x", "y"]
+        assert data.tags[0].value == "training"
+    for run in runs_of(paths, "ridge"):
+        assert not {"shoal.threads", "shoal.libraries"} & set(run.data.tags)
+        assert "sweep_seconds" not in run.data.metrics
+    params = {sweep: {run.data.tags["shoal.params"] for run in runs_of(paths, sweep)} for sweep in ("sizes", "ridge")}
+    raw = store.read_json(paths.params)
+    store.write_json(paths.params, raw | {"sweeps": raw["sweeps"] | {"sizes": {"width": 7}}})
+    changed = {sweep: Provenances(paths).of(sweep).tags["shoal.params"] for sweep in ("sizes", "ridge")}
+    assert {changed["ridge"]} == params["ridge"] and {changed["sizes"]} != params["sizes"]
 
 
-def test_ui_serves_the_store_and_a_server_takes_runs(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The UI tracks what is missing, answers on its port until Ctrl-C; another project's runs arrive through it."""
+def test_no_repository_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_results(tmp_path, {"ridge": SMALL})
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert "mlflow.source.git.commit" not in Provenances(paths).tags
+    monkeypatch.setenv("PATH", "")
+    assert "mlflow.source.git.commit" not in Provenances(paths).tags
+
+
+def test_granularity_of_networks(root: Path) -> None:
+    """Below the run of each cell one for each of its networks, with its own numbers and curve."""
     paths = write_results(root, {"sizes": DIVERGING})
-    code = "import signal, sys; from pathlib import Path; from pipeline.paths import Paths\n"
-    code += "from pipeline.tracking import ui\n"
-    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # tests in the background inherit its absence
-    code += "ui(Paths(Path(sys.argv[1])), ['sizes'], 5600)"
-    environment = os.environ | {"PYTHONPATH": str(studies.ROOT)}
-    command = [sys.executable, "-c", code, str(root)]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        lines = list(itertools.takewhile(lambda line: not line.startswith("Ctrl-C"), process.stdout))
-        url = lines[0].split()[2]
-        assert is_tracked(paths, ["sizes"])
-        assert lines[1].split()[0] == "sizes" and lines[1].split()[1].startswith(f"{url}/#/experiments/")
-        assert url.startswith("http://127.0.0.1:56")
+    receipt = track(paths, ["sizes"])
+    assert not is_tracked(paths, ["sizes"], "network")
+    assert receipt != track(paths, ["sizes"], granularity="network")
+    assert is_tracked(paths, ["sizes"], "network") and is_tracked(paths, ["sizes"])
+    runs = {run.data.tags["shoal.key"].partition("/")[2].partition("/")[2]: run for run in runs_of(paths, "sizes")}
+    assert len(runs) == 1 + 3 + 9 and {run.info.status for run in runs.values()} == {"FINISHED"}
+    whole, dead = runs["relu-d1-w005/r001"], runs["relu-d1-w005/r002"]
+    for run in (whole, dead):
+        assert run.data.tags["mlflow.parentRunId"] == runs["relu-d1-w005"].info.run_id
+    assert whole.data.metrics["test_mse"] == pytest.approx(3 * 2 * 0.2)
+    assert whole.data.params["replicate"] == "1" and whole.data.params["batch_size"] == "full"
+    assert whole.data.tags["shoal.network"] == "sizes-relu-d1-w005-1"
+    assert np.isnan(dead.data.metrics["test_mse"]) and dead.data.metrics["diverged_fraction"] == 1
+    curve = client_of(paths).get_metric_history(whole.info.run_id, "half_mse")
+    assert {0, STEPS} <= {point.step for point in curve} and len(curve) <= 50
+    client_of(paths).delete_run(runs["relu-d1-w005"].info.run_id)
+    assert not is_tracked(paths, ["sizes"], "network")
+    track(paths, ["sizes"], granularity="network")
+    assert is_tracked(paths, ["sizes"], "network") and len(runs_of(paths, "sizes")) == 13
 
-        other = tmp_path / "other"
-        other_paths = write_results(other, {"more": DIVERGING})
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
-        receipt = track(other_paths, ["more"])
-        assert is_tracked(other_paths, ["more"]) and track(other_paths, ["more"]) == receipt
-        assert not other_paths.mlflow_database.exists()
-        (run,) = (run for run in runs_of(other_paths, "more") if run.info.run_name == "relu-d1-w005")
-        assert np.isnan(run.data.metrics["test_mse_q3"]) and run.data.metrics["test_mse"] == pytest.approx(1.2)
-        figures = client_of(other_paths).list_artifacts(parent_of(other_paths, "more").info.run_id, "figures")
-        assert [file.path for file in figures] == ["figures/test_mse.svg"]
-        ui(other_paths, ["more"], 5000)
-        assert capsys.readouterr().out.startswith(f"MLflow UI: {url}")
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            assert process.wait(timeout=20) == 0
-        finally:
-            process.terminate()
-            process.stdout.close()
-    with pytest.raises(ConnectionRefusedError):
-        http.client.HTTPConnection(url.removeprefix("http://"), timeout=5).connect()
+
+def test_the_chosen_network_is_a_model_of_its_sweep(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It follows the choice: another network of the sweep is another model, one of another sweep takes the tag away."""
+    paths = write_results(root, {"sizes": SMALL, "ridge": SMALL})
+    track(paths, ["sizes", "ridge"])
+    uri = parent_of(paths, "sizes").data.tags["shoal.model"]
+    assert "shoal.model" not in parent_of(paths, "ridge").data.tags
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", location.tracking_uri(paths))
+    model = mlflow.pyfunc.load_model(uri)
+    assert model.metadata.signature.inputs.input_names() == ["x"]
+    x = np.array([[-1.5], [2.0]])
+    params = np.arange(1, 17) / 10
+    expected = 2 * studies.forward("dense 5 > relu > dense 1", params, (x - 0.5) / 2) + 0.5
+    assert model.predict(pd.DataFrame(x, columns=["x"]))["y_predicted"].to_numpy() == pytest.approx(expected[:, 0])
+    assert not list((paths.mlflow_artifacts / "sizes").rglob("*.pkl"))
+
+    choice = store.read_json(paths.chosen)
+    store.write_json(paths.chosen, choice | {"sweep": "ridge", "network_id": "ridge-relu-d1-w005-0"})
+    weights = pd.DataFrame({"network_id": ["ridge-relu-d1-w005-0"], "params": [params]})
+    store.write_table(paths.weights("ridge"), weights)
+    assert not is_tracked(paths, ["sizes"])
+    track(paths, ["sizes", "ridge"])
+    assert "shoal.model" not in parent_of(paths, "sizes").data.tags
+    assert parent_of(paths, "ridge").data.tags["shoal.model"] != uri
+    assert is_tracked(paths, ["sizes", "ridge"])

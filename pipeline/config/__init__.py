@@ -16,6 +16,9 @@ __all__ = ["ByActivationKey", "Config", "ConfigError", "DataConfig", "Fault", "F
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_STAND_INS = {"dtype": "float64", "tracking": {"granularity": "cell"}, "sweeps": {}}
+"""Values of keys whose faults hide none of the others."""
+
 
 def load(paths: Paths) -> Config:
     """Read params.yaml; raises ConfigError with all its faults."""
@@ -39,7 +42,7 @@ def examine(paths: Paths) -> tuple[Config | None, list[Fault]]:
         faults += faults_of(error, Config, raw)
         sound = _without(raw, [details["loc"] for details in error.errors()])
     faults += _faults_between_keys(raw, sound)
-    return _attempt(Config, {"dtype": "float64", "sweeps": {}} | sound), faults
+    return _attempt(Config, _STAND_INS | {key: value for key, value in sound.items() if value != {}}), faults
 
 
 def _without(raw: object, locs: Iterable[tuple[str | int, ...]]) -> dict[str, Any]:

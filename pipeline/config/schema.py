@@ -76,6 +76,12 @@ class DataConfig(Closed):
         return features
 
 
+class Tracking(Closed):
+    """What is shown in MLflow."""
+
+    granularity: Literal["cell", "network"] = Field(description="cell, network")
+
+
 class Sweep(Closed):
     """One block of sweeps; an axis is None where its key is not given.
 
@@ -142,4 +148,5 @@ class Config(Closed):
     seed: Seed = Field(description="a whole number from 0 to 4294967295")
     dtype: Literal["float64", "float32"] = Field(description="float64, float32")
     data: DataConfig = Field(description=f"a mapping with the keys {', '.join(DataConfig.model_fields)}")
+    tracking: Tracking = Field(description=f"a mapping with the keys {', '.join(Tracking.model_fields)}")
     sweeps: dict[Name, Sweep] = Field(description="at least one block of sweep keys under a name")

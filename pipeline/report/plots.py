@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pipeline import axes
 from pipeline.data.dataset import Dataset, Split
-from pipeline.figures import curves, fits, scores, style
+from pipeline.figures import curves, fits, heatmap, scores, style
 from pipeline.report.results import SweepResults
 
 
@@ -58,6 +58,15 @@ def score_plot(results: SweepResults) -> Plot:
     if np.isinf(scores.marks(cells)["high"]).any():
         caption += " An arrow: the upper end is a diverged network; a cross at the upper edge: the mark itself is one."
     return Plot(path, caption, scores.scores(cells, results.axes))
+
+
+def heat_plot(results: SweepResults) -> Plot | None:
+    """Median test mse by activation and width, or by what varies instead; None where there is no such thing."""
+    if not results.axes and results.cells["width"].isna().any():
+        return None
+    fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2] if results.axes else [])
+    caption = f"Median test mse, a colour for its power of ten.{fixed.note}"
+    return Plot(f"{results.name}/heat_map", caption, heatmap.heat_map(fixed.select(results.cells), results.axes))
 
 
 def fit_plot(results: SweepResults) -> Plot:

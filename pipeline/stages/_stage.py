@@ -42,7 +42,7 @@ def main(name: str, run: Callable[..., dict[str, Any] | None], *arguments: str) 
         sys.exit(2)
     seconds = round(time.perf_counter() - start, 3)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(paths.logs / f"{name}.json", {"seconds": seconds, "finished": finished, **facts})
+    write_json(paths.log(name), {"seconds": seconds, "finished": finished, **facts})
     print(summary(name, seconds, facts))
 
 

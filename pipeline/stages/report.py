@@ -10,6 +10,7 @@ from pipeline import config, data, progress, report, store
 from pipeline.figures import style
 from pipeline.paths import Paths
 from pipeline.report.overview import overview
+from pipeline.report.plots import Plot, heat_plot
 from pipeline.report.render import html
 from pipeline.report.results import load as load_sweep
 from pipeline.stages import _stage
@@ -20,7 +21,7 @@ def run(paths: Paths) -> dict[str, Any]:
     study = load(paths)
     sections = report.sections(study)
     shutil.rmtree(paths.figures, ignore_errors=True)
-    plots = [plot for section in sections for plot in section.plots]
+    plots = [plot for section in sections for plot in section.plots] + _heat_maps(study)
     with progress.bar("report: figures") as advance:
         for done, plot in enumerate(plots, 1):
             store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
@@ -37,6 +38,12 @@ def load(paths: Paths) -> report.Study:
     settings, dataset = config.load(paths), data.load(paths)
     sweeps = [load_sweep(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
     return report.Study(settings, dataset, sweeps, store.read_table(paths.gradcheck), store.read_json(paths.chosen))
+
+
+def _heat_maps(study: report.Study) -> list[Plot]:
+    """Files for MLflow, which has no such view of its own; the report's tables show the same."""
+    with style.house_style():
+        return [plot for results in study.sweeps if (plot := heat_plot(results))]
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

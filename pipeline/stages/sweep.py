@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,21 +12,23 @@ import numpy as np
 import pandas as pd
 
 from kernels.ensemble import ENGINE, NetworkSpec, Trained, train
-from pipeline import progress, store
+from pipeline import machine, progress, store
 from pipeline.check import load
+from pipeline.flops import sweep_flops
 from pipeline.grid import Cell, cells, network_id
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 
 
 def run(paths: Paths, name: str) -> dict[str, Any]:
-    """Write results/<name>/{runs,curves,weights}.parquet; returns counts for the log.
+    """Write results/<name>/{runs,curves,weights}.parquet; returns counts, time and machine for the log.
 
     Raises ConfigError where params.yaml is bad, or asks for what the data cannot give.
     """
     settings, dataset = load(paths)
     grid = cells(settings.sweeps[name], dataset.n_outputs, len(dataset.train.x))
     networks = [(cell, spec) for cell in grid for spec in cell.specs()]
+    start = time.perf_counter()
     with progress.bar(f"sweep {name}") as advance:
         results = train(
             [spec for _, spec in networks],
@@ -36,6 +39,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
             progress=advance,
             note=progress.note,
         )
+    seconds = time.perf_counter() - start
     identify = partial(network_id, seed=settings.seed, dtype=settings.dtype, data_hash=dataset.data_hash, engine=ENGINE)
     ids = [identify(spec) for _, spec in networks]
     outcomes = [outcome(result, dataset.y_scaling.scale) for result in results]
@@ -48,7 +52,18 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     store.write_table(paths.curves(name), _curves(ids, networks, outcomes))
     params = pd.DataFrame({"network_id": ids, "params": [result.params for result in results]})
     store.write_table(paths.weights(name), params)
-    return {"networks": len(rows), "diverged": sum(row["status"] == "diverged" for row in rows)}
+    steps = [_steps_taken(spec, end) for (_, spec), end in zip(networks, outcomes, strict=True)]
+    specs = (spec for _, spec in networks)
+    flops = sweep_flops(zip(specs, steps, strict=True), dataset.n_features, len(dataset.train.x))
+    return {
+        "networks": len(rows),
+        "diverged": sum(row["status"] == "diverged" for row in rows),
+        "training_seconds": round(seconds, 4),
+        "gflop": round(flops / 1e9, 6),
+        "gflop_per_second": round(flops / 1e9 / seconds, 4),
+        "results": store.file_hash(paths.runs(name)),
+        **machine.facts(),
+    }
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,10 @@ def outcome(result: Trained, scale: np.ndarray) -> Outcome:
     n = int(bad[0]) if bad.size else len(half_mse)
     diverged_step = int(result.recorded_steps[n]) if bad.size else result.diverged_step
     return Outcome(result.recorded_steps[:n], half_mse[:n], diverged_step)
+
+
+def _steps_taken(spec: NetworkSpec, end: Outcome) -> int:
+    return (spec.steps or 0) if end.diverged_step is None else end.diverged_step
 
 
 def _row(cell: Cell, spec: NetworkSpec, end: Outcome) -> dict[str, Any]:

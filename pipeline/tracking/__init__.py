@@ -1,5 +1,12 @@
 """MLflow as a view of the result files: an experiment a sweep, a run a sweep state, a nested run a cell."""
 
+import os
+
+# Read by MLflow when it is imported, and inherited by the servers started from here.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
 from pipeline.tracking.runs import is_tracked, track
 from pipeline.tracking.server import ui
 

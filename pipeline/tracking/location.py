@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from pipeline.paths import Paths
+
+SQLITE = "sqlite:///"
 
 
 def tracking_uri(paths: Paths) -> str:
     """The store: MLFLOW_TRACKING_URI where it is set, else the project's own database."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or _own_uri(paths)
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(paths.mlflow_database)
+
+
+def sqlite_uri(database: Path) -> str:
+    """The URI of a database file."""
+    return f"{SQLITE}{database.resolve().as_posix()}"
 
 
 def artifact_root(paths: Paths) -> str:
@@ -22,10 +30,10 @@ def is_remote(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def is_absent(paths: Paths) -> bool:
-    """Whether the project's own database is the store, and is not there yet."""
-    return tracking_uri(paths) == _own_uri(paths) and not paths.mlflow_database.exists()
-
-
-def _own_uri(paths: Paths) -> str:
-    return f"sqlite:///{paths.mlflow_database.resolve().as_posix()}"
+def absent_database(paths: Paths) -> Path | None:
+    """The file of the store where that is a SQLite database which is not there yet."""
+    uri = tracking_uri(paths)
+    if not uri.startswith(SQLITE):
+        return None
+    database = Path(uri.removeprefix(SQLITE).partition("?")[0])
+    return None if database.exists() else database

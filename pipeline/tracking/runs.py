@@ -1,4 +1,4 @@
-"""The runs in the MLflow store: what is missing, and how it is written. Nothing else imports mlflow.
+"""The runs in the MLflow store: what is missing, and how it is written.
 
 Every run carries a key made of what it shows, so that tracking again adds what is missing and nothing else. A run
 left RUNNING was interrupted. Runs without such a key are somebody else's and never touched.
@@ -6,106 +6,102 @@ left RUNNING was interrupted. Runs without such a key are somebody else's and ne
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
-# Read by MLflow when it is imported, and inherited by the servers started from here.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-
+from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from pipeline.paths import Paths
 from pipeline.tracking import location, view
-from pipeline.tracking.records import DEFINITIONS, Record, SweepState, read_records, read_state
+from pipeline.tracking.client import client_of
+from pipeline.tracking.model import KEY, log_model, read_chosen
+from pipeline.tracking.provenance import Provenance
+from pipeline.tracking.records import DEFINITIONS, Record, Records
+from pipeline.tracking.state import Granularity, SweepState, key_above, read_states
 
-for chatter in ("alembic", "mlflow.store.db.utils"):
-    logging.getLogger(chatter).setLevel(logging.WARNING)
-
-KEY = "shoal.key"
 FILES = "shoal.files"
+MODEL = "shoal.model"
+STATE = "shoal.state"
 NOT_FINITE = "shoal.not_finite"
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
-CURVE = "half_mse"
-PAGE = 1000
+MOST_RUNS = 50_000
+"""Most that MLflow gives in one answer."""
 
 Progress = Callable[[int, int], object]
 
 
-def track(paths: Paths, sweeps: list[str], progress: Progress | None = None) -> dict[str, Any]:
+def track(
+    paths: Paths, sweeps: list[str], progress: Progress | None = None, granularity: Granularity = "cell"
+) -> dict[str, Any]:
     """Bring the store up to date; returns the key of every run that it now holds for the named sweeps.
 
-    Calls `progress` with runs done and runs in all. Raises FileNotFoundError where results are missing.
+    Calls `progress` with runs done and runs in all. Waits while another process tracks the same project, which one
+    does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing.
     """
-    states = [read_state(paths, sweep) for sweep in sweeps]
+    states = read_states(paths, sweeps, granularity)
     total, done = sum(len(state.keys) for state in states), 0
-    client = _client(paths)
-    for state in states:
-        for _ in _write_sweep(client, paths, state):
-            done += 1
-            if progress:
-                progress(done, total)
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    with FileLock(paths.logs / "track.lock"):
+        client = client_of(paths)
+        for state in states:
+            for _ in _write_sweep(client, paths, state):
+                done += 1
+                if progress:
+                    progress(done, total)
     return {"sweeps": {state.sweep: {"state": state.digest, "runs": state.keys} for state in states}}
 
 
-def is_tracked(paths: Paths, sweeps: list[str]) -> bool:
+def is_tracked(paths: Paths, sweeps: list[str], granularity: Granularity = "cell") -> bool:
     """Whether the store holds the current state of every named sweep; changes nothing.
 
     Raises FileNotFoundError where results are missing.
     """
-    states = [read_state(paths, sweep) for sweep in sweeps]
-    if location.is_absent(paths):
+    states = read_states(paths, sweeps, granularity)
+    if location.absent_database(paths):
         return False
-    client = _client(paths)
+    client = client_of(paths)
     return all(_holds(client, state) for state in states)
 
 
 def experiment_ids(paths: Paths, sweeps: list[str]) -> dict[str, str]:
     """Ids of the experiments of tracked sweeps; raises KeyError for a sweep that is not tracked."""
-    found = {experiment.name: experiment.experiment_id for experiment in _client(paths).search_experiments()}
+    found = {experiment.name: experiment.experiment_id for experiment in client_of(paths).search_experiments()}
     return {sweep: str(found[sweep]) for sweep in sweeps}
-
-
-def _client(paths: Paths) -> MlflowClient:
-    if location.is_absent(paths):
-        with closing(sqlite3.connect(paths.mlflow_database)) as database:
-            database.execute("PRAGMA journal_mode=WAL")  # a property of the file: reading goes on during a write
-    return MlflowClient(tracking_uri=location.tracking_uri(paths))
 
 
 def _holds(client: MlflowClient, state: SweepState) -> bool:
     experiment = client.get_experiment_by_name(state.sweep)
     if experiment is None or experiment.lifecycle_stage == "deleted":
         return False
-    runs = {key: same[0] for key, same in _runs_by_key(client, experiment.experiment_id).items()}
+    runs = {key: same[0] for key, same in _runs_by_key(client, experiment.experiment_id, state).items()}
     parent = runs.get(state.key)
     if parent is None or not _is_finished(parent) or parent.data.tags.get(FILES) != state.files_digest:
         return False
-    return all(_is_child(runs.get(key), parent) for key in state.keys[1:])
+    return all(_is_child(runs.get(key), runs.get(key_above(key))) for key in state.keys[1:])
 
 
 def _write_sweep(client: MlflowClient, paths: Paths, state: SweepState) -> Iterator[None]:
     """Add what the store lacks of a state; yields once for every run that is there. The parent is finished last."""
     experiment_id = _experiment(client, paths, state)
-    runs = _tidied(client, state, _runs_by_key(client, experiment_id))
+    _end_interrupted(client, experiment_id, state)
+    runs = _tidied(client, _runs_by_key(client, experiment_id, state))
     parent = runs.get(state.key) or _create_parent(client, experiment_id, state)
     if parent.data.tags.get(FILES) != state.files_digest:
-        _log_files(client, parent, state)
-    missing = [key for key in state.keys[1:] if not _is_child(runs.get(key), parent)]
-    records = {state.cell_key(record.cell): record for record in read_records(paths, state)} if missing else {}
-    for key in reversed(state.keys[1:]):  # MLflow lists the newest first
-        if key in missing:
+        _log_files(client, paths, parent, state)
+    runs[state.key] = parent
+    records: Records | None = None
+    for key in state.keys_to_write:
+        above = runs[key_above(key)]
+        if not _is_child(runs.get(key), above):
             if key in runs:
                 client.delete_run(runs[key].info.run_id)
-            _write_cell(client, state, parent, records[key])
+            records = records or Records(paths, state)
+            runs[key] = _write(client, state, key, above, records.of(key))
         yield
     if not _is_finished(parent):
         client.set_terminated(parent.info.run_id)
@@ -128,14 +124,9 @@ def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
     return str(found.experiment_id)
 
 
-def _runs_by_key(client: MlflowClient, experiment_id: str) -> dict[str, list[Run]]:
-    """Every run of ours in the experiment, the finished ones of a key first."""
-    runs: list[Run] = []
-    token = None
-    while token != "":
-        page = client.search_runs([experiment_id], max_results=PAGE, page_token=token)
-        runs += page
-        token = page.token or ""
+def _runs_by_key(client: MlflowClient, experiment_id: str, state: SweepState) -> dict[str, list[Run]]:
+    """Every run of the state in the experiment, by one search, the finished ones of a key first."""
+    runs = client.search_runs([experiment_id], f"tags.`{STATE}` = '{state.digest}'", max_results=MOST_RUNS)
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (not _is_finished(run), run.info.start_time)):
         if KEY in run.data.tags:
@@ -143,13 +134,18 @@ def _runs_by_key(client: MlflowClient, experiment_id: str) -> dict[str, list[Run
     return groups
 
 
-def _tidied(client: MlflowClient, state: SweepState, groups: dict[str, list[Run]]) -> dict[str, Run]:
-    """One run a key, after deleting the others, and ending what an interrupted process left running of old states."""
-    for key, (run, *others) in groups.items():
+def _end_interrupted(client: MlflowClient, experiment_id: str, state: SweepState) -> None:
+    """End what an interrupted process left running of other states."""
+    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=MOST_RUNS):
+        if KEY in run.data.tags and run.data.tags.get(STATE) != state.digest:
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _tidied(client: MlflowClient, groups: dict[str, list[Run]]) -> dict[str, Run]:
+    """One run a key, after deleting the others."""
+    for _, *others in groups.values():
         for other in others:
             client.delete_run(other.info.run_id)
-        if key not in state.keys and run.info.status == "RUNNING":
-            client.set_terminated(run.info.run_id, "KILLED")
     return {key: same[0] for key, same in groups.items()}
 
 
@@ -157,9 +153,11 @@ def _is_finished(run: Run) -> bool:
     return bool(run.info.status == "FINISHED")
 
 
-def _is_child(run: Run | None, parent: Run) -> bool:
-    """Whether the run of a cell is whole, and below this parent rather than one that was deleted."""
-    return run is not None and _is_finished(run) and run.data.tags.get(PARENT) == parent.info.run_id
+def _is_child(run: Run | None, above: Run | None) -> bool:
+    """Whether a run is whole, and below the run `above` rather than one that was deleted."""
+    if run is None or above is None:
+        return False
+    return _is_finished(run) and bool(run.data.tags.get(PARENT) == above.info.run_id)
 
 
 def _create_parent(client: MlflowClient, experiment_id: str, state: SweepState) -> Run:
@@ -167,35 +165,55 @@ def _create_parent(client: MlflowClient, experiment_id: str, state: SweepState) 
     return client.create_run(experiment_id, tags=tags, run_name=f"{state.sweep} {state.digest[:6]}")
 
 
-def _log_files(client: MlflowClient, parent: Run, state: SweepState) -> None:
-    """Upload the figures and the table of all cells, and note which ones they are once they are all there."""
+def _log_files(client: MlflowClient, paths: Paths, parent: Run, state: SweepState) -> None:
+    """Hang at the sweep's run what belongs to it as a whole, and note which state of it once it is all there."""
+    run_id, provenance = parent.info.run_id, state.provenance
+    if not parent.data.metrics:
+        client.log_batch(run_id, _metrics(provenance.metrics, parent.info.start_time))
+    client.log_inputs(run_id, _inputs(provenance))
     for figure in state.figures:
-        client.log_artifact(parent.info.run_id, str(figure), "figures")
-    client.log_text(parent.info.run_id, state.table, "cells.csv")
-    client.set_tag(parent.info.run_id, FILES, state.files_digest)
+        client.log_artifact(run_id, str(figure), "figures")
+    client.log_text(run_id, state.table, "cells.csv")
+    if state.choice is not None:
+        chosen = read_chosen(paths, state.choice)
+        client.set_tag(run_id, MODEL, f"models:/{log_model(client, parent, chosen)}")
+    elif MODEL in parent.data.tags:
+        client.delete_tag(run_id, MODEL)
+    client.set_tag(run_id, FILES, state.files_digest)
 
 
-def _write_cell(client: MlflowClient, state: SweepState, parent: Run, record: Record) -> None:
-    tags = _tags(state, "cell", state.cell_key(record.cell), record.note) | {PARENT: parent.info.run_id}
-    not_finite = [name for name, value in record.metrics.items() if not math.isfinite(value)]
-    if not_finite:
-        tags[NOT_FINITE] = ", ".join(not_finite)  # MLflow would store infinity as 1.8e308
-    run = client.create_run(parent.info.experiment_id, tags=tags, run_name=record.cell)
+def _write(client: MlflowClient, state: SweepState, key: str, above: Run, record: Record) -> Run:
+    tags = _tags(state, record.kind, key, record.note) | record.tags | {PARENT: above.info.run_id}
+    if record.not_finite:
+        tags[NOT_FINITE] = ", ".join(record.not_finite)  # MLflow would store infinity as 1.8e308
+    run = client.create_run(above.info.experiment_id, tags=tags, run_name=record.name)
     now = run.info.start_time
-    values = {name: math.nan if name in not_finite else value for name, value in record.metrics.items()}
-    metrics = [Metric(name, value, now, 0) for name, value in values.items()]
-    metrics += [Metric(CURVE, value, now, step) for step, value in record.curve]
+    metrics = _metrics(record.metrics | state.provenance.metrics, now)
+    metrics += [Metric(name, value, now, step) for name, curve in record.curves.items() for step, value in curve]
     client.log_batch(run.info.run_id, metrics, [Param(name, value) for name, value in record.params.items()])
+    client.log_inputs(run.info.run_id, _inputs(state.provenance))
     client.set_terminated(run.info.run_id)
+    return run
+
+
+def _metrics(values: dict[str, float], start: int) -> list[Metric]:
+    """Metrics as of the run's own start, so that writing them again adds none; what is not finite is NaN."""
+    return [Metric(name, value if math.isfinite(value) else math.nan, start, 0) for name, value in values.items()]
+
+
+def _inputs(provenance: Provenance) -> list[DatasetInput]:
+    data = provenance.data
+    source = '{"uri": "data/train.parquet"}'
+    dataset = Dataset("training data", data.digest[:16], "local", source, data.schema, data.profile)
+    return [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
 
 
 def _tags(state: SweepState, kind: str, key: str, note: str) -> dict[str, str]:
-    return {
+    return state.provenance.tags | {
         KEY: key,
         "shoal.kind": kind,
         "shoal.sweep": state.sweep,
-        "shoal.state": state.digest,
-        "shoal.data": state.data_hash,
+        STATE: state.digest,
         NOTE: note,
         "mlflow.source.name": "shoal",
     }

@@ -14,21 +14,22 @@ from pathlib import Path
 from pipeline import progress
 from pipeline.paths import Paths
 from pipeline.tracking import location, runs, view
+from pipeline.tracking.state import Granularity
 
 HOST = "127.0.0.1"
 PORTS = 100
 START_SECONDS = 60
 
 
-def ui(paths: Paths, sweeps: list[str], port: int) -> None:
+def ui(paths: Paths, sweeps: list[str], port: int, granularity: Granularity = "cell") -> None:
     """Track what the store lacks, serve the UI from `port` or the next free one, print its address, end on Ctrl-C.
 
     With a tracking server in MLFLOW_TRACKING_URI the address is that server's, and nothing is started.
     Raises FileNotFoundError where results are missing, RuntimeError where the server does not start.
     """
-    if not runs.is_tracked(paths, sweeps):
+    if not runs.is_tracked(paths, sweeps, granularity):
         with progress.bar("track") as advance:
-            runs.track(paths, sweeps, advance)
+            runs.track(paths, sweeps, advance, granularity)
     ids = runs.experiment_ids(paths, sweeps)
     uri = location.tracking_uri(paths)
     if location.is_remote(uri):

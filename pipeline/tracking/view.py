@@ -7,7 +7,7 @@ import json
 import zlib
 from typing import Any
 
-from pipeline.tracking.records import SweepState
+from pipeline.tracking.state import SweepState
 
 SHARE_KEY = "cells"
 TAG = f"mlflow.sharedViewState.{SHARE_KEY}"

@@ -1,0 +1,71 @@
+"""Median errors as colours: a row a series, a column a level of the first axis, a panel a level of the second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from pipeline import axes as sweep_axes
+from pipeline.figures import style
+from pipeline.figures.scores import ERROR, split_axes
+
+COLOURS = "cividis"
+"""Read alike by everybody, and in print: the smaller the error, the darker."""
+
+
+def heat_map(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
+    """The cells of a sweep along its first two axes, whose other axes are held fixed; by width where none varies."""
+    column_axis, panel_axis, _ = split_axes(axes) if axes else ("width", None, [])
+    columns, all_series = sweep_axes.levels(cells, column_axis), sweep_axes.series_of(cells)
+    panel_levels = sweep_axes.levels(cells, panel_axis) if panel_axis else [None]
+    grids = [_grid(cells, all_series, column_axis, columns, panel_axis, level) for level in panel_levels]
+    finite = np.concatenate([grid[np.isfinite(grid)] for grid in grids])
+    scale = Normalize(finite.min(), finite.max()) if finite.size else Normalize(0, 1)
+    width = max(style.NARROW, len(grids) * (0.62 * len(columns) + 0.9) + 1.2)
+    figure, panels = style.panels(1, len(grids), width, 0.42 * len(all_series) + 0.9, sharey=True)
+    for panel, grid, level in zip(panels[0], grids, panel_levels, strict=True):
+        image = _draw(panel, grid, scale)
+        panel.set_xticks(range(len(columns)), [sweep_axes.level_text(column_axis, column) for column in columns])
+        panel.set_xlabel(sweep_axes.LABELS[column_axis])
+        if panel_axis:
+            panel.set_title(f"{sweep_axes.LABELS[panel_axis]}: {sweep_axes.level_text(panel_axis, level)}")
+    panels[0, 0].set_yticks(range(len(all_series)), all_series)
+    figure.colorbar(image, ax=list(panels[0]), label="log10 of median test mse")
+    return figure
+
+
+def _grid(
+    cells: pd.DataFrame,
+    all_series: Sequence[str],
+    column_axis: str,
+    columns: Sequence[object],
+    panel_axis: str | None,
+    level: object,
+) -> np.ndarray:
+    """log10 of the median error, (n_series, n_columns): +inf where it diverged, NaN where there is no cell."""
+    part = sweep_axes.at_levels(cells, {panel_axis: level}) if panel_axis else cells
+    grid = np.full((len(all_series), len(columns)), np.nan)
+    rows = part["series"].map(list(all_series).index)
+    places = part[column_axis].map(list(columns).index)
+    with np.errstate(divide="ignore"):
+        grid[rows, places] = np.log10(part[f"{ERROR}_median"].to_numpy(np.float64))
+    return grid
+
+
+def _draw(panel: Axes, grid: np.ndarray, scale: Normalize) -> AxesImage:
+    """Draw one panel: the error as colour and in figures, `diverged` where the median is."""
+    image = panel.imshow(np.where(np.isinf(grid), np.nan, grid), cmap=COLOURS, norm=scale, aspect="auto")
+    panel.set_facecolor("#dddddd")
+    panel.grid(visible=False)
+    for (row, column), value in np.ndenumerate(grid):
+        if not np.isnan(value):
+            text = f"{10**value:.1e}" if np.isfinite(value) else "diverged"
+            dark = np.isfinite(value) and scale(value) < 0.5
+            panel.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
+    return image

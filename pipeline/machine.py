@@ -1,0 +1,19 @@
+"""What a result was computed with: facts that logs keep and result files do not."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numba
+
+from kernels.host import HOST
+
+LIBRARIES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow")
+
+
+def facts() -> dict[str, Any]:
+    """Instruction set and threads of the kernels, and the versions of Python and of the libraries that compute."""
+    libraries = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    return {"instruction_set": HOST.name, "threads": numba.config.NUMBA_NUM_THREADS, "libraries": libraries}

@@ -1,0 +1,74 @@
+"""Learning curves as a tracking store gets them: few points, evenly spaced on a log scale, finite ones alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+CURVE = "half_mse"
+CURVE_POINTS = 50
+BAND = {"": 0.5, "_q1": 0.25, "_q3": 0.75}
+"""Endings of the names of the curves of a cell, and the quantile over its networks that each shows."""
+
+Curve = list[tuple[int, float]]
+
+
+class Curves:
+    """The learning curves of a sweep by network_id, from a table with the columns network_id, step and half_mse."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        codes, ids = pd.factorize(table["network_id"])
+        steps = table["step"].to_numpy(np.int64)
+        order = np.lexsort((steps, codes))
+        self._steps, self._costs = steps[order], table["half_mse"].to_numpy(np.float64)[order]
+        self._start = dict(zip(ids, np.searchsorted(codes[order], np.arange(len(ids))), strict=True))
+        self._count = dict(zip(ids, np.bincount(codes, minlength=len(ids)), strict=True))
+
+    def band(self, networks: Sequence[str]) -> dict[str, Curve]:
+        """Median and quartiles of half_mse over the named networks, at no more than CURVE_POINTS steps each.
+
+        A network without a finite value at a step has diverged and counts as infinite there.
+        """
+        curves = [self._curve(network) for network in networks]
+        steps = thinned(np.unique(np.concatenate([steps for steps, _ in curves])))
+        values = np.full((len(curves), len(steps)), np.inf)
+        for row, (own, costs) in zip(values, curves, strict=True):
+            at = np.isin(steps, own, assume_unique=True)
+            row[at] = costs[np.searchsorted(own, steps[at])]
+        values[np.isnan(values)] = np.inf
+        return {CURVE + ending: _finite(steps, _quantile(values, q)) for ending, q in BAND.items()}
+
+    def single(self, network: str) -> dict[str, Curve]:
+        """half_mse of one network at no more than CURVE_POINTS steps."""
+        steps, costs = self._curve(network)
+        at = np.isin(steps, thinned(steps), assume_unique=True)
+        return {CURVE: _finite(steps[at], costs[at])}
+
+    def _curve(self, network: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps (n,) and costs (n,) of a network; none where it has no curve."""
+        start = self._start.get(network, 0)
+        part = slice(start, start + self._count.get(network, 0))
+        return self._steps[part], self._costs[part]
+
+
+def thinned(steps: np.ndarray) -> np.ndarray:
+    """At most CURVE_POINTS of the sorted steps (n,), first and last among them, evenly spaced on a log scale."""
+    if len(steps) <= CURVE_POINTS:
+        return steps
+    wanted = np.geomspace(1, steps[-1] - steps[0] + 1, CURVE_POINTS) + steps[0] - 1
+    return np.unique(steps[np.searchsorted(steps, np.rint(wanted))])
+
+
+def _quantile(values: np.ndarray, q: float) -> np.ndarray:
+    """The quantile of each column of values (n, m), by the rule of statistics.quantile for all columns at once."""
+    with np.errstate(invalid="ignore"):
+        between = np.quantile(values, q, axis=0)
+    lower, higher = (np.quantile(values, q, axis=0, method=method) for method in ("lower", "higher"))
+    quantile: np.ndarray = np.where(np.isinf(higher) | (lower == higher), higher, between)
+    return quantile
+
+
+def _finite(steps: np.ndarray, values: np.ndarray) -> Curve:
+    return [(int(step), float(value)) for step, value in zip(steps, values, strict=True) if np.isfinite(value)]

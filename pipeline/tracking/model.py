@@ -1,0 +1,115 @@
+"""The chosen network as an MLflow model: what is in it, and how it gets into the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import ColSpec, Schema
+
+import kernels
+from pipeline import store
+from pipeline.machine import LIBRARIES
+from pipeline.paths import Paths
+
+KEY = "shoal.key"
+EXAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The network that the predict stage chose: how it was found, and all that its predictions are made of."""
+
+    choice: dict[str, Any]
+    content: dict[str, Any]
+    example: pd.DataFrame
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over what it predicts with."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    @property
+    def text(self) -> str:
+        """What it predicts with, as JSON: numbers with all the digits that tell them apart."""
+        return json.dumps(self.content)
+
+
+def read_chosen(paths: Paths, choice: dict[str, Any]) -> Chosen:
+    """The network of `choice` (predictions/chosen.json); raises FileNotFoundError where its results are missing."""
+    network = store.load_network(paths, [choice["sweep"]], choice["network_id"])
+    description = store.read_json(paths.data / "data.json")
+    content = {name: choice[name] for name in ("network_id", "sweep", "cell", "architecture")}
+    content |= {name: description[name] for name in ("feature_names", "target_names", "x_scaling", "y_scaling")}
+    content |= {"dtype": str(network.params.dtype), "params": network.params.tolist()}
+    example = store.read_table(paths.data / "train.parquet", description["feature_names"]).head(EXAMPLE_ROWS)
+    return Chosen(choice, content, example)
+
+
+def log_model(client: MlflowClient, run: Run, chosen: Chosen) -> str:
+    """Id of the network's model in the store, which is logged where it is not there yet, and tied to the run.
+
+    What interrupted attempts left is deleted. Models of networks that were chosen before stay.
+    """
+    key = f"{run.data.tags[KEY]}/{chosen.digest}"
+    found = [model for model in client.search_logged_models([run.info.experiment_id]) if KEY in model.tags]
+    whole = [model for model in found if model.status == LoggedModelStatus.READY]
+    same = [str(model.model_id) for model in whole if model.tags[KEY] == key]
+    for model in found:
+        if model not in whole or model.model_id in same[1:]:
+            client.delete_logged_model(model.model_id)
+    model_id = same[0] if same else _log(client, run, key, chosen)
+    outputs = client.get_run(run.info.run_id).outputs
+    if model_id not in [output.model_id for output in (outputs.model_outputs if outputs else ())]:
+        client.log_outputs(run.info.run_id, [LoggedModelOutput(model_id, step=0)])
+    return model_id
+
+
+def _log(client: MlflowClient, run: Run, key: str, chosen: Chosen) -> str:
+    params = {name: str(value) for name, value in chosen.choice.items() if name != "why"}
+    tags = {KEY: key, "mlflow.note.content": f"Chosen for the {chosen.choice['why']}."}
+    name = f"network-{chosen.choice['network_id']}"
+    model = client.create_logged_model(run.info.experiment_id, name, run.info.run_id, tags, params, "regressor")
+    with tempfile.TemporaryDirectory() as folder:
+        _save(chosen, Path(folder), Model(run_id=run.info.run_id, model_id=model.model_id))
+        client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    return str(model.model_id)
+
+
+def _save(chosen: Chosen, folder: Path, model: Model) -> None:
+    """Write folder/model: code as text (served.py, and a copy of the kernels), parameters as JSON, nothing pickled."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own, about type hints and about pandas
+        from mlflow import pyfunc
+
+        (folder / "network.json").write_text(chosen.text, encoding="utf-8")
+        pyfunc.save_model(
+            folder / "model",
+            mlflow_model=model,
+            python_model=str(Path(__file__).with_name("served.py")),
+            artifacts={"network": str(folder / "network.json")},
+            code_paths=[kernels.__path__[0]],
+            signature=_signature(chosen),
+            input_example=chosen.example,
+            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", *LIBRARIES)],
+        )
+
+
+def _signature(chosen: Chosen) -> ModelSignature:
+    features, targets = chosen.content["feature_names"], chosen.content["target_names"]
+    return ModelSignature(_columns(features), _columns([f"{name}_predicted" for name in targets]))
+
+
+def _columns(names: list[str]) -> Schema:
+    return Schema([ColSpec("double", name) for name in names])

@@ -1,0 +1,98 @@
+"""Where results come from, as tags and metrics that every run of a sweep carries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from kernels._jit import source_hash
+from pipeline import store
+from pipeline.config import yamlfile
+from pipeline.paths import Paths
+
+DVC_TAGS = {"DVC_STAGE": "shoal.dvc_stage", "DVC_EXP_NAME": "shoal.dvc_experiment"}
+"""Variables that DVC sets for its stages, the second in experiments alone, and the tags that take their values."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training split as MLflow describes a data set."""
+
+    digest: str
+    columns: list[str]
+    rows: int
+
+    @property
+    def schema(self) -> str:
+        """Its columns as MLflow writes them."""
+        columns = [{"type": "double", "name": name, "required": True} for name in self.columns]
+        return json.dumps({"mlflow_colspec": columns})
+
+    @property
+    def profile(self) -> str:
+        """Its size as MLflow writes it."""
+        return json.dumps({"num_rows": self.rows, "num_elements": self.rows * len(self.columns)})
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Of one sweep: `tags` and `metrics` of each of its runs."""
+
+    data: TrainingData
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+class Provenances:
+    """What all sweeps have in common is looked up once."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        description = store.read_json(paths.data / "data.json")
+        self.data = TrainingData(
+            description["data_hash"],
+            [*description["feature_names"], *description["target_names"]],
+            pq.read_metadata(paths.data / "train.parquet").num_rows,
+        )
+        self.tags = {"shoal.data": self.data.digest, "shoal.kernels": source_hash()[:16]}
+        self.tags |= {tag: os.environ[name] for name, tag in DVC_TAGS.items() if name in os.environ}
+        if commit := _commit(paths):
+            self.tags["mlflow.source.git.commit"] = commit
+        params, _ = yamlfile.read(paths.params)
+        self.params: dict[str, Any] = params if isinstance(params, dict) else {}
+
+    def of(self, sweep: str) -> Provenance:
+        """Those of one sweep; what its training log says is left out where the log is of other results."""
+        tags = self.tags | {"shoal.params": self._params_hash(sweep), "shoal.dtype": str(self.params["dtype"])}
+        log = self._log(sweep)
+        if log.get("results") != store.file_hash(self.paths.runs(sweep)):
+            return Provenance(self.data, tags, {})
+        tags["shoal.libraries"] = ", ".join(f"{name} {version}" for name, version in log["libraries"].items())
+        tags |= {f"shoal.{name}": str(log[name]) for name in ("instruction_set", "threads")}
+        times = {"sweep_seconds": log["training_seconds"], "sweep_gflop_per_second": log["gflop_per_second"]}
+        return Provenance(self.data, tags, times)
+
+    def _params_hash(self, sweep: str) -> str:
+        """16 hex digits over the parameters that the networks of a sweep depend on, whatever their comments."""
+        parts = [self.params["seed"], self.params["dtype"], self.params["sweeps"][sweep]]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _log(self, sweep: str) -> dict[str, Any]:
+        path = self.paths.log(f"sweep-{sweep}")
+        return dict(store.read_json(path)) if path.exists() else {}
+
+
+def _commit(paths: Paths) -> str:
+    """The commit that is checked out, or nothing where there is no git or no repository."""
+    try:
+        command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+        found = subprocess.run(command, cwd=paths.root, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return found.stdout.strip()

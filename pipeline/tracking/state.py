@@ -1,0 +1,149 @@
+"""The results of a sweep as the files have them now, under the keys that its runs carry in the tracking store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from pipeline import store
+from pipeline.paths import Paths
+from pipeline.statistics.cells import with_errors
+from pipeline.tracking.provenance import Provenance, Provenances
+
+FORMAT = "2"
+"""Part of every key: another number, and runs of what is recorded here now appear beside those of before."""
+
+LISTED_CELLS = 10
+Granularity = Literal["cell", "network"]
+
+
+@dataclass(frozen=True)
+class SweepState:
+    """The results of a sweep as they are now.
+
+    `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
+    have runs of their own. `choice` is predictions/chosen.json where the chosen network is one of this sweep.
+    """
+
+    sweep: str
+    digest: str
+    provenance: Provenance
+    cells: list[dict[str, Any]]
+    table: str
+    figures: list[Path]
+    choice: dict[str, Any] | None
+    networks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Key of the run that stands for the sweep."""
+        return f"{self.sweep}/{self.digest}"
+
+    def cell_key(self, cell: str) -> str:
+        """Key of the run that stands for a cell."""
+        return f"{self.key}/{cell}"
+
+    def network_keys(self, cell: str) -> list[str]:
+        """Keys of the runs that stand for the networks of a cell."""
+        return [f"{self.cell_key(cell)}/{network_name(network)}" for network in self.networks.get(cell, [])]
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all runs, the sweep's own first, then each cell's and its networks', in their order."""
+        names = [str(cell["cell"]) for cell in self.cells]
+        return [self.key, *(key for cell in names for key in (self.cell_key(cell), *self.network_keys(cell)))]
+
+    @property
+    def keys_to_write(self) -> list[str]:
+        """Keys below the sweep's own so that a run comes after the one above it, otherwise last first.
+
+        MLflow lists the newest first.
+        """
+        names = [str(cell["cell"]) for cell in reversed(self.cells)]
+        return [key for cell in names for key in (self.cell_key(cell), *reversed(self.network_keys(cell)))]
+
+    @property
+    def files_digest(self) -> str:
+        """Digest of what hangs at the sweep's own run, which can change while the results stay."""
+        parts = (part for path in self.figures for part in (path.name.encode(), path.read_bytes()))
+        chosen = self.choice["network_id"] if self.choice else ""
+        return _digest([self.table.encode(), str(chosen).encode(), *parts])
+
+    @property
+    def note(self) -> str:
+        """Markdown: counts, and the cells in order of their validation error."""
+        networks, diverged = (sum(cell[name] for cell in self.cells) for name in ("n_networks", "n_diverged"))
+        ranked = sorted(self.cells, key=lambda cell: float(cell["validation_mse_median"]))
+        rows = [
+            f"| {cell['cell']} | {cell['validation_mse_median']:.3e} | {cell['test_mse_median']:.3e} "
+            f"| {cell['n_diverged']} of {cell['n_networks']} |"
+            for cell in ranked[:LISTED_CELLS]
+        ]
+        shown = f"the best {LISTED_CELLS} cells" if len(ranked) > LISTED_CELLS else "all cells"
+        head = f"{len(self.cells)} cells, {networks} networks, {diverged} diverged; figures and table in Artifacts."
+        head += f" Medians of {shown}, by validation error:"
+        return "\n".join([head, "", "| cell | validation mse | test mse | diverged |", "|---|---|---|---|", *rows])
+
+
+def network_name(network: dict[str, Any]) -> str:
+    """The last part of a network's key: its replicate."""
+    return f"r{network['replicate']:03d}"
+
+
+def key_above(key: str) -> str:
+    """Key of the run that the run with this key is nested under."""
+    return key.rpartition("/")[0]
+
+
+def read_states(paths: Paths, sweeps: list[str], granularity: Granularity) -> list[SweepState]:
+    """Read what identifies the results of the sweeps; raises FileNotFoundError where a stage has not run yet."""
+    cells, provenances, choice = store.read_table(paths.cells), Provenances(paths), store.read_json(paths.chosen)
+    return [
+        _read_state(paths, sweep, cells[cells["sweep"] == sweep], provenances.of(sweep), choice, granularity)
+        for sweep in sweeps
+    ]
+
+
+def _read_state(
+    paths: Paths,
+    sweep: str,
+    cells: pd.DataFrame,
+    provenance: Provenance,
+    choice: dict[str, Any],
+    granularity: Granularity,
+) -> SweepState:
+    files = [path.read_bytes() for path in (paths.runs(sweep), paths.curves(sweep))]
+    table = cells.to_csv(index=False, lineterminator="\n")
+    return SweepState(
+        sweep,
+        _digest([FORMAT.encode(), provenance.data.digest.encode(), table.encode(), *files]),
+        provenance,
+        _rows(cells),
+        table,
+        sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file()),
+        choice if choice["sweep"] == sweep else None,
+        _networks(paths, sweep) if granularity == "network" else {},
+    )
+
+
+def _networks(paths: Paths, sweep: str) -> dict[str, list[dict[str, Any]]]:
+    evaluated = store.read_table(paths.networks)
+    table = with_errors(store.read_table(paths.runs(sweep)), evaluated[evaluated["sweep"] == sweep])
+    return {str(cell): _rows(rows) for cell, rows in table.groupby("cell", sort=False)}
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(row) for _, row in table.astype(object).where(table.notna(), None).iterrows()]
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    """16 hex digits of SHA-256 over the parts, each preceded by its length."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16]

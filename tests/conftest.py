@@ -1,0 +1,35 @@
+"""A project folder with an empty tracking store, and no store of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.paths import Paths
+
+
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without experiments, made as `track` makes it: its tables take 2 s."""
+    from pipeline.tracking import client  # MLflow takes a second: only the tests of tracking wait for it
+
+    paths = Paths(tmp_path_factory.mktemp("blank"))
+    client.client_of(paths)
+    return paths.mlflow_database
+
+
+@pytest.fixture(autouse=True)
+def _own_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture
+def root(tmp_path: Path, blank: Path) -> Path:
+    """A project folder, named as people name folders, with a copy of the blank store."""
+    from tests.made_up import copy_store
+
+    folder = tmp_path / "my 100% study"
+    folder.mkdir()
+    copy_store(blank, folder / "mlflow.db")
+    return folder
