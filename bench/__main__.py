@@ -22,7 +22,7 @@ from kernels.host import ENGINE
 
 ROOT = Path(__file__).parents[1]
 KEPT, PAGE = ROOT / "logs" / "bench.json", ROOT / "docs" / "benchmarks.md"
-ROUNDS = 5
+ROUNDS = 3
 QUICK = (
     ("W1 tanh", "float32"), ("W1 tanh", "float64"), ("W2", "float32"), ("W2", "float64"), ("W4 batch 10", "float32"),
 )  # fmt: skip

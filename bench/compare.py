@@ -20,8 +20,10 @@ from bench.peers import PEERS, load
 from bench.workloads import Workload
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-LONG = 20.0
-"""Seconds: a run that takes longer is not repeated."""
+LONG, VERY_LONG = 8.0, 50.0
+"""Seconds: a run that takes so long is not repeated; so long with compilation, it is the only one."""
+PAUSE = 0.3
+"""Seconds before a turn: BLAS threads of the peer before go on looking for work for some 50 ms, on the same cores."""
 TOO_SLOW = 1.3
 """A configuration that takes so many times as long as the peer's best is not repeated."""
 FULL = {"shoal_engine", "jax_scan"}
@@ -100,21 +102,30 @@ def started(runner: Runner, workload: Workload, dtype: str) -> Iterator[list[sub
 
 def turn(runner: Runner, processes: list[subprocess.Popen[str]]) -> float:
     """Have it train once; returns the seconds."""
+    time.sleep(PAUSE)
     start = time.perf_counter()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    costs = np.empty(len(runner.indices))
-    for k, process in enumerate(processes):
-        assert process.stdout is not None
-        answer = process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{runner.title} ended without an answer")
-        costs[k :: len(processes)] = json.loads(answer)
+    answers = answers_of(runner, processes)
     seconds = time.perf_counter() - start
+    costs = np.empty(len(runner.indices))
+    for k, answer in enumerate(answers):
+        costs[k :: len(processes)] = json.loads(answer)
     runner.costs = costs.tolist()
     return seconds
+
+
+def answers_of(runner: Runner, processes: list[subprocess.Popen[str]]) -> list[str]:
+    """A line from each process."""
+    lines = []
+    for process in processes:
+        assert process.stdout is not None
+        lines.append(process.stdout.readline())
+    if not all(lines):
+        raise RuntimeError(f"{runner.title} ended without an answer")
+    return lines
 
 
 def runners_for(workload: Workload, names: tuple[str, ...], cores: int) -> list[Runner]:
@@ -136,15 +147,16 @@ def compare(workload: Workload, dtype: str, rounds: int, names: tuple[str, ...] 
     """Measure every peer on a workload; the best configuration of each, shoal first, then the fastest."""
     runners = runners_for(workload, names, len(os.sched_getaffinity(0)))
     with ExitStack() as stack:
-        live = []
-        for runner in runners:
-            processes = stack.enter_context(started(runner, workload, dtype))
+        live = [(runner, stack.enter_context(started(runner, workload, dtype))) for runner in runners]
+        for runner, processes in live:
+            answers_of(runner, processes)  # ready: everything is imported
+        for runner, processes in live:
             runner.first = turn(runner, processes)
-            live.append((runner, processes))
         for number in range(rounds):
             for runner, processes in live:
                 best = min(other.run for other in runners if other.peer == runner.peer)
-                if runner.run < LONG and (number == 0 or runner.run < TOO_SLOW * best):
+                wanted = runner.run < LONG if number else runner.first < VERY_LONG
+                if wanted and runner.run < TOO_SLOW * best:
                     runner.seconds.append(turn(runner, processes))
     best_of = {}
     for runner in sorted(runners, key=lambda runner: runner.run / runner.flops, reverse=True):

@@ -1,7 +1,7 @@
 """One process of a peer: prepares on its own cores, then trains each time it is told to.
 
-Called as  python -m bench.worker PEER WORKLOAD DTYPE THREADS CPUS INDICES  with numbers separated by commas. It answers
-every line on its standard input with a line: the final costs, as JSON.
+Called as  python -m bench.worker PEER WORKLOAD DTYPE THREADS CPUS INDICES  with numbers separated by commas. It says
+when it is ready, and then answers every line on its standard input with a line: the final costs, as JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def main() -> None:
     if peer is None:
         raise SystemExit(f"{name}: not installed")
     specs = [workload.specs[int(i)] for i in indices.split(",")]
+    answers.write("ready\n")
+    answers.flush()
     train = None
     for _ in sys.stdin:
         if train is None:
