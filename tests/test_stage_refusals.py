@@ -78,7 +78,7 @@ def test_only_the_log_knows_how_long_it_took(
     assert log["seconds"] > 0
     assert log["networks"] == 24
     out, err = capsys.readouterr()
-    assert re.fullmatch(r"sweep-sizes: 24 networks, 0 diverged, \d+\.\d s\n", out)
+    assert re.fullmatch(r"sweep-sizes: 24 networks, 0 diverged, [\d.]+ GFLOP/s, \d+\.\d s\n", out)
     assert not err, "progress is for terminals"
 
 
