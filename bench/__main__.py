@@ -71,6 +71,13 @@ SECTIONS = {
 }
 
 
+def add_comparison(results: dict[str, Any], name: str, dtype: str, rounds: int, names: tuple[str, ...]) -> None:
+    """Measure a workload, and put it beside the peak of this session."""
+    peak = results["peak"][dtype]["two cores"]
+    records = compare(WORKLOADS[name], dtype, rounds, names)
+    results["workloads"][f"{name} {dtype}"] = [record | {"peak": peak} for record in records]
+
+
 def measure(wanted: list[str]) -> dict[str, Any]:
     """Measure what is wanted, beside what is kept of earlier runs."""
     results: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
@@ -80,7 +87,7 @@ def measure(wanted: list[str]) -> dict[str, Any]:
     for name, workload in WORKLOADS.items():
         for dtype in workload.dtypes if name in wanted else ():
             print(f"{name}, {dtype} ...", flush=True)
-            results["workloads"][f"{name} {dtype}"] = compare(workload, dtype, ROUNDS)
+            add_comparison(results, name, dtype, ROUNDS, PEERS)
             save(results)
     for name, section in SECTIONS.items():
         if name in wanted:
@@ -101,7 +108,7 @@ def quick() -> None:
     """Print shoal beside two peers, in under two minutes; nothing is written."""
     results: dict[str, Any] = {"machine": machine(), "peak": peaks(), "workloads": {}}
     for name, dtype in QUICK:
-        results["workloads"][f"{name} {dtype}"] = compare(WORKLOADS[name], dtype, 2, QUICK_PEERS)
+        add_comparison(results, name, dtype, 2, QUICK_PEERS)
     print(report.render(results))
 
 

@@ -47,13 +47,13 @@ def _machine(machine: dict[str, str], peak: dict[str, dict[str, float]]) -> str:
     head = ["GFLOP/s", "multiply-adds, one core", "two cores", "a 2048 x 2048 product by OpenBLAS, two cores"]
     return (
         facts
-        + "\nThe peak that shares refer to is that of a loop of multiply-adds on two cores.\n\n"
-        + table(head, rows)
+        + "\nShares refer to the rate of a loop of multiply-adds on two cores, measured in the session of the row;\n"
+        "the table has that of the last session.\n\n" + table(head, rows)
     )
 
 
-def _share(results: dict[str, Any], record: dict[str, Any], dtype: str) -> float:
-    return float(100 * record["gflops"] / results["peak"][dtype]["two cores"])
+def _share(record: dict[str, Any]) -> float:
+    return float(100 * record["gflops"] / record["peak"])
 
 
 def _floors(results: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def _floors(results: dict[str, Any]) -> str:
             records = results["workloads"].get(f"{name} {dtype}")
             if records:
                 own, others = records[0], records[1:]
-                share = _share(results, own, dtype)
+                share = _share(own)
                 peer = f"{own['gflops'] / others[0]['gflops']:.2f} x {others[0]['title']}" if others else "-"
                 reached = "yes" if share >= floor else "no"
                 rows.append([f"{name}, {dtype}", f"{own['gflops']:.0f}", f"{share:.1f} %", f"{floor} %", reached, peer])
@@ -92,11 +92,15 @@ def _workloads(results: dict[str, Any]) -> str:
         rows = [
             [record["title"], f"{record['processes']} x {record['threads']}", str(record["networks"]),
              f"{record['compile']:.1f}", f"{record['run']:.3g}", f"{record['gflops']:.3g}",
-             f"{_share(results, record, dtype):.1f} %", f"{record['half_mse']:.4g}", f"{record['off']:.0e}",
+             f"{_share(record):.1f} %", f"{record['half_mse']:.4g}", f"{record['off']:.0e}",
              f"{records[0]['gflops'] / record['gflops']:.2f}"]
             for record in records
         ]  # fmt: skip
         parts.append(f"### {name}, {dtype}\n\n" + table(head, rows))
+    keys = [f"{name} {dtype}" for dtype, floors in FLOORS.items() for name in floors]
+    missing = [key for key in keys if key not in results["workloads"]]
+    if missing:
+        parts.append(f"Not measured yet: {', '.join(missing)}.\n")
     absent = results.get("absent")
     if absent:
         parts.append(f"Absent, as not installed: {', '.join(absent)}.\n")
