@@ -13,7 +13,8 @@ import pytest
 from kernels.architecture import Architecture
 from pipeline import data, store
 from pipeline.paths import Paths
-from pipeline.report import floors, render
+from pipeline.report import floors
+from pipeline.report.html import inline
 from pipeline.report.tables import number
 from pipeline.stages import gradcheck, report
 from tests import studies
@@ -210,7 +211,7 @@ def test_inline_svg_keeps_its_references() -> None:
     svg = (
         '<?xml?><svg xmlns="u"><metadata>date</metadata><path id="m"/><use xlink:href="#m" clip-path="url(#p)"/></svg>'
     )
-    assert render.inline(svg, "f1") == ('<svg><path id="f1-m"/><use xlink:href="#f1-m" clip-path="url(#f1-p)"/></svg>')
+    assert inline(svg, "f1") == ('<svg><path id="f1-m"/><use xlink:href="#f1-m" clip-path="url(#f1-p)"/></svg>')
 
 
 def test_numbers() -> None:

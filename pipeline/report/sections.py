@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pandas as pd
 
 from kernels.architecture import Architecture
 from pipeline import axes
+from pipeline.report.document import Block, Folded, Section
 from pipeline.report.findings import contrast_table, findings
 from pipeline.report.floors import Floor, floor
-from pipeline.report.plots import Plot, gradient_points, plots
+from pipeline.report.plots import gradient_points, plots
 from pipeline.report.results import SweepResults
 from pipeline.report.tables import Table, by_series, cell_table, number, score_table
 
@@ -22,31 +21,19 @@ REFERENCE = {"relu": 0.0004086664854280885, "linear": 0.0967346963549225, "tanh"
 """An independent float64 NumPy implementation of the assignment's settings."""
 
 
-@dataclass
-class Section:
-    """A part of the report: paragraphs, then tables, then figures; `folded` tables are shown when opened."""
-
-    title: str
-    paragraphs: list[str] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    folded: list[Table] = field(default_factory=list)
-    plots: list[Plot] = field(default_factory=list)
-
-
 def sweep_section(results: SweepResults) -> Section:
     """The section of one sweep."""
-    paragraphs = [description(results), *floor_sentences(results), *findings(results)]
-    section = Section(f"Sweep {results.name}", paragraphs)
+    blocks: list[Block] = [description(results), *floor_sentences(results), *findings(results)]
     if results.settings.init == "assignment-stream":
-        section.tables.append(assignment_table(results))
-    section.tables += by_series(score_table(results))
+        blocks.append(assignment_table(results))
+    blocks += by_series(score_table(results))
     if results.settings.architecture and len(results.best):
-        section.tables.append(gradient_table(results))
-    section.folded.append(cell_table(results.cells))
+        blocks.append(gradient_table(results))
+    blocks += plots(results)
+    blocks.append(Folded(cell_table(results.cells)))
     if len(results.contrasts):
-        section.folded.append(contrast_table(results.contrasts))
-    section.plots += plots(results)
-    return section
+        blocks.append(Folded(contrast_table(results.contrasts)))
+    return Section(f"Sweep {results.name}", blocks)
 
 
 def description(results: SweepResults) -> str:

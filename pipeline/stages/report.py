@@ -9,9 +9,9 @@ from typing import Any
 from pipeline import config, data, progress, report, store
 from pipeline.figures import style
 from pipeline.paths import Paths
+from pipeline.report.html import html
 from pipeline.report.overview import overview
 from pipeline.report.plots import Plot, heat_plot
-from pipeline.report.render import html
 from pipeline.report.results import load as load_sweep
 from pipeline.stages import _stage
 
@@ -28,7 +28,7 @@ def run(paths: Paths) -> dict[str, Any]:
             _write_bytes(paths.figures / f"{plot.path}.png", plot.png)
             advance(done, len(plots))
     store.write_text(paths.report, html(sections))
-    store.write_text(paths.docs / "results.md", report.markdown(study))
+    store.write_text(paths.docs / "results.md", report.results_page(study))
     _write_bytes(paths.docs / "results.png", style.png(overview(study.sweeps)))
     return {"sweeps": len(study.sweeps)}
 

@@ -1,0 +1,61 @@
+"""What a report is made of: sections, each an ordered list of paragraphs, formulas, tables and figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.report.plots import Plot
+from pipeline.report.tables import Table
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A displayed formula in Typst's notation for mathematics, and the same in plain text for who cannot see it."""
+
+    typst: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A table that HTML shows when opened, and that the PDF has in its appendix."""
+
+    table: Table
+
+
+Block = str | Formula | Table | Folded | Plot
+"""A string is a paragraph, whose parts in backticks are code; everything else in it is literal."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report; `part` says which part of the assignment it answers, if it answers one."""
+
+    title: str
+    blocks: list[Block]
+    part: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title, behind the part that it answers."""
+        return f"{self.part} · {self.title}" if self.part else self.title
+
+    @property
+    def plots(self) -> list[Plot]:
+        """The figures, in their order."""
+        return [block for block in self.blocks if isinstance(block, Plot)]
+
+
+def kind(block: Block) -> str:
+    """What a block is, in one word: paragraph, formula, table, folded or plot."""
+    return "paragraph" if isinstance(block, str) else type(block).__name__.lower()
+
+
+def spans(paragraph: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of a paragraph, each with whether it is code; a backtick without a partner is itself."""
+    for piece in re.split(r"(`[^`]+`)", paragraph):
+        if piece:
+            is_code = len(piece) > 2 and piece[0] == piece[-1] == "`"
+            yield (piece[1:-1] if is_code else piece), is_code

@@ -1,0 +1,34 @@
+"""The report as a self-contained HTML page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import jinja2
+
+from pipeline.report.document import Section, kind, spans
+
+
+def html(sections: Sequence[Section]) -> str:
+    """The page: self-contained, without scripts, nothing fetched from anywhere."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"inline": inline, "kind": kind, "spans": spans}
+    return environment.get_template("template.html").render(sections=sections)
+
+
+def inline(svg: str, prefix: str) -> str:
+    """SVG text as an element of an HTML page: no prologue or name spaces, ids made unique by `prefix`."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
+    body = re.sub(r'\bid="', f'id="{prefix}-', body)
+    body = re.sub(r'href="#', f'href="#{prefix}-', body)
+    return re.sub(r"url\(#", f"url(#{prefix}-", body)
