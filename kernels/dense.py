@@ -106,7 +106,7 @@ def _product_block(lanes: Lanes, rows: int, columns: int) -> Any:
 
 
 def _product_cell(lanes: Lanes) -> Any:
-    """One register tile; rows of samples are whole numbers of tiles wide."""
+    """One register tile; rows of samples have room for whole ones."""
     whole, lower = _product_block(lanes, lanes.rows, lanes.columns), _product_block(lanes, 1, lanes.columns)
 
     @inlined
@@ -153,7 +153,7 @@ def _product(lanes: Lanes) -> Any:
             tall, wide = r + rows <= n_rows, t + columns * step <= n
             cell(w, w_at + r * w_row, w_row, w_step, n_steps, start, b_at + r * stride(),
                  y, y_at + t, z, z_at + r * ld + t, tall, wide, ld, end, a, a_at + r * ld + t)  # fmt: skip
-            down, along = rows if tall else 1, columns * step if wide else step
+            down, along = rows if tall else 1, columns * step if wide or not inner_columns else step
             if inner_columns:
                 t += along
                 if t == n:

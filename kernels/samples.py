@@ -138,12 +138,16 @@ def boundary(k, parts, first, last):
 
 @inlined
 def tile_pass(ws, thread, owner, fleet, shared, job, phase, begin, n_real, n, share, grads_at, costs_at):
-    """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient."""
+    """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient.
+
+    Of the n elements of its rows, whole register tiles, those from `used` on are in no vector with a sample.
+    """
     a, da, ld = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.ld
     ops, grads = fleet.tapes + job.ops, grads_of(ws, owner)
     y_hat = (job.n_units - shared.n_outputs) * ld
     y, y_at, y_ld = shared.Y, begin, shared.ld
-    for at in range(0, n, job.panel):
+    used = (n_real + width(a) - 1) // width(a) * width(a)
+    for at in range(0, used, job.panel):
         m, real, first = min(job.panel, n - at), n_real - at, begin + at
         if phase == MINIBATCH_GRADIENT:
             order = ws.order + owner * shared.n
@@ -153,13 +157,14 @@ def tile_pass(ws, thread, owner, fleet, shared, job, phase, begin, n_real, n, sh
         else:
             y_at = first
             copy_columns(shared.X, shared.ld, first, shared.n_features, a + at, ld, m)
+        m = min(m, used - at)
         forward(ops, job.n_ops, fleet.params, job.params, a + at, m, ld)
         add_cost(a + at, y_hat, ld, y, y_at, y_ld, shared.n_outputs, real, m, share,
                  ws.costs + owner * cost_row(shared), costs_at, da + at)  # fmt: skip
         if phase != COST:
             backward(ops, job.n_ops, fleet.params, job.params, a + at, da + at, da + at, m, ld, grads, grads_at, a, 0)
     if phase != COST:
-        add_gradients(ops, job.n_ops, a, da, n, ld, ws.ones, grads, grads_at, a)
+        add_gradients(ops, job.n_ops, a, da, used, ld, ws.ones, grads, grads_at, a)
 
 
 @inlined
