@@ -136,63 +136,75 @@ class Activations(NamedTuple):
     differentiate: Any
 
 
+def _activation(load: Any) -> Any:
+    """sigma(z) of one vector in place of z."""
+
+    @inlined
+    def apply(code, a, da, dz, t):
+        z = load(a, t)
+        if code == RELU:
+            store(a, t, at_least(z, 0.0))
+        elif code == TANH:
+            store(a, t, tanh(z))
+        elif code == SIGMOID:
+            store(a, t, sigmoid(z))
+
+    return apply
+
+
+def _derivative(load: Any) -> Any:
+    """dz = da sigma'(z) of one vector."""
+
+    @inlined
+    def apply(code, a, da, dz, t):
+        if code == RELU:
+            store(dz, t, through_relu(load(da, t), load(a, t)))
+        elif code == TANH:
+            store(dz, t, through_tanh(load(da, t), load(a, t)))
+        elif code == SIGMOID:
+            store(dz, t, through_sigmoid(load(da, t), load(a, t)))
+        else:
+            store(dz, t, load(da, t))
+
+    return apply
+
+
+def _over_rows(lanes: Lanes, make: Any) -> Any:
+    """What `make` makes for a kind of load, over `units` rows of n elements, `ld` apart, from `at` on."""
+    load_several = loader(lambda dtype: UNROLLED * lanes.count(dtype))
+    several, single, end = make(load_several), make(lanes.load), make(narrow if lanes.networks else lanes.load)
+    width = lanes.width
+
+    @inlined
+    def over_rows(code, a, da, dz, at, units, n, ld):
+        step = width(a)
+        rows, size = (1, units * n) if ld == n else (units, n)
+        for row in range(rows):
+            t, last = at + row * ld, at + row * ld + size
+            while t + UNROLLED * step <= last:
+                several(code, a, da, dz, t)
+                t += UNROLLED * step
+            while t + step <= last:
+                single(code, a, da, dz, t)
+                t += step
+            if t < last:
+                end(code, a, da, dz, t)
+
+    return over_rows
+
+
 def make_activations(lanes: Lanes) -> Activations:
     """Compile the kernels for samples or for networks in lanes."""
-    load, width, load_end = lanes.load, lanes.width, narrow if lanes.networks else lanes.load
-    load_wide = loader(lambda dtype: UNROLLED * lanes.count(dtype))
-
-    @inlined
-    def apply(code, a, at, z):
-        if code == RELU:
-            store(a, at, at_least(z, 0.0))
-        elif code == TANH:
-            store(a, at, tanh(z))
-        elif code == SIGMOID:
-            store(a, at, sigmoid(z))
-
-    @inlined
-    def apply_derivative(code, dz, at, da, a):
-        if code == RELU:
-            store(dz, at, through_relu(da, a))
-        elif code == TANH:
-            store(dz, at, through_tanh(da, a))
-        elif code == SIGMOID:
-            store(dz, at, through_sigmoid(da, a))
-        else:
-            store(dz, at, da)
+    activate_rows, differentiate_rows = _over_rows(lanes, _activation), _over_rows(lanes, _derivative)
 
     @linked(lanes.name)
     def activate(code: int, a: Pointer, at: int, units: int, n: int, ld: int):
         """Replace z by sigma(z) in `units` rows of n elements, `ld` apart, from `at` on."""
-        if ld == n:
-            units, n = 1, units * n
-        wide = UNROLLED * width(a)
-        for unit in range(units):
-            t, end = at + unit * ld, at + unit * ld + n
-            while t + wide <= end:
-                apply(code, a, t, load_wide(a, t))
-                t += wide
-            while t + width(a) <= end:
-                apply(code, a, t, load(a, t))
-                t += width(a)
-            if t < end:
-                apply(code, a, t, load_end(a, t))
+        activate_rows(code, a, a, a, at, units, n, ld)
 
     @linked(lanes.name)
     def differentiate(code: int, a: Pointer, da: Pointer, dz: Pointer, at: int, units: int, n: int, ld: int):
         """dz = da sigma'(z) over the same rows of a, da and dz, which may be da."""
-        if ld == n:
-            units, n = 1, units * n
-        wide = UNROLLED * width(a)
-        for unit in range(units):
-            t, end = at + unit * ld, at + unit * ld + n
-            while t + wide <= end:
-                apply_derivative(code, dz, t, load_wide(da, t), load_wide(a, t))
-                t += wide
-            while t + width(a) <= end:
-                apply_derivative(code, dz, t, load(da, t), load(a, t))
-                t += width(a)
-            if t < end:
-                apply_derivative(code, dz, t, load_end(da, t), load_end(a, t))
+        differentiate_rows(code, a, da, dz, at, units, n, ld)
 
     return Activations(activate, differentiate)

@@ -106,7 +106,7 @@ def _product_block(lanes: Lanes, rows: int, columns: int) -> Any:
 
 
 def _product_cell(lanes: Lanes) -> Any:
-    """One register tile; rows of samples are whole numbers of tiles wide."""
+    """One register tile; rows of samples have room for whole ones."""
     whole, lower = _product_block(lanes, lanes.rows, lanes.columns), _product_block(lanes, 1, lanes.columns)
 
     @inlined
@@ -153,7 +153,7 @@ def _product(lanes: Lanes) -> Any:
             tall, wide = r + rows <= n_rows, t + columns * step <= n
             cell(w, w_at + r * w_row, w_row, w_step, n_steps, start, b_at + r * stride(),
                  y, y_at + t, z, z_at + r * ld + t, tall, wide, ld, end, a, a_at + r * ld + t)  # fmt: skip
-            down, along = rows if tall else 1, columns * step if wide else step
+            down, along = rows if tall else 1, columns * step if wide or not inner_columns else step
             if inner_columns:
                 t += along
                 if t == n:
@@ -171,12 +171,9 @@ def _gradient_block(lanes: Lanes, rows: int, columns: int) -> Any:
     zeros, multiply, add_gradient = tile.zeros, tile.multiply, tile.add_gradient
 
     @inlined
-    def block(dz, dz_at, dz_next, a, a_at, a_next, n, ld, panel, grads, at, row, scale):
-        step, sums, low = width(dz), zeros(dz), 0
-        while low < n:
-            m = min(panel, n - low)
-            sums = multiply(sums, m // step, dz, dz_at, ld, step, a, a_at, ld, step)
-            low, dz_at, a_at = low + m, dz_at + dz_next, a_at + a_next
+    def block(dz, dz_at, a, a_at, n, ld, grads, at, row, scale):
+        step = width(dz)
+        sums = multiply(zeros(dz), n // step, dz, dz_at, ld, step, a, a_at, ld, step)
         add_gradient(sums, grads, at, row, scale)
 
     return block
@@ -189,13 +186,10 @@ def _weight_gradient(lanes: Lanes) -> Any:
 
     @linked(lanes.name)
     def weight_gradient(
-        dz: Pointer, dz_at: int, dz_next: int, fan_out: int, a: Pointer, a_at: int, a_next: int, fan_in: int,
-        n: int, ld: int, panel: int, grads: Pointer, at: int, scale: Pointer,
+        dz: Pointer, dz_at: int, fan_out: int, a: Pointer, a_at: int, fan_in: int, n: int, ld: int,
+        grads: Pointer, at: int, scale: Pointer,
     ):  # fmt: skip
-        """grads += dz a^T, at W's place `at`; each lane times its `scale` where lanes are networks.
-
-        The n elements of a row are cut into panels, `dz_next` and `a_next` from one to the next.
-        """
+        """grads += dz a^T, at W's place `at`; each lane times its `scale` where lanes are networks."""
         step = stride()
         row = fan_in * step
         for o in range(0, fan_out, rows):
@@ -206,12 +200,12 @@ def _weight_gradient(lanes: Lanes) -> Any:
                     for c in range(i, i + 1 if wide else fan_in):
                         z, y, w = dz_at + r * ld, a_at + c * ld, at + r * row + c * step
                         if tall and wide:
-                            whole(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
+                            whole(dz, z, a, y, n, ld, grads, w, row, scale)
                         elif tall:
-                            right(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
+                            right(dz, z, a, y, n, ld, grads, w, row, scale)
                         elif wide:
-                            lower(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
+                            lower(dz, z, a, y, n, ld, grads, w, row, scale)
                         else:
-                            corner(dz, z, dz_next, a, y, a_next, n, ld, panel, grads, w, row, scale)
+                            corner(dz, z, a, y, n, ld, grads, w, row, scale)
 
     return weight_gradient

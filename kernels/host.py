@@ -17,7 +17,7 @@ import numba
 @dataclass(frozen=True)
 class InstructionSet:
     """A name, bytes in a vector register, and rows x columns of vectors in a register tile (tile.py), for either
-    meaning of the lanes (lanes.py): with networks in lanes rows are tall, as there may be no more than one column."""
+    meaning of the lanes (lanes.py): with networks in lanes it is narrow, as a mini-batch may fill few vectors."""
 
     name: str
     vector_bytes: int

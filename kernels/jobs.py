@@ -11,7 +11,7 @@ from kernels._jit import inlined
 from kernels.host import HOST
 from kernels.layout import Layout
 from kernels.linked import Costs, Pointer, Table, unpacked
-from kernels.memory import empty, filled
+from kernels.memory import LINE, empty, filled
 
 GD, ADAM, RIDGE = range(3)
 ALIGNMENT = 16
@@ -36,7 +36,8 @@ class Row(NamedTuple):
     n_ops: int
     n_units: int
     tile: int  # samples worked on at once, where samples are in the lanes
-    panel: int  # of these, samples that go through all layers together
+    ld: int  # from one row of a tile to the next, in elements
+    panel: int  # samples of a tile that go through all layers together
     max_chunks: int  # that a pass over the samples is cut into, for threads to share
     batch_size: int  # 0: full batch
     params: int  # in `params`
@@ -124,6 +125,7 @@ def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: 
     table["n_ops"] = [len(job.layout.ops) for job, _ in jobs]
     table["n_units"] = [job.layout.n_units for job, _ in jobs]
     table["tile"] = [tile_samples(job.layout, dtype) for job, _ in jobs]
+    table["ld"] = table["tile"] + LINE // dtype.itemsize
     table["panel"] = [panel_samples(job.layout, dtype) for job, _ in jobs]
     table["max_chunks"] = [max_chunks(job.layout) for job, _ in jobs]
     table["n_params"] = [job.layout.n_params for job, _ in jobs]

@@ -4,10 +4,10 @@ Numba links the code of a callee into every caller and optimises it there again,
 would be compiled five times over. A linked kernel is a C function in the cache; callers hold no more than its name, so
 it has to be loaded, with `load`, before a compiled caller is.
 
-The annotations of its arguments are its signature: `Pointer` (to elements of the kernel's dtype), `Number` (of that
-dtype), `Costs` and `Table` (pointers to float64 and int64), `int` and `float` (64 bits). Python calls it with arrays
-for pointers. Many arrays go together as a NamedTuple with the same annotations: `packed` by Python into a table of
-addresses, which the kernel turns into a tuple of pointers with what `unpacked` returns.
+The annotations of its arguments are its signature: `Pointer` (to elements of the kernel's dtype), `Costs` and `Table`
+(pointers to float64 and int64), `int` and `float` (64 bits). Python calls it with arrays for pointers. Many arrays go
+together as a NamedTuple with the same annotations: `packed` by Python into a table of addresses, which the kernel turns
+into a tuple of pointers with what `unpacked` returns.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from kernels._jit import FUSED
 
 types: Any = numba.types
 Pointer: TypeAlias = Any
-Number: TypeAlias = Any
 Costs: TypeAlias = Any
 Table: TypeAlias = Any
 POINTERS = {"Costs": types.CPointer(types.float64), "Table": types.CPointer(types.int64)}
+SCALARS = {"int": types.intp, "float": types.float64}
 kernels: dict[tuple[str, str], Linked] = {}
 """By group and name; callees come before their callers."""
 
@@ -81,20 +81,17 @@ class Linked:
         """The name under which the compiled code is found."""
         return f"shoal_{self.group}_{self.function.__name__}_{dtype}"
 
-    def scalars(self, dtype: Any) -> dict[str, Any]:
-        """The types of the arguments that are not pointers."""
-        return {"Number": dtype, "int": types.intp, "float": types.float64}
-
     def c_signature(self, dtype: Any) -> Any:
         """The signature of the C function."""
-        kinds = POINTERS | {"Pointer": types.CPointer(dtype)} | self.scalars(dtype)
+        kinds = POINTERS | SCALARS | {"Pointer": types.CPointer(dtype)}
         return types.void(*(kinds[kind] for kind in self.kinds))
 
     def is_ready(self, dtype: np.dtype) -> bool:
         """Whether `load` will find it compiled."""
         kind = numba.from_dtype(dtype)
-        cache = _KernelCache(self.function, self.symbol(kind))
-        return kind in self.compiled or cache.holds(self.c_signature(kind))
+        if kind in self.compiled:
+            return True
+        return _KernelCache(self.function, self.symbol(kind)).holds(self.c_signature(kind))
 
     def load(self, dtype: np.dtype) -> None:
         """Compile it, or take it from the cache, and make its symbol known."""
@@ -121,8 +118,7 @@ class Linked:
 
     def typed(self, args: Any) -> Any:
         """The signature of a call."""
-        scalars = self.scalars(self.dtype(args))
-        return signature(types.void, *(scalars.get(kind, t) for t, kind in zip(args, self.kinds, strict=True)))
+        return signature(types.void, *(SCALARS.get(kind, t) for t, kind in zip(args, self.kinds, strict=True)))
 
     def emit(self, context: Any, builder: Any, sig: Any, args: Any) -> Any:
         """A call, with arrays as pointers to their first element."""

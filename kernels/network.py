@@ -4,9 +4,8 @@ A buffer holds one row per unit, node after node of the tape; the n elements of 
 networks) are contiguous and rows are `ld` apart: `a` the activations, `da` = dC/da of the same shape. `dz` = dC/dz has
 that shape too and may be `da` itself, where only the gradients of the parameters are wanted.
 
-A tile consists of panels, one behind the other, each a row per unit with `panel` elements. A panel goes forth and back
-through all layers before the next one does, so that it stays in the first-level cache; gradients of the parameters are
-then added up over the whole tile at once.
+A tile is worked on in panels of some of its columns. A panel goes forth and back through all layers before the next one
+does, so that it stays in the first-level cache; gradients of the parameters are then added up over the whole tile.
 """
 
 from __future__ import annotations
@@ -111,14 +110,13 @@ def make_network(lanes: Lanes) -> Network:
 
     @linked(lanes.name)
     def add_gradients(
-        ops: Table, n_ops: int, n_units: int, a: Pointer, dz: Pointer, n: int, ld: int, panel: int, ones: Pointer,
+        ops: Table, n_ops: int, a: Pointer, dz: Pointer, n: int, ld: int, ones: Pointer,
         grads: Pointer, grads_at: int, scale: Pointer,
     ):  # fmt: skip
-        """Add dC/dW and dC/db to `grads`, where `backward` has not, from the n elements of a tile's panels.
+        """Add dC/dW and dC/db to `grads`, where `backward` has not, from the n elements of a tile's rows.
 
         `ones` is a row of 1s, the input that a bias is the weight of. `scale` is what `Lanes.add_gradient` takes.
         """
-        following = n_units * ld
         for k in range(n_ops):
             op = k * N_FIELDS
             if ops[op + KIND] == DENSE and n > stride():
@@ -126,8 +124,7 @@ def make_network(lanes: Lanes) -> Network:
                 source, target = ops[op + SOURCE] * ld, ops[op + TARGET] * ld
                 W = grads_at + ops[op + OFFSET] * stride()
                 b = W + fan_in * fan_out * stride()
-                weight_gradient(dz, target, following, fan_out, ones, 0, 0, 1, n, ld, panel, grads, b, scale)
-                weight_gradient(dz, target, following, fan_out, a, source, following, fan_in, n, ld, panel,
-                                grads, W, scale)  # fmt: skip
+                weight_gradient(dz, target, fan_out, ones, 0, 1, n, ld, grads, b, scale)
+                weight_gradient(dz, target, fan_out, a, source, fan_in, n, ld, grads, W, scale)
 
     return Network(forward, backward, add_gradients, weight_gradient)

@@ -77,5 +77,5 @@ def differentiate_all(table: Table, like: Pointer):
         add_cost(a, output, TILE, net.Y, begin, net.ld, net.n_outputs, min(m, net.n - begin), m, 1.0 / net.n,
                  net.costs, 0, da)  # fmt: skip
         backward(net.ops, net.n_ops, net.params, 0, a, da, net.dz, m, TILE, net.grads, 0, a, 1)
-        add_gradients(net.ops, net.n_ops, 0, a, net.dz, m, TILE, m, net.ones, net.grads, 0, a)
+        add_gradients(net.ops, net.n_ops, a, net.dz, m, TILE, net.ones, net.grads, 0, a)
         copy_back(da, net.n_units, net.deltas, net.ld, begin, m)

@@ -143,7 +143,7 @@ def centred_sums(ws, fleet, shared, job, n_rows):
     fill(gram, 0, n_rows * n_rows, 0.0)
     for begin in range(0, shared.n, TILE):
         m = hidden_rows(ws, fleet, shared, job, begin)
-        weight_gradient(rows, 0, 0, n_rows, rows, 0, 0, n_rows, m, TILE, m, gram, 0, rows)
+        weight_gradient(rows, 0, n_rows, rows, 0, n_rows, m, TILE, gram, 0, rows)
 
 
 @jit

@@ -37,10 +37,10 @@ COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
 class Workspace(NamedTuple):
     """Memory of the threads, one row each: nothing is allocated while networks are trained.
 
-    a, da (rows of `buffer` elements), y (`y_row`): tile buffers of the thread. ones: see `add_gradients`. grads
-    (`grads_row`), costs: partial gradients and costs, chunk by chunk, of the network that the thread owns, and behind
-    them the cost of a mini-batch; means, squares (`part`): Adam's state; order: its shuffled samples; task: what its
-    open loop is about.
+    a, da (rows of `buffer` elements): tile buffers of the thread. y (`y_row`): the targets of a panel. ones: see
+    `add_gradients`. grads (`grads_row`), costs: partial gradients and costs, chunk by chunk, of the network that the
+    thread owns, and behind them the cost of a mini-batch; means, squares (`part`): Adam's state; order: its shuffled
+    samples; task: what its open loop is about.
     """
 
     n_threads: int
@@ -70,9 +70,8 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = -(-jobs["n_params"] // ALIGNMENT) * ALIGNMENT
     part, grads_row = int(sizes.max()), int((sizes * jobs["max_chunks"]).max())
-    buffer = int((jobs["n_units"] * jobs["tile"]).max())
-    panel = int(jobs["panel"].max())
-    y_row = shared.n_outputs * panel
+    buffer = int((jobs["n_units"] * jobs["ld"]).max())
+    y_row = shared.n_outputs * int(jobs["panel"].max())
     return Workspace(
         n_threads=n_threads,
         a=empty((n_threads, buffer), dtype),
@@ -80,7 +79,7 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
         buffer=buffer,
         y=empty((n_threads, y_row), dtype),
         y_row=y_row,
-        ones=filled(np.ones(panel), dtype),
+        ones=filled(np.ones(jobs["tile"].max()), dtype),
         grads=empty((n_threads, grads_row), dtype),
         grads_row=grads_row,
         part=part,
@@ -139,30 +138,33 @@ def boundary(k, parts, first, last):
 
 @inlined
 def tile_pass(ws, thread, owner, fleet, shared, job, phase, begin, n_real, n, share, grads_at, costs_at):
-    """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient."""
-    a, da, ld, following = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.panel, job.n_units * job.panel
+    """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient.
+
+    Of the n elements of its rows, whole register tiles, those from `used` on are in no vector with a sample.
+    """
+    a, da, ld = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.ld
     ops, grads = fleet.tapes + job.ops, grads_of(ws, owner)
     y_hat = (job.n_units - shared.n_outputs) * ld
     y, y_at, y_ld = shared.Y, begin, shared.ld
-    at = 0
-    for low in range(0, n, ld):
-        m, real, first = min(ld, n - low), n_real - low, begin + low
+    used = (n_real + width(a) - 1) // width(a) * width(a)
+    for at in range(0, used, job.panel):
+        m, real, first = min(job.panel, n - at), n_real - at, begin + at
         if phase == MINIBATCH_GRADIENT:
             order = ws.order + owner * shared.n
-            y, y_at, y_ld = ws.y + thread * ws.y_row, 0, ld
+            y, y_at, y_ld = ws.y + thread * ws.y_row, 0, job.panel
             gather_columns(shared.X, shared.ld, order, first, real, shared.n_features, a + at, ld, m)
-            gather_columns(shared.Y, shared.ld, order, first, real, shared.n_outputs, y, ld, m)
+            gather_columns(shared.Y, shared.ld, order, first, real, shared.n_outputs, y, y_ld, m)
         else:
             y_at = first
             copy_columns(shared.X, shared.ld, first, shared.n_features, a + at, ld, m)
+        m = min(m, used - at)
         forward(ops, job.n_ops, fleet.params, job.params, a + at, m, ld)
         add_cost(a + at, y_hat, ld, y, y_at, y_ld, shared.n_outputs, real, m, share,
                  ws.costs + owner * cost_row(shared), costs_at, da + at)  # fmt: skip
         if phase != COST:
             backward(ops, job.n_ops, fleet.params, job.params, a + at, da + at, da + at, m, ld, grads, grads_at, a, 0)
-        at += following
     if phase != COST:
-        add_gradients(ops, job.n_ops, job.n_units, a, da, n, ld, ld, ws.ones, grads, grads_at, a)
+        add_gradients(ops, job.n_ops, a, da, used, ld, ws.ones, grads, grads_at, a)
 
 
 @inlined

@@ -131,7 +131,7 @@ def gradient(ws, fleet, job, n, grads, grads_at):
     small()
     a, da, ld, size, ops = ws.a, ws.da, row(n, ws.a), elements(n, ws.a), fleet.tapes + job.ops
     backward(ops, job.n_ops, fleet.params, job.params, a, da, da, size, ld, grads, grads_at, ws.scale, 0)
-    add_gradients(ops, job.n_ops, 0, a, da, size, ld, size, ws.ones, grads, grads_at, ws.scale)
+    add_gradients(ops, job.n_ops, a, da, size, ld, ws.ones, grads, grads_at, ws.scale)
 
 
 @inlined

@@ -32,7 +32,7 @@ def load_all(wanted: Wanted) -> None:
     cold = [(kernel, dtype) for kernel, dtype in wanted if not kernel.is_ready(dtype)]
     if len(cold) > 2:
         with tempfile.TemporaryDirectory() as claims, _helper(claims, cold):
-            _compile(cold, Path(claims))
+            _compile(wanted, Path(claims))
     for kernel, dtype in wanted:
         kernel.load(dtype)
 
@@ -45,12 +45,14 @@ def _helper(claims: str, cold: Wanted) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
 
 
-def _compile(cold: Wanted, claims: Path) -> None:
-    for kernel, dtype in cold:
+def _compile(wanted: Wanted, claims: Path) -> None:
+    """Load one after another, compiled or not, up to where the other process has come: its kernels are callers of
+    those before them."""
+    for kernel, dtype in wanted:
         try:
             (claims / kernel.symbol(numba.from_dtype(dtype))).touch(exist_ok=False)
         except FileExistsError:
-            continue
+            return
         kernel.load(dtype)
 
 

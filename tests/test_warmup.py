@@ -33,6 +33,15 @@ p, g, rate = np.ones(16), np.full(16, 2.0), np.array([0.5])
 kernels["samples", "descend"](np.dtype("float64"), p, 0, 16, g, 0, 1, 0, rate, 0)
 print(p.sum())
 """
+LOADED = """
+import sys
+import numpy as np
+import kernels.run
+from kernels.linked import kernels
+from kernels.warmup import load_all
+load_all([(kernels["samples", name], np.dtype("float64")) for name in sys.argv[1:]])
+print("loaded")
+"""
 
 
 def python(cache: Path, *arguments: str) -> list[str]:
@@ -55,3 +64,9 @@ def test_the_other_process_compiles_callers_without_their_callees(tmp_path: Path
 @pytest.mark.parametrize("other", [sys.executable, "/bin/false"])
 def test_kernels_are_ready_whatever_becomes_of_the_other_process(other: str, tmp_path: Path) -> None:
     assert python(tmp_path, "-c", COLD, other) == ["0.0"]
+
+
+def test_a_start_that_was_interrupted_is_taken_up_again(tmp_path: Path) -> None:
+    callees = ("put", "activate", "product")
+    assert python(tmp_path, "-c", LOADED, *callees) == ["loaded"]
+    assert python(tmp_path, "-c", LOADED, *callees, "forward", "descend", "add_cost") == ["loaded"]
