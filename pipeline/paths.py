@@ -69,6 +69,10 @@ class Paths:
         return self.root / "report" / "report.html"
 
     @property
+    def report_pdf(self) -> Path:
+        return self.root / "report" / "report.pdf"
+
+    @property
     def figures(self) -> Path:
         return self.root / "report" / "figures"
 

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 
 import jinja2
 
-from pipeline.report.document import Section, kind, spans
+from pipeline.report import typesetting
+from pipeline.report.document import Formula, Section, kind, spans
 
 
 def html(sections: Sequence[Section]) -> str:
-    """The page: self-contained, without scripts, nothing fetched from anywhere."""
+    """The page: self-contained, without scripts, nothing fetched from anywhere.
+
+    Raises typst.TypstError where a formula is not in Typst's notation.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline", "report"),
         autoescape=True,
@@ -21,7 +25,9 @@ def html(sections: Sequence[Section]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"inline": inline, "kind": kind, "spans": spans}
-    return environment.get_template("template.html").render(sections=sections)
+    found = [block for section in sections for block in section.blocks if isinstance(block, Formula)]
+    drawn = dict(zip(found, typesetting.formulas([formula.typst for formula in found]), strict=True))
+    return environment.get_template("template.html").render(sections=sections, formulas=drawn)
 
 
 def inline(svg: str, prefix: str) -> str:

@@ -27,11 +27,6 @@ class Plot:
         """SVG text."""
         return style.svg(self.figure)
 
-    @cached_property
-    def png(self) -> bytes:
-        """PNG bytes."""
-        return style.png(self.figure)
-
 
 def plots(results: SweepResults) -> list[Plot]:
     """All figures of a sweep: errors, fits or predictions, learning curves, input gradients, as far as they apply."""

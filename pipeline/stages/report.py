@@ -1,4 +1,4 @@
-"""Stage `report`: result tables -> report/report.html, its figures as files, docs/results.md and docs/results.png."""
+"""Stage `report`: result tables -> report/report.pdf and .html, their figures as files, docs/results.md and .png."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pipeline.figures import style
 from pipeline.paths import Paths
 from pipeline.report.html import html
 from pipeline.report.overview import overview
+from pipeline.report.pdf import pdf
 from pipeline.report.plots import Plot, heat_plot
 from pipeline.report.results import load as load_sweep
+from pipeline.report.typesetting import pictures
 from pipeline.stages import _stage
 
 
@@ -25,11 +27,14 @@ def run(paths: Paths) -> dict[str, Any]:
     with progress.bar("report: figures") as advance:
         for done, plot in enumerate(plots, 1):
             store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
-            _write_bytes(paths.figures / f"{plot.path}.png", plot.png)
             advance(done, len(plots))
+    at_a_glance = style.svg(overview(study.sweeps))
+    files = [*(paths.figures / f"{plot.path}.png" for plot in plots), paths.docs / "results.png"]
+    for path, picture in zip(files, pictures([*(plot.svg for plot in plots), at_a_glance]), strict=True):
+        _write_bytes(path, picture)
     store.write_text(paths.report, html(sections))
+    _write_bytes(paths.report_pdf, pdf(sections))
     store.write_text(paths.docs / "results.md", report.results_page(study))
-    _write_bytes(paths.docs / "results.png", style.png(overview(study.sweeps)))
     return {"sweeps": len(study.sweeps)}
 
 

@@ -1,0 +1,55 @@
+"""Typst, with nothing but its own fonts: documents as PDF, formulas as SVG, SVG figures as PNG."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import typst
+
+POINTS = 10
+"""The type size of formulas; as SVG they are sized in em by it."""
+
+FORMULAS = b"""
+#set page(width: auto, height: auto, margin: 1pt, fill: none)
+#set text(size: 10pt, fill: rgb("#222222"))
+#for formula in json(bytes(sys.inputs.content)) { page(math.equation(block: true, eval(formula, mode: "math"))) }
+"""
+FIGURES = b"""
+#set page(width: auto, height: auto, margin: 0pt)
+#for figure in json(bytes(sys.inputs.content)) { page(image(bytes(figure), format: "svg")) }
+"""
+DOTS_PER_INCH = 150
+
+
+def document(template: bytes, content: Any) -> bytes:
+    """The PDF of a template that reads its content as JSON from sys.inputs.content.
+
+    Raises typst.TypstError where the template fails.
+    """
+    [file] = _compiled(template, content, "pdf")
+    return file
+
+
+def formulas(texts: Sequence[str]) -> list[str]:
+    """SVG of formulas in Typst's notation, sized to the text around; raises typst.TypstError for a wrong one."""
+    pages = _compiled(FORMULAS, list(texts), "svg") if texts else []
+    return [re.sub(r'(width|height)="([\d.]+)pt"', _in_em, page.decode(), count=2) for page in pages]
+
+
+def _in_em(match: re.Match[str]) -> str:
+    return f'{match[1]}="{float(match[2]) / POINTS:.4g}em"'
+
+
+def pictures(svgs: Sequence[str]) -> list[bytes]:
+    """PNG of figures."""
+    return _compiled(FIGURES, list(svgs), "png") if svgs else []
+
+
+def _compiled(template: bytes, content: Any, form: Literal["pdf", "svg", "png"]) -> list[bytes]:
+    """What Typst makes of a template: one file, or one for each page."""
+    inputs = {"content": json.dumps(content)}
+    made = typst.Compiler(template, ignore_system_fonts=True, sys_inputs=inputs).compile(format=form, ppi=DOTS_PER_INCH)
+    return made if isinstance(made, list) else [made or b""]
