@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from pipeline import axes
 from pipeline.report.limits import floor_of
@@ -33,16 +32,18 @@ def assignment_sentences(results: SweepResults) -> list[str]:
         return []
     costs = _first(results)
     sentences = [_agreement(costs), _beside_author(costs)] if has_its_settings(results) else [_other_settings()]
-    least = floor_of(results, "linear") if "linear" in costs.index else None
-    if least and PRINTED["linear"] > CONVERGED * least.half_mse:
-        sentences.append(_not_converged(least.half_mse, costs[costs.index == "linear"].min()))
+    linear = [cost for name, cost in costs if name == "linear"]
+    least = floor_of(results, "linear")
+    if linear and least and PRINTED["linear"] > CONVERGED * least.half_mse:
+        sentences.append(_not_converged(least.half_mse, min(linear)))
     return [" ".join(filter(None, sentences))]
 
 
-def _first(results: SweepResults) -> pd.Series[float]:
-    """train half_mse of replicate 0 in each cell, by activation; infinite where it diverged."""
-    first = results.networks[results.networks["replicate"] == 0].set_index("series")
-    return first["train_half_mse"].astype("float64").fillna(np.inf)
+def _first(results: SweepResults) -> list[tuple[str, float]]:
+    """Activation and train half_mse of replicate 0 in each cell; infinite where it diverged."""
+    first = results.networks[results.networks["replicate"] == 0]
+    costs = first["train_half_mse"].astype("float64").fillna(np.inf)
+    return list(zip(first["series"].astype(str), costs.tolist(), strict=True))
 
 
 def has_its_settings(results: SweepResults) -> bool:
@@ -61,8 +62,8 @@ def _other_settings() -> str:
     )
 
 
-def _agreement(costs: pd.Series[float]) -> str:
-    worst = max(abs(cost / REFERENCE[name] - 1) for name, cost in costs.items())
+def _agreement(costs: list[tuple[str, float]]) -> str:
+    worst = max(abs(cost / REFERENCE[name] - 1) for name, cost in costs)
     return (
         "Replicate 0 of each activation is the assignment's own network: its initial numbers, settings and data. An "
         "independent NumPy implementation in float64 gives the same costs up to a relative difference of "
@@ -70,8 +71,8 @@ def _agreement(costs: pd.Series[float]) -> str:
     )
 
 
-def _beside_author(costs: pd.Series[float]) -> str:
-    ratios = [f"{factor(PRINTED[name] / cost)} ({name})" for name, cost in costs.items() if PRINTED[name] > cost]
+def _beside_author(costs: list[tuple[str, float]]) -> str:
+    ratios = [f"{factor(PRINTED[name] / cost)} ({name})" for name, cost in costs if PRINTED[name] > cost]
     return f"The author's printed costs are larger, by a factor of {listed(ratios)}." if ratios else ""
 
 
@@ -90,7 +91,7 @@ def assignment_table(results: SweepResults) -> Table:
     """Replicate 0 of each activation beside the reference implementation's result and the author's."""
     rows = [
         [name, f"{cost:.10f}" if np.isfinite(cost) else number(cost), f"{REFERENCE[name]:.10f}", f"{PRINTED[name]:.8f}"]
-        for name, cost in _first(results).items()
+        for name, cost in _first(results)
     ]
     header = ["activation", "shoal", "independent NumPy", "printed by the author"]
     return Table("The assignment's own networks (replicate 0): train half_mse", header, rows)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kernels.architecture import Architecture
 from kernels.optimizers import BETA_1, BETA_2, EPSILON
-from pipeline.report.document import Formula, Section
+from pipeline.report.document import Block, Formula, Section
 from pipeline.report.readout_and_branches import branches, ridge
 from pipeline.report.results import SweepResults
 from pipeline.report.tables import Table
@@ -66,7 +66,7 @@ def _cost() -> Section:
         '"mse" = 1/(N K) sum_(n=1)^N sum_(k=1)^K (hat(y)_(n k) - y_(n k))^2, quad quad "half_mse" = K/2 "mse"',
         "mse = 1/(N K) Σₙ Σₖ (ŷₙₖ - yₙₖ)²,   half_mse = (K/2) mse",
     )
-    blocks = [
+    blocks: list[Block] = [
         "The quadratic cost is the mean over the samples of half the squared error. Only the term of sample n and "
         "output k depends on ŷₙₖ; the 2 of the square cancels the ½.",
         cost,
@@ -97,7 +97,7 @@ def _activations() -> Section:
             "sigmoid: σ(z) = 1 / (1 + e⁻ᶻ),   σ′(z) = a (1 - a)",
         ),
     ]
-    blocks = [
+    blocks: list[Block] = [
         "Every derivative can be written with the activation a = σ(z) alone, so the backward pass needs no z. In this "
         "order: linear, relu, tanh (by the quotient rule) and sigmoid.",
         *formulas,
@@ -114,7 +114,10 @@ def _forward() -> Section:
         "hat(y) = a_(L+1) = z_L",
         "a₁ = x,   zᵢ = Wᵢ aᵢ + bᵢ,   aᵢ₊₁ = σᵢ(zᵢ) for i = 1, ..., L,   ŷ = a of L + 1 = z of L",
     )
-    blocks = [formula, "Code: `kernels/network.py`, `forward`, with the product in `kernels/dense.py`, `forward`."]
+    blocks: list[Block] = [
+        formula,
+        "Code: `kernels/network.py`, `forward`, with the product in `kernels/dense.py`, `forward`.",
+    ]
     return Section("Forward pass", blocks, part="2d")
 
 
@@ -124,7 +127,7 @@ def _backward() -> Section:
         "(partial C) / (partial a_i) = W_i^top (partial C) / (partial z_i) quad (i = L, ..., 1)",
         "∂C/∂zᵢ = ∂C/∂aᵢ₊₁ ⊙ σ′ᵢ(zᵢ),   ∂C/∂aᵢ = Wᵢᵀ ∂C/∂zᵢ for i = L, ..., 1",
     )
-    blocks = [
+    blocks: list[Block] = [
         "It starts from ∂C/∂ŷ (2b). The cost depends on aᵢ only through zᵢ, and on zᵢ only through aᵢ₊₁. The "
         "activation works element by element, so its Jacobian is diagonal; the Jacobian of zᵢ with respect to aᵢ is "
         "Wᵢ. The chain rule gives, layer by layer from the last to the first:",
@@ -147,7 +150,7 @@ def _updates(with_adam: bool) -> Section:
         "b_i arrow.l b_i - eta (partial C) / (partial b_i)",
         "Wᵢ ← Wᵢ - η ∂C/∂Wᵢ,   bᵢ ← bᵢ - η ∂C/∂bᵢ",
     )
-    blocks: list[str | Formula] = [
+    blocks: list[Block] = [
         "zᵢ = Wᵢ aᵢ + bᵢ is linear in Wᵢ and bᵢ, and all samples share them. So the contributions of the samples are "
         "added (the 1/N of the mean is already in ∂C/∂z):",
         gradients,
@@ -163,7 +166,7 @@ def _updates(with_adam: bool) -> Section:
     return Section("Gradients of the parameters and their update", blocks, part="2f")
 
 
-def _adam() -> list[str | Formula]:
+def _adam() -> list[Block]:
     adam = Formula(
         "m arrow.l beta_1 m + (1 - beta_1) g, quad quad v arrow.l beta_2 v + (1 - beta_2) g^2, quad quad "
         "w arrow.l w - eta (m \\/ (1 - beta_1^t)) / (sqrt(v \\/ (1 - beta_2^t)) + epsilon)",

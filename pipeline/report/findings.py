@@ -47,6 +47,17 @@ def claims(results: SweepResults, contrasts: pd.DataFrame) -> list[str]:
     ]
 
 
+def strongest(results: SweepResults) -> str:
+    """The sentence on the pair of levels with the largest share of comparisons shown, then the largest ratio."""
+    pairs = [part for _, part in results.contrasts.groupby(["axis", "level_a", "level_b"], sort=False)]
+    best = max(pairs, key=lambda part: (part["verdict"].isin([A_BEATS_B, B_BEATS_A]).mean(), _ratio_size(part)))
+    return claims(results, best)[0]
+
+
+def _ratio_size(part: pd.DataFrame) -> float:
+    return float(part["log10_ratio"].abs().min())
+
+
 def _untestable(contrasts: pd.DataFrame) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
     needed = next(k for k in count(FEWEST) if holm([smallest_p(k)] * m)[0] <= ERROR_RATE)

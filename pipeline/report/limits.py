@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from kernels.architecture import Architecture
+from pipeline import axes
 from pipeline.data.dataset import Dataset
 from pipeline.report.floors import Floor, floor
 from pipeline.report.pieces import least_mse
@@ -47,10 +48,10 @@ def _floor(series: str, least: Floor) -> str:
 def _knot_at_zero(least: Floor) -> str:
     """Why branches of relu(x) and relu(relu(x)) gain so little on sin."""
     return (
-        "Its output is piecewise linear with one knot, which stays at x = 0 whatever is trained: relu(relu(x)) = relu(x), "
-        "so a third branch adds nothing to the second. Over a straight line the knot gains "
-        f"{100 * (1 - least.half_mse / least.line_half_mse):.2g} %. It can gain so little because relu(x) = (x + |x|)/2 "
-        "adds only the even function |x| to the line, and sin is odd."
+        "Its output is piecewise linear with one knot, which stays at x = 0 whatever is trained: relu(relu(x)) is "
+        "relu(x), so a third branch adds nothing to the second. Over a straight line the knot gains "
+        f"{100 * (1 - least.half_mse / least.line_half_mse):.2g} %. It can gain so little because relu(x) is "
+        "(x + |x|)/2, which adds only the even function |x| to the line, and sin is odd."
     )
 
 
@@ -81,13 +82,14 @@ def pieces_blocks(results: SweepResults) -> list[str | Table]:
     if cells.empty or not is_sine(results.dataset):
         return []
     rows = []
-    for width, part in cells.groupby(cells["hidden_sizes"].astype(int)):
+    for width in axes.levels(cells, "width"):
+        part = cells[cells["width"] == width]
         least, reachable = least_mse(int(width)), least_mse(int(width) - 1)
         best = results.best[results.best.index.isin(part["cell"])]
-        reached = float(best["test_mse"].loc[best["validation_mse"].idxmin()]) if len(best) else np.inf
+        reached = float(best.sort_values("validation_mse", kind="stable")["test_mse"].iloc[0]) if len(best) else np.inf
         above = factor(reached / reachable) if np.isfinite(reached) else MISSING
         median = float(part["test_mse_median"].min())
-        rows.append([str(width), *map(number, (least, reachable, median, reached)), above])
+        rows.append([axes.level_text("width", width), *map(number, (least, reachable, median, reached)), above])
     return [_pieces(results), Table(PIECES, PIECES_HEADER, rows)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.report.document import Formula, Section
+from pipeline.report.document import Block, Formula, Section
 
 
 def ridge() -> Section:
@@ -15,7 +15,7 @@ def ridge() -> Section:
         "b = overline(y) - W overline(h), quad quad (H^top H + alpha I) W^top = H^top Y",
         "b = ȳ - W h̄,   (Hᵀ H + α I) Wᵀ = Hᵀ Y",
     )
-    blocks = [
+    blocks: list[Block] = [
         "The hidden layers stay at their random start. h = a of L is what goes into the output layer, and only its W "
         "and b are fitted, which is a linear problem. The bias is not penalised.",
         cost,
@@ -52,7 +52,7 @@ def branches() -> Section:
         "(partial C) / (partial x) = sum_j ((partial f_j) / (partial x))^top (partial C) / (partial s)",
         "s = Σⱼ fⱼ(x),   ∂C/∂x = Σⱼ (∂fⱼ/∂x)ᵀ ∂C/∂s",
     )
-    blocks = [
+    blocks: list[Block] = [
         "The assignment's network with three branches, σ being relu (its layers, from x to y):",
         forward,
         "Its error for one sample is C = ½ (ŷ - y)². The target y is fixed; x acts through all three branches, and the "

@@ -1,4 +1,4 @@
-"""How to reproduce the report, and what it was made from: hashes, versions and the engine, never a date or a machine."""
+"""How to reproduce the report, and what it was made from: hashes, versions, the engine; never a date or a machine."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pipeline.report.tables import Table
 from pipeline.report.wording import counted, listed
 
 COMMANDS = (
-    "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` and "
-    "runs `dvc repro`: data, gradient check, one stage a sweep, evaluation, test-set predictions, this report and the "
-    "MLflow store. `dvc repro` alone runs what a change of parameters, data or sources concerns, and nothing else."
+    "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` "
+    "and runs `dvc repro`: data, gradient check, one stage for each sweep, evaluation, test-set predictions, this "
+    "report and the MLflow store. `dvc repro` alone runs only what a change of parameters, data or sources concerns."
 )
 DEPENDENCE = (
-    "Every random number comes from the seed and the number of the replicate. With the same hashes, instruction set and "
-    "versions all results come out again to the last bit, whatever the number of threads. Another instruction set or "
-    "another version of numba or llvmlite may add in another order. That changes the last digits, and over many steps "
-    "more of them; the networks then have other identities."
+    "Every random number comes from the seed and the number of the replicate. With the same hashes, instruction set "
+    "and versions all results come out again to the last bit, whatever the number of threads. Another instruction set "
+    "or another version of numba or llvmlite may add in another order: that changes last digits, and in a long "
+    "training also the ones before. It is therefore part of a network's identity."
 )
 
 
@@ -55,7 +55,8 @@ def reproduction(made_from: Origin, config: Config, dataset: Dataset, sweeps: Se
     hashes = Table(
         "Hashes of the sweeps", ["sweep", "parameters", "results (runs.parquet)"], [row[:3] for row in by_sweep]
     )
-    settings = Table("Parameters of the sweeps", ["sweep", "block in params.yaml"], [row[::3] for row in by_sweep], 2)
+    blocks = [["data", json.dumps(params["data"], sort_keys=True)], *(row[::3] for row in by_sweep)]
+    settings = Table("Parameters of the data and the sweeps", ["name", "block in params.yaml"], blocks, 2)
     identities = _identities(config, dataset, sweeps)
     return Section(
         "How to reproduce this", [COMMANDS, DEPENDENCE, identities, _engine(config, dataset), hashes, Folded(settings)]
@@ -94,5 +95,5 @@ def _identities(config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]
         )
     return (
         f"The networks of {listed(strangers)} have other identities than the parameters, the data and the engine below "
-        "give: they were trained on another machine or with other versions, and this report was made from their results."
+        "give: they were trained with another instruction set or other versions, and this report shows what they gave."
     )

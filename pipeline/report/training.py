@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from pipeline import axes
@@ -12,14 +13,21 @@ from pipeline.report.wording import counted, level, listed
 
 
 def divergence_sentences(results: SweepResults) -> list[str]:
-    """How many networks diverged at each level of the axes along which that differs, and when; empty if none did."""
-    cells = longest(results)
-    if not cells["n_diverged"].sum():
-        return []
+    """When networks diverged, and how many at each level of the axes along which that differs; empty if none did."""
     steps = results.networks["diverged_step"].dropna()
+    if steps.empty:
+        return []
     first, last = int(steps.min()), int(steps.max())
     when = f"at step {first}" if first == last else f"between steps {first} and {last}"
-    sentences = [f"Costs ceased to be finite {when}."]
+    sentences = [f"Costs ceased to be finite {when}.", *divergence_counts(results)]
+    if "steps" in results.axes:
+        sentences.append("Networks that differ in their number of steps alone are one network here, as in training.")
+    return [" ".join(sentences)]
+
+
+def divergence_counts(results: SweepResults) -> list[str]:
+    """How many networks diverged at each level, for every axis along which the share differs."""
+    cells, sentences = longest(results), []
     for axis in ("series", *results.axes):
         counts = cells.groupby(axis, sort=False)[["n_diverged", "n_networks"]].sum()
         if axis != "steps" and (counts["n_diverged"] / counts["n_networks"]).nunique() > 1:
@@ -28,9 +36,7 @@ def divergence_sentences(results: SweepResults) -> list[str]:
                 for at, row in counts.iterrows()
             ]
             sentences.append(f"Diverged: {listed(texts)}.")
-    if "steps" in results.axes:
-        sentences.append("Networks that differ in their number of steps alone are one network here, as in training.")
-    return [" ".join(sentences)]
+    return sentences
 
 
 def longest(results: SweepResults) -> pd.DataFrame:
@@ -47,14 +53,12 @@ def pass_sentences(results: SweepResults) -> list[str]:
     n = len(results.dataset.train.x)
     cells = longest(results)
     parts = []
-    for batch, part in cells.groupby("batch_size"):
-        passes = [steps / math.ceil(n / min(batch, n)) for steps in sorted(set(part["steps"]))]
-        times = listed([f"{float(f'{number:.3g}'):,.10g}" for number in passes])
-        parts.append(f"{times} with {level('batch_size', axes.level_text('batch_size', batch))}")
-    steps = set(cells["steps"])
-    taken = (
-        f"All take {counted(int(steps.pop()), 'gradient step')}" if len(steps) == 1 else "They differ in their steps"
-    )
+    for batch in axes.levels(cells, "batch_size"):
+        steps = np.unique(cells.loc[cells["batch_size"] == batch, "steps"])
+        passes = [f"{float(f'{number:.3g}'):,.10g}" for number in steps / math.ceil(n / min(batch, n))]
+        parts.append(f"{listed(passes)} with {level('batch_size', axes.level_text('batch_size', batch))}")
+    steps = np.unique(cells["steps"])
+    taken = f"All take {counted(int(steps[0]), 'gradient step')}" if len(steps) == 1 else "They differ in their steps"
     return [
         f"{taken}. How many times each of the {n:,} training samples is seen: {listed(parts)}. The arithmetic grows in "
         "that proportion."
