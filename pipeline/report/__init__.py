@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pipeline.figures import style
-from pipeline.report.assignment import assignment_table
+from pipeline.report.against_training import against_training
+from pipeline.report.assignment import assignment_tables
 from pipeline.report.derivations import derivations
-from pipeline.report.document import Section
+from pipeline.report.document import Block, Section
 from pipeline.report.evidence import gradient_check, test_set
-from pipeline.report.findings import findings
+from pipeline.report.limits import pieces_blocks
 from pipeline.report.markdown import markdown, markdown_table
 from pipeline.report.opening import DEFINITIONS, summary
 from pipeline.report.reproduction import reproduction
-from pipeline.report.sections import description, sweep_section
+from pipeline.report.sections import description, sentences, sweep_section
 from pipeline.report.setting import data_section, example_network
 from pipeline.report.study import Study
 from pipeline.report.tables import score_table, summary_table
@@ -37,9 +38,13 @@ def results_page(study: Study) -> str:
     last = test_set(study.chosen)
     texts = ["## Results", markdown_table(summary_table(study.sweeps)), DEFINITIONS]
     for results in study.sweeps:
-        tables = [score_table(results)]
-        if results.settings.init == "assignment-stream":
-            tables.append(assignment_table(results))
-        texts += [f"### {results.name}", *markdown([description(results), *findings(results), *tables])]
+        blocks: list[Block] = [
+            description(results),
+            *sentences(results),
+            *assignment_tables(results),
+            score_table(results),
+        ]
+        blocks += [*pieces_blocks(results), *against_training(results, study.sweeps)]
+        texts += [f"### {results.name}", *markdown(blocks)]
     texts += [f"### {last.title}", *markdown(last.blocks)]
     return "\n\n".join(texts) + "\n"

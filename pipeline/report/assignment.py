@@ -31,7 +31,7 @@ def assignment_sentences(results: SweepResults) -> list[str]:
     if results.settings.init != "assignment-stream":
         return []
     costs = _first(results)
-    sentences = [_agreement(costs), _beside_author(costs)] if has_its_settings(results) else [_other_settings()]
+    sentences = [_agreement(costs), beside_author(results)] if _has_its_settings(results) else [_other_settings()]
     linear = [cost for name, cost in costs if name == "linear"]
     least = floor_of(results, "linear")
     if linear and least and PRINTED["linear"] > CONVERGED * least.half_mse:
@@ -46,7 +46,7 @@ def _first(results: SweepResults) -> list[tuple[str, float]]:
     return list(zip(first["series"].astype(str), costs.tolist(), strict=True))
 
 
-def has_its_settings(results: SweepResults) -> bool:
+def _has_its_settings(results: SweepResults) -> bool:
     """Whether each activation is trained once, full batch, with the assignment's learning rate and steps."""
     cells = results.cells
     same = cells["learning_rate"].eq(cells["series"].map(RATES)) & cells["steps"].eq(STEPS)
@@ -71,9 +71,15 @@ def _agreement(costs: list[tuple[str, float]]) -> str:
     )
 
 
-def _beside_author(costs: list[tuple[str, float]]) -> str:
+def beside_author(results: SweepResults) -> str:
+    """By which factors the author's printed costs are larger; empty for networks that are not the assignment's own."""
+    if results.settings.init != "assignment-stream" or not _has_its_settings(results):
+        return ""
+    costs = _first(results)
     ratios = [f"{factor(PRINTED[name] / cost)} ({name})" for name, cost in costs if PRINTED[name] > cost]
-    return f"The author's printed costs are larger, by a factor of {listed(ratios)}." if ratios else ""
+    return (
+        f"The costs that the author printed are larger than these, by a factor of {listed(ratios)}." if ratios else ""
+    )
 
 
 def _not_converged(least: float, reached: float) -> str:
@@ -87,11 +93,13 @@ def _not_converged(least: float, reached: float) -> str:
     return text
 
 
-def assignment_table(results: SweepResults) -> Table:
-    """Replicate 0 of each activation beside the reference implementation's result and the author's."""
+def assignment_tables(results: SweepResults) -> list[Table]:
+    """Replicate 0 of each activation beside the reference implementation's result and the author's, if it is theirs."""
+    if results.settings.init != "assignment-stream":
+        return []
     rows = [
         [name, f"{cost:.10f}" if np.isfinite(cost) else number(cost), f"{REFERENCE[name]:.10f}", f"{PRINTED[name]:.8f}"]
         for name, cost in _first(results)
     ]
     header = ["activation", "shoal", "independent NumPy", "printed by the author"]
-    return Table("The assignment's own networks (replicate 0): train half_mse", header, rows)
+    return [Table("The assignment's own networks (replicate 0): train half_mse", header, rows)]

@@ -45,10 +45,11 @@ def has_branches(results: SweepResults) -> bool:
 
 def _notation() -> Section:
     text = (
-        "Vectors are columns, and a formula without an index n is for one sample. ⊙ multiplies element by element. In "
-        "the code the samples stand side by side as the columns of `a`, `da` and `dz`."
+        "A symbol, its name in the code, and what it stands for. Vectors are columns, and a formula without an index n "
+        "is for one sample. ⊙ multiplies element by element. In the code the samples stand side by side as the columns "
+        "of `a`, `da` and `dz`."
     )
-    return Section("Notation", [text, Table("", ["symbol", "in the code", "meaning"], NAMES, n_heads=3)])
+    return Section("Notation", [text, Table("", ["", "", ""], NAMES)])
 
 
 def _cost() -> Section:
@@ -102,7 +103,7 @@ def _activations() -> Section:
         "order: linear, relu, tanh (by the quotient rule) and sigmoid.",
         *formulas,
         "relu has no derivative at z = 0. The code takes 0 there; the assignment takes 1. It makes no difference: a "
-        "random z is never exactly 0, and behind another relu, where it often is, the derivative of that one is 0 too.",
+        "random z is almost never 0, and behind another relu, where it often is, the derivative of that one is 0 too.",
         "Code: `kernels/activations.py`, `activate` and `differentiate`.",
     ]
     return Section("Activations and their derivatives", blocks, part="2c")

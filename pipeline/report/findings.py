@@ -94,7 +94,7 @@ def _claim(varying: list[str], by_cell: pd.DataFrame, part: pd.DataFrame) -> str
     if not parts:
         return _nothing_shown(part, *(level(axis, text) for text in texts))
     if n_unshown := int((part["verdict"] == NOT_SHOWN).sum()):
-        parts.append(f"nothing is shown in the other {n_unshown}")
+        parts.append(f"nothing is shown in the other {n_unshown if n_unshown > 1 else 'one'}")
     text = "; ".join(parts)
     return f"{text if axis == 'series' else capital(text)}."
 
@@ -105,8 +105,8 @@ def _nothing_shown(part: pd.DataFrame, a: str, b: str) -> str:
         row = part.iloc[0]
         pairs = f"{a} has the smaller test mse in {row['a_smaller']} of {row['n_pairs']} pairs, {b} in"
         return f"Neither of {a} and {b} is shown to beat the other ({pairs} {row['b_smaller']})."
-    where = "neither comparison" if len(part) == 2 else f"none of {len(part)} comparisons"
-    return f"In {where} is one of {a} and {b} shown to beat the other."
+    where = "either comparison" if len(part) == 2 else f"any of {len(part)} comparisons"
+    return f"Neither of {a} and {b} is shown to beat the other in {where}."
 
 
 def _where(others: list[str], by_cell: pd.DataFrame, held: pd.DataFrame, part: pd.DataFrame) -> str:

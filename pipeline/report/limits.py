@@ -15,7 +15,15 @@ from pipeline.report.tables import MISSING, Table, number
 from pipeline.report.wording import factor, listed
 
 PIECES = "One hidden layer of relu: least mse on x uniform on [-π, π], found numerically, beside the test mse reached"
-PIECES_HEADER = ["W", "W + 1 pieces", "W pieces", "median network", "best network", "best / W pieces"]
+PIECES_HEADER = [
+    "W",
+    "least, W + 1 pieces",
+    "least, W pieces",
+    "median",
+    "best by validation",
+    "best / least, W pieces",
+]
+CLOSE = 1.0001
 KNOT_AT_ZERO = ("x", "relu(x)")
 
 
@@ -60,15 +68,17 @@ def _reached(cells: pd.DataFrame, least: Floor) -> str:
     best, median = (float(cells[f"train_half_mse_{name}"].min()) for name in ("min", "median"))
     if not np.isfinite(best):
         return "All of its networks diverged."
-    places = [f"{_above(value, least.half_mse)}" for value in (best, median)]
-    return f"The best network has {best:.7g}, {places[0]}; the median network is {places[1]}."
+    if median <= CLOSE * least.half_mse:
+        return "The median network is within 0.01 % of that."
+    return f"The best network is {_above(best, least.half_mse)}, the median one {_above(median, least.half_mse)}."
 
 
 def _above(cost: float, least: float) -> str:
     if not np.isfinite(cost):
-        return "diverged"
-    above = cost / least - 1 if least else np.inf
-    return f"{100 * above:.3g} % above that" if above >= 1e-4 else "within 0.01 % of that"
+        return "infinitely far from that (it diverged)"
+    if cost <= CLOSE * least:
+        return "within 0.01 % of that"
+    return f"{100 * (cost / least - 1):.3g} % above that" if least else f"at {number(cost)}"
 
 
 def is_sine(dataset: Dataset) -> bool:
@@ -99,5 +109,5 @@ def _pieces(results: SweepResults) -> str:
         "A network with one hidden layer of W relu units is continuous and piecewise linear with at most W + 1 pieces, "
         "and with W pieces it can be any such function: a unit for each of the W - 1 knots, and one for the slope. So "
         "the least mse of such functions, their knots placed freely, bounds the best network from below and above. "
-        f"What an mse lies above the second bound is owed to {why}, not to the width."
+        f"Where a network ends above the second bound, it is {why} that falls short, not the width."
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.report.against_training import against_training
-from pipeline.report.assignment import PARTS
+from pipeline.report.assignment import PARTS, beside_author
 from pipeline.report.document import Section
 from pipeline.report.findings import findings, is_untestable, strongest
 from pipeline.report.results import SweepResults
@@ -26,8 +26,8 @@ DEFINITIONS = (
     "as infinite everywhere and is never left out."
 )
 CLAIMS = (
-    "Where one thing is said to beat another, a test over paired replicates holds it, which the section of the sweep "
-    "names. What medians do along an axis is a description."
+    "'Beats' is only said where a test over paired replicates holds it (see the sections of the sweeps). How medians "
+    "change is a description, without a test."
 )
 
 
@@ -48,7 +48,7 @@ def headline(results: SweepResults, sweeps: Sequence[SweepResults]) -> str:
     else:
         trends = [text for axis in results.axes if (text := trend(results, axis))]
         sentences = trends or [strongest(results)]
-    return " ".join([*sentences, *divergence_counts(results)])
+    return " ".join(filter(None, [*sentences, beside_author(results), *divergence_counts(results)]))
 
 
 def _name(results: SweepResults) -> str:

@@ -28,7 +28,7 @@ DEPENDENCE = (
     "Every random number comes from the seed and the number of the replicate. With the same hashes, instruction set "
     "and versions all results come out again to the last bit, whatever the number of threads. Another instruction set "
     "or another version of numba or llvmlite may add in another order: that changes last digits, and in a long "
-    "training also the ones before. It is therefore part of a network's identity."
+    "training also the ones before. Both are therefore part of a network's identity."
 )
 
 
@@ -56,7 +56,7 @@ def reproduction(made_from: Origin, config: Config, dataset: Dataset, sweeps: Se
         "Hashes of the sweeps", ["sweep", "parameters", "results (runs.parquet)"], [row[:3] for row in by_sweep]
     )
     blocks = [["data", json.dumps(params["data"], sort_keys=True)], *(row[::3] for row in by_sweep)]
-    settings = Table("Parameters of the data and the sweeps", ["name", "block in params.yaml"], blocks, 2)
+    settings = Table("Blocks of params.yaml: the data and the sweeps", ["", ""], blocks)
     identities = _identities(config, dataset, sweeps)
     return Section(
         "How to reproduce this", [COMMANDS, DEPENDENCE, identities, _engine(config, dataset), hashes, Folded(settings)]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline import axes
 from pipeline.report.against_training import against_training
-from pipeline.report.assignment import PARTS, assignment_sentences, assignment_table
+from pipeline.report.assignment import PARTS, assignment_sentences, assignment_tables
 from pipeline.report.document import Block, Folded, Section
 from pipeline.report.findings import contrast_table, findings
 from pipeline.report.limits import floor_sentences, pieces_blocks
@@ -27,12 +27,8 @@ GRADIENTS = (
 
 def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Section:
     """The section of one sweep; `sweeps` are all of the study, which a ridge sweep is compared with."""
-    blocks: list[Block] = [description(results), *network_plots(results)]
-    blocks += [*floor_sentences(results), *assignment_sentences(results)]
-    if results.settings.init == "assignment-stream":
-        blocks.append(assignment_table(results))
-    blocks += [*divergence_sentences(results), *pass_sentences(results), *findings(results)]
-    blocks += by_series(score_table(results))
+    blocks: list[Block] = [description(results), *network_plots(results), *sentences(results)]
+    blocks += [*assignment_tables(results), *by_series(score_table(results))]
     blocks += [*pieces_blocks(results), *against_training(results, sweeps)]
     if results.settings.architecture and len(results.best):
         blocks += [GRADIENTS, gradient_table(results)]
@@ -43,10 +39,21 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     return Section(f"Sweep {results.name}", blocks, part=PARTS.get(results.name, ""))
 
 
+def sentences(results: SweepResults) -> list[str]:
+    """What the results of a sweep show, a paragraph for each question that the sweep answers."""
+    return [
+        *floor_sentences(results),
+        *assignment_sentences(results),
+        *divergence_sentences(results),
+        *pass_sentences(results),
+        *findings(results),
+    ]
+
+
 def description(results: SweepResults) -> str:
     """What varies in the sweep, what does not, how its networks are fitted, and how many diverged."""
     cells = results.cells
-    kind = "Architecture" if results.settings.architecture else "Activation"
+    kind = "architecture" if results.settings.architecture else "activation"
     varied = [f"{kind} ({', '.join(axes.series_of(cells))})"]
     for axis in results.axes:
         texts = [axes.level_text(axis, level) for level in axes.levels(cells, axis)]
@@ -59,7 +66,7 @@ def description(results: SweepResults) -> str:
         "adam": "trained by Adam on half_mse",
         "ridge": "hidden layers at their random start, the output layer fitted by ridge regression",
     }[results.settings.optimizer]
-    text = f"{' × '.join(varied)}.{fixed} Networks in each cell: {counts}; {how}."
+    text = f"Varied: {' × '.join(varied)}.{fixed} Networks in each cell: {counts}, {how}."
     if diverged := int(cells["n_diverged"].sum()):
         text += f" {diverged} of {int(cells['n_networks'].sum())} networks diverged; they count as infinite errors."
     return text

@@ -44,6 +44,7 @@ def data_section(config: Config, dataset: Dataset) -> Section:
     is_function = config.data.source == "function"
     rows = [
         ["source", "y = sin(x), x uniform on [-π, π]" if is_function else f"the table {config.data.path}"],
+        *([["training points", _LEGACY.format(seed=config.seed)]] if is_function else []),
         ["features", ", ".join(dataset.feature_names)],
         ["targets", ", ".join(dataset.target_names)],
         ["samples", ", ".join(f"{name} {len(split.x)}" for name, split in splits)],
@@ -52,4 +53,5 @@ def data_section(config: Config, dataset: Dataset) -> Section:
     return Section("Data", [Table("", ["", ""], rows)])
 
 
+_LEGACY = "the first numbers of NumPy's legacy generator with seed {seed}, as in the assignment"
 _STANDARDISED = "networks see columns of mean 0 and deviation 1 (on the training split); errors keep the table's units"

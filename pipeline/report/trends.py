@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline import axes
 from pipeline.report.results import SweepResults
-from pipeline.report.wording import NOUNS, factor, level, listed
+from pipeline.report.wording import NOUNS, factor, level, listed, other_level
 
 FEWEST_LEVELS = 3
 """Of two levels, the comparison of the two says it all."""
@@ -21,14 +21,8 @@ def trend(results: SweepResults, axis: str) -> str:
     if not len(ratios):
         return ""
     first, last = (axes.level_text(axis, end) for end in (levels[0], levels[-1]))
-    n, n_lost = len(ratios), int((ratios == 0).sum())
-    falls, rises = ratios[ratios >= SAME], 1 / ratios[(ratios <= 1 / SAME) & (ratios > 0)]
-    found = {"falls": falls, "rises": rises, "is infinite at the end": np.ones(n_lost)}
-    found["stays within 1 %"] = np.ones(n - sum(map(len, found.values())))
-    parts = [_part(verb, values, n) for verb, values in found.items() if len(values)]
-    start = first if axis in NOUNS else level(axis, first)
-    where = f"Across {n} settings of the other axes, from" if n > 1 else "From"
-    return f"{where} {start} to {level(axis, last)} the median test mse {listed(parts)}."
+    start, end = (first, level(axis, last)) if axis in NOUNS else (level(axis, first), other_level(axis, last))
+    return f"From {start} to {end} the median test mse {listed(_parts(ratios, _other_axes(results, axis)))}."
 
 
 def _end_ratios(results: SweepResults, axis: str) -> np.ndarray:
@@ -44,11 +38,35 @@ def _end_ratios(results: SweepResults, axis: str) -> np.ndarray:
     return ratios
 
 
-def _part(verb: str, values: np.ndarray, n: int) -> str:
-    """What happens in so many of n settings, and by which factors of values (m,) where they are not all 1."""
-    where = "" if n == 1 else f" in {'all' if len(values) == n else len(values)}"
+def _other_axes(results: SweepResults, axis: str) -> str:
+    names = {"series": "architecture" if results.settings.architecture else "activation"} | axes.LABELS
+    varying = [name for name in ("series", *results.axes) if name != axis and results.cells[name].nunique() > 1]
+    return listed([names[name] for name in varying])
+
+
+def _parts(ratios: np.ndarray, others: str) -> list[str]:
+    """What happens at how many of the settings, and by which factors; ratios (n,) are first over last."""
+    n, is_lost = len(ratios), ratios == 0
+    is_less, is_more = ratios >= SAME, (ratios <= 1 / SAME) & ~is_lost
+    found = {
+        "falls": ratios[is_less],
+        "rises": 1 / ratios[is_more],
+        "is infinite at the end": ratios[is_lost],
+        "stays within 1 %": ratios[~(is_less | is_more | is_lost)],
+    }
+    parts: list[str] = []
+    for verb, values in found.items():
+        if len(values):
+            count = ("both" if n == 2 else f"all {n}") if len(values) == n else str(len(values))
+            of = f" of {n}" if len(values) < n and not parts else ""
+            settings = "" if parts else f"{of} settings of {others}"
+            parts.append(verb + (f" at {count}{settings}" if n > 1 else "") + _range(verb, values))
+    return parts
+
+
+def _range(verb: str, values: np.ndarray) -> str:
     finite = values[np.isfinite(values)]
-    if not len(finite) or finite.max() == 1.0:
-        return verb + where
+    if verb not in ("falls", "rises") or not len(finite):
+        return ""
     least, most = factor(finite.min()), factor(finite.max())
-    return f"{verb}{where} (by a factor of {least}{'' if least == most else f' to {most}'})"
+    return f" (by a factor of {least}{'' if least == most else f' to {most}'})"

@@ -70,8 +70,8 @@ def factors(values: np.ndarray) -> str:
     if least == MORE:
         return f", which typically {MORE}"
     if values.max() < 1.01:
-        return ", in test mse by less than 1 %"
-    return f", in test mse by a factor of {least}{'' if least == most else f' to {most}'}"
+        return ", by less than 1 %"
+    return f", by a factor of {least}{'' if least == most else f' to {most}'}"
 
 
 def places(others: Sequence[str], cells: pd.DataFrame) -> str:
