@@ -49,7 +49,7 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
     style.log_scale_if_wide(grid[0, 0], np.concatenate([band.median for band in bands.values()]))
     _limit(grid[0, 0], list(bands.values()))
     for axes in grid.flat:
-        axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+        style.log_x_from_zero(axes)
         axes.set_xlim(0, max(axes.dataLim.xmax, 1))
     for axes in grid[-1]:
         axes.set_xlabel("step")

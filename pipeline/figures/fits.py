@@ -40,10 +40,10 @@ def fits(
         for j, column in enumerate(facets.columns):
             part = facets.select(cells, row, column)
             draw_fits(grid[i, j], part, all_series, x, outputs, truth, target)
-        grid[i, 0].set_ylabel(truth.target_names[target])
+        grid[i, 0].set_ylabel(style.name(truth.target_names[target]))
     style.label_facets(grid, facets.column_titles, [title for title in facets.row_titles for _ in truth.target_names])
     for axes in grid[-1]:
-        axes.set_xlabel(truth.feature_name)
+        axes.set_xlabel(style.name(truth.feature_name))
     style.legend_above(figure, grid)
     return figure
 
@@ -86,7 +86,7 @@ def predictions(true: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -
         axes.plot(
             true[:, target], predicted[:, target], "o", color="#0072B2", alpha=0.55, markersize=4, markeredgewidth=0
         )
-        axes.set_title(names[target])
+        axes.set_title(style.name(names[target]))
         axes.set_xlabel("true")
         axes.set_ylabel("predicted")
     return figure
@@ -117,8 +117,8 @@ def input_gradients(gradients: Mapping[str, InputGradient], feature_name: str) -
         points = {"color": "#222222", "markersize": 3.5, "fillstyle": "none", "markeredgewidth": 0.8}
         axes.plot(gradient.x[every], gradient.numerical[every], "o", label="central differences", **points)
         axes.set_title(name)
-        axes.set_xlabel(feature_name)
+        axes.set_xlabel(style.name(feature_name))
     for axes in grid[:, 0]:
-        axes.set_ylabel(f"dC/d{feature_name}")
+        axes.set_ylabel(style.name(f"dC/d{feature_name}"))
     style.legend_above(figure, grid)
     return figure

@@ -98,7 +98,7 @@ def _draw_scores(
         by_place = np.argsort(at)
         colour = _shaded(style.colour(series, all_series), shade)
         _draw_line(panel, at[by_place] + shift, part.iloc[by_place], colour, order, label)
-    panel.set_yscale("log")
+    style.log_y(panel)
     panel.set_xticks(list(place.values()), [sweep_axes.level_text(x_axis, level) for level in place])
     panel.set_xlim(min(place.values()) - 0.08 * span, max(place.values()) + 0.08 * span)
     panel.set_xlabel(sweep_axes.LABELS[x_axis])

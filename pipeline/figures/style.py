@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 ACTIVATION_COLOURS = {"relu": "#0072B2", "tanh": "#D55E00", "linear": "#009E73", "sigmoid": "#CC79A7"}
 OTHER_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#CC79A7", "#009E73", "#0072B2", "#D55E00")
@@ -21,8 +23,9 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5
 GREY = "#888888"
 WIDTH = 8.4
 NARROW = 5.6
-"""Widths in inches of figures with several panels in a row (806 px on screen, four fifths of it on A4), and with one."""
+"""Widths in inches of figures with several panels in a row (806 px on screen, all of an A4 page), and with one."""
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -40,6 +43,7 @@ _STYLE: dict[str, Any] = {
     "lines.linewidth": 1.5,
     "lines.markersize": 5,
     "legend.frameon": False,
+    "text.parse_math": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "shoal",
     "path.simplify": True,
@@ -80,11 +84,41 @@ def panels(n_rows: int, n_columns: int, width: float, row_height: float, **share
     return figure, figure.subplots(n_rows, n_columns, squeeze=False, **shared)
 
 
+class _Powers(LogFormatter):
+    """10⁻³ and 2×10⁻³ in plain letters: nothing has to be read as a formula, so that a $ in a name is a $."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos)
+        if x == 0 or not text:
+            return text
+        digit, exponent = f"{x:.0e}".split("e")
+        power = f"10{str(int(exponent)).translate(_RAISED)}"
+        return power if digit == "1" else f"{digit}×{power}"
+
+
+def log_y(axes: Axes) -> None:
+    """Make the y axis logarithmic."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_Powers())
+    axes.yaxis.set_minor_formatter(_Powers())
+
+
+def log_x_from_zero(axes: Axes) -> None:
+    """Make the x axis logarithmic from 1 on, with 0 on it."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+    axes.xaxis.set_major_formatter(_Powers())
+
+
 def log_scale_if_wide(axes: Axes, values: np.ndarray) -> None:
     """Make the y axis logarithmic where the positive finite values span more than one decade."""
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size and positive.max() > 10 * positive.min():
-        axes.set_yscale("log")
+        log_y(axes)
+
+
+def name(text: str) -> str:
+    """The name of a column as an axis shows it: a long one on several lines, a very long one cut short."""
+    return "\n".join(textwrap.wrap(text, 26, max_lines=3, placeholder=" …"))
 
 
 def label_facets(grid: np.ndarray, column_titles: Sequence[str], row_titles: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ def summary(cells: pd.DataFrame, axes: Sequence[str], title: str, fits: Fits | N
         panel = grid[0, -1]
         draw_fits(panel, fits.cells, sweep_axes.series_of(fits.cells), fits.x, fits.outputs, fits.truth)
         panel.set_title(fits.title)
-        panel.set_xlabel(fits.truth.feature_name)
-        panel.set_ylabel(fits.truth.target_names[0], labelpad=1)
+        panel.set_xlabel(style.name(fits.truth.feature_name))
+        panel.set_ylabel(style.name(fits.truth.target_names[0]), labelpad=1)
         panel.legend(loc="upper left", fontsize=8)
     return figure

@@ -49,20 +49,25 @@ def _block(block: Block, anchor: str) -> dict[str, Any]:
         case Formula():
             return found | {"typst": block.typst, "text": block.text}
         case Table():
-            return found | {"parts": [*map(_table, _parts(block))]}
+            return found | {"parts": layout(block)}
         case Folded():
-            parts = [*map(_table, _parts(block.table))]
-            return found | {"caption": block.table.caption, "parts": parts, "anchor": anchor}
+            return found | {"caption": block.table.caption, "parts": layout(block.table), "anchor": anchor}
         case Plot():
             share = min(block.figure.get_figwidth() / style.WIDTH, 1.0)
             return found | {"caption": block.caption, "svg": block.svg, "share": share}
 
 
-def _table(table: Table) -> dict[str, Any]:
-    size = min(TYPE_SIZE, max(SMALLEST, _size(table, range(len(table.header)))))
+def layout(table: Table) -> list[dict[str, Any]]:
+    """The table as the template draws it: in a type size that fits the page, in parts where it would be too small."""
+    parts = list(_parts(table))
+    size = min(_size(part, range(len(part.header))) for part in parts)
+    return [_part(part) | {"size": min(TYPE_SIZE, max(SMALLEST, size))} for part in parts]
+
+
+def _part(table: Table) -> dict[str, Any]:
     header = [[_lines(name) for name in table.header]] if any(table.header) else []
     rows = [[_lines(text) for text in row] for row in table.rows]
-    return {"caption": table.caption, "heads": table.n_heads, "header": header, "rows": rows, "size": size}
+    return {"caption": table.caption, "heads": table.n_heads, "header": header, "rows": rows}
 
 
 def _lines(text: str) -> list[str]:
@@ -71,15 +76,16 @@ def _lines(text: str) -> list[str]:
 
 def _parts(table: Table) -> Iterator[Table]:
     """The table, or several that repeat its heads and share its columns where one would be too wide."""
-    heads, first = range(table.n_heads), table.n_heads
-    for end in range(first + 1, len(table.header) + 1):
-        is_last = end == len(table.header)
-        if is_last or _size(table, [*heads, *range(first, end + 1)]) < SMALLEST:
-            columns = [*heads, *range(first, end)]
-            caption = table.caption if first == table.n_heads else f"{table.caption} (continued)"
-            header, *rows = ([row[n] for n in columns] for row in (table.header, *table.rows))
-            yield replace(table, caption=caption, header=header, rows=rows)
-            first = end
+    heads = list(range(table.n_heads))
+    groups: list[list[int]] = [[]]
+    for column in range(table.n_heads, len(table.header)):
+        if groups[-1] and _size(table, [*heads, *groups[-1], column]) < SMALLEST:
+            groups.append([])
+        groups[-1].append(column)
+    for n, group in enumerate(groups):
+        header, *rows = ([row[column] for column in heads + group] for row in (table.header, *table.rows))
+        caption = f"{table.caption} (continued)".lstrip() if n else table.caption
+        yield replace(table, caption=caption, header=header, rows=rows)
 
 
 def _size(table: Table, columns: Sequence[int]) -> float:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import typst
 
-POINTS = 10
-"""The type size of formulas; as SVG they are sized in em by it."""
+POINTS_PER_EM = 8.5
+"""Formulas are set at 10 points and shown larger: letters of a page's text font are taller than Typst's of its size."""
 
 FORMULAS = b"""
 #set page(width: auto, height: auto, margin: 1pt, fill: none)
@@ -40,7 +40,7 @@ def formulas(texts: Sequence[str]) -> list[str]:
 
 
 def _in_em(match: re.Match[str]) -> str:
-    return f'{match[1]}="{float(match[2]) / POINTS:.4g}em"'
+    return f'{match[1]}="{float(match[2]) / POINTS_PER_EM:.4g}em"'
 
 
 def pictures(svgs: Sequence[str]) -> list[bytes]:
