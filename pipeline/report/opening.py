@@ -61,9 +61,9 @@ def _single(results: SweepResults) -> str:
     cell = results.cells.iloc[0]
     median = cell["test_mse_median"]
     return (
-        f"its one cell, {cell['cell']}, has a median test mse of {number(median)}."
+        f"Its one cell, {cell['cell']}, has a median test mse of {number(median)}."
         if np.isfinite(median)
-        else (f"its one cell, {cell['cell']}, typically diverges.")
+        else (f"Its one cell, {cell['cell']}, typically diverges.")
     )
 
 

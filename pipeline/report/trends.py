@@ -51,7 +51,7 @@ def _parts(ratios: np.ndarray, others: str) -> list[str]:
     found = {
         "falls": ratios[is_less],
         "rises": 1 / ratios[is_more],
-        "is infinite at the end": ratios[is_lost],
+        "becomes infinite": ratios[is_lost],
         "stays within 1 %": ratios[~(is_less | is_more | is_lost)],
     }
     parts: list[str] = []
