@@ -180,7 +180,7 @@ def test_the_author_and_the_reference() -> None:
     relu = assignment.REFERENCE["relu"]
     [text] = assignment.assignment_sentences(own_networks({"relu": relu * (1 + 1e-3)}))
     assert "up to a relative difference of 1e-3." in text
-    assert "printed costs are larger than these, by a factor of 1.82 (relu)." in text
+    assert "printed costs are larger than shoal's, by a factor of 1.82 (relu)." in text
     [worse] = assignment.assignment_sentences(own_networks({"relu": 1.0}))
     assert "printed" not in worse
     [other] = assignment.assignment_sentences(own_networks({"relu": relu}, rate=0.3))

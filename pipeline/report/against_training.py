@@ -79,11 +79,18 @@ def _where(trained: SweepResults, cells: pd.DataFrame) -> str:
 
 def _table(trained: SweepResults, pairs: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
     rows = [
-        [row["cell"], number(row["test_mse_median_ridge"]), number(row["test_mse_median"]), _ratio(ratio), said]
+        [
+            row["cell_ridge"],
+            row["cell"],
+            number(row["test_mse_median_ridge"]),
+            number(row["test_mse_median"]),
+            _ratio(ratio),
+            said,
+        ]
         for (_, row), ratio, said in zip(pairs.iterrows(), contrasts["log10_ratio"], _said(contrasts), strict=True)
     ]
-    header = ["trained cell", "ridge, median test mse", "trained, median test mse", "typical trained / ridge", "shown"]
-    return Table(f"Ridge regression against sweep {trained.name} at equal shape", header, rows)
+    header = ["ridge", "trained", "ridge, median test mse", "trained, median test mse", "typical trained / ridge"]
+    return Table(f"Ridge regression against sweep {trained.name} at equal shape", [*header, "shown"], rows, 2)
 
 
 def _ratio(log10_ratio: float) -> str:

@@ -77,7 +77,7 @@ def beside_author(results: SweepResults) -> str:
         return ""
     costs = _first(results)
     ratios = [f"{factor(PRINTED[name] / cost)} ({name})" for name, cost in costs if PRINTED[name] > cost]
-    return f"The author's printed costs are larger than these, by a factor of {listed(ratios)}." if ratios else ""
+    return f"The author's printed costs are larger than shoal's, by a factor of {listed(ratios)}." if ratios else ""
 
 
 def _not_converged(least: float, reached: float) -> str:

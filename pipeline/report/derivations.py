@@ -17,7 +17,7 @@ NAMES = [
     ["N", "n", "samples that a cost is taken over: all of the training split, or those of a mini-batch"],
     ["L", "", "dense layers, counted i = 1 to L; the last one is the output layer, whose activation is linear"],
     ["Wᵢ, bᵢ", "W, b", "weights (fan_out, fan_in) and biases (fan_out) of layer i"],
-    ["aᵢ", "a", "what goes into layer i (fan_in numbers): a₁ = x, and a of L + 1 is ŷ"],
+    ["aᵢ", "a", "what goes into layer i (fan_in numbers); a₁ = x"],
     ["zᵢ", "z", "what layer i makes of it before its activation (fan_out numbers)"],
     ["σ, σ′", "activate, differentiate", "activation and its derivative, element by element"],
     ["C", "half_mse", "the cost"],
