@@ -34,11 +34,9 @@ class Pdf:
     def _page_text(self, page: bytes) -> str:
         fonts = dict(re.findall(rb"/(f\d+) (\d+) 0 R", self.objects[_reference(page, b"Resources")]))
         letters = {name: self._letters(self.objects[int(number)]) for name, number in fonts.items()}
-        text, font = "", b""
-        pattern = rb"/(f\d+) [\d.]+ Tf|(" + STRING + rb")"
-        for name, shown in re.findall(pattern, self._stream(_reference(page, b"Contents")), re.DOTALL):
-            font = name or font
-            codes = _string(shown) if shown else b""
+        text, content = "", self._stream(_reference(page, b"Contents"))
+        for font, shown in re.findall(rb"/(f\d+) [\d.]+ Tf [^\[(<]+(.*?)T[jJ]", content, re.DOTALL):
+            codes = b"".join(map(_string, re.findall(STRING, shown, re.DOTALL)))
             text += "".join(letters[font].get(codes[n : n + 2], "") for n in range(0, len(codes), 2))
         return text
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import os
 import re
+import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kernels.architecture import Architecture
@@ -18,6 +24,7 @@ from pipeline.report.html import inline
 from pipeline.report.tables import number
 from pipeline.stages import gradcheck, report
 from tests import studies
+from tests.pdf import Pdf
 
 MADE_UP: dict[str, Any] = {
     "zoo": {"activation": ["sigmoid", "relu"], "depth": 1, "width": [2, 3], "learning_rate": 0.1, "epochs": 3}
@@ -55,6 +62,10 @@ def page(paths: Paths) -> str:
     return paths.report.read_text(encoding="utf-8")
 
 
+def document(paths: Paths) -> Pdf:
+    return Pdf(paths.report_pdf.read_bytes())
+
+
 def section(paths: Paths, title: str) -> str:
     found = re.search(f'<section id="{title}">.*?</section>', page(paths), re.DOTALL)
     assert found
@@ -70,6 +81,29 @@ def test_a_second_run_writes_the_same_bytes_and_no_sweep_that_is_gone_stays(star
     store.write_text(start.figures / "gone" / "test_mse.svg", "<svg/>")
     report.run(start)
     assert outputs(start) == first
+
+
+def test_processes_of_other_folders_and_hash_seeds_write_the_same_bytes(study: Paths, tmp_path: Path) -> None:
+    for seed in ("1", "2"):
+        folder = tmp_path / seed
+        shutil.copytree(study.root, folder / "study", ignore=shutil.ignore_patterns("report", "docs"))
+        (folder / "temporary").mkdir()
+        environment = os.environ | {"PYTHONHASHSEED": seed, "TMPDIR": str(folder / "temporary"), "TZ": f"UTC-{seed}"}
+        command = [sys.executable, "-m", "pipeline.stages.report"]
+        subprocess.run(command, cwd=folder / "study", env=environment, check=True)
+        assert outputs(Paths(folder / "study")) == outputs(study)
+
+
+def test_both_forms_have_the_same_sections(study: Paths) -> None:
+    titles = re.findall(r"<h2>(.*?)</h2>", page(study))
+    assert [f"Sweep {name}" for name in MADE_UP] == [title for title in titles if title.startswith("Sweep ")]
+    found = document(study)
+    assert found.titles[: found.titles.index("Appendix")] == titles + [f"Sweep {name}" for name in MADE_UP] + [
+        "Gradient check"
+    ]
+    assert 5 < len(found.pages) < 50
+    for caption in re.findall(r"<figcaption>(.*?)</figcaption>", page(study)):
+        assert "".join(html.unescape(caption).split()) in found.text
 
 
 def test_every_sweep_has_its_figures(study: Paths) -> None:
@@ -166,6 +200,18 @@ def test_one_feature_of_a_table_is_drawn_over_the_test_samples(tmp_path: Path) -
     keys = {"source": "file", "features": ["speed_m_s"], "targets": ["range_m"]}
     paths = reported(tmp_path, {"own": MADE_UP["own"]}, **keys)
     assert {path.stem for path in (paths.figures / "own").iterdir()} >= {"fits", "input_gradient"}
+
+
+def test_names_of_columns_are_shown_as_they_are(tmp_path: Path) -> None:
+    names = ["$x$ #1 _a_", "<b>&amp; *y* @z", "long_" * 30]
+    (tmp_path / "input").mkdir()
+    values = np.linspace([0, 0, 0], [1, 2, 3], 50)
+    pd.DataFrame(values, columns=names).to_csv(tmp_path / "input" / "odd.csv", index=False)
+    keys = {"source": "file", "path": "input/odd.csv", "features": names[:1], "targets": names[1:]}
+    paths = reported(tmp_path, {"own": MADE_UP["own"]}, **keys)
+    for name in names:
+        assert html.escape(name) in section(paths, "Data")
+        assert "".join(name.split()) in document(paths).text
 
 
 def test_the_assignments_networks_stand_beside_the_printed_numbers(start: Paths) -> None:

@@ -35,7 +35,7 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
     """One panel per facet, one line and band per series; `bands` by the name of the cell."""
     n_rows, n_columns = len(facets.rows), len(facets.columns)
     width = style.WIDTH if n_columns > 1 else style.NARROW
-    height = 2.1 if n_rows > 1 else 3.0
+    height = 1.6 if n_rows > 1 else 3.0
     figure, grid = style.panels(n_rows, n_columns, width, height, sharex="col", sharey=True)
     all_series = sweep_axes.series_of(cells)
     for i, row in enumerate(facets.rows):

@@ -34,7 +34,7 @@ def fits(
     rows = [(row, target) for row in facets.rows for target in range(truth.y.shape[1])]
     n_columns = len(facets.columns)
     width = style.WIDTH if n_columns > 1 else style.NARROW
-    figure, grid = style.panels(len(rows), n_columns, width, 2.0 if len(rows) > 1 else 3.0, sharex=True, sharey="row")
+    figure, grid = style.panels(len(rows), n_columns, width, 1.6 if len(rows) > 1 else 3.0, sharex=True, sharey="row")
     all_series = sweep_axes.series_of(cells)
     for i, (row, target) in enumerate(rows):
         for j, column in enumerate(facets.columns):

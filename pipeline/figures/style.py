@@ -118,7 +118,7 @@ def log_scale_if_wide(axes: Axes, values: np.ndarray) -> None:
 
 def name(text: str) -> str:
     """The name of a column as an axis shows it: a long one on several lines, a very long one cut short."""
-    return "\n".join(textwrap.wrap(text, 26, max_lines=3, placeholder=" …"))
+    return "\n".join(textwrap.wrap(text, 18, max_lines=2, placeholder=" …"))
 
 
 def label_facets(grid: np.ndarray, column_titles: Sequence[str], row_titles: Sequence[str]) -> None:
