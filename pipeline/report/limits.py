@@ -24,6 +24,9 @@ PIECES_HEADER = [
     "best / least, W pieces",
 ]
 CLOSE = 1.0001
+"""A cost within this factor of the least one is said to be there."""
+MOST_UNITS = 500
+"""The least mse for more is too small for float64 to tell it from 0 exactly enough."""
 KNOT_AT_ZERO = ("x", "relu(x)")
 
 
@@ -88,7 +91,8 @@ def is_sine(dataset: Dataset) -> bool:
 
 def pieces_blocks(results: SweepResults) -> list[str | Table]:
     """One hidden layer of relu on sin: the least mse for each width beside what was reached; empty for other sweeps."""
-    cells = results.cells[(results.cells["depth"] == 1) & (results.cells["series"] == "relu")]
+    is_layer = (results.cells["depth"] == 1) & (results.cells["series"] == "relu")
+    cells = results.cells[is_layer & (results.cells["width"] <= MOST_UNITS)]
     if cells.empty or not is_sine(results.dataset):
         return []
     rows = []
