@@ -98,8 +98,11 @@ def test_both_forms_have_the_same_sections(study: Paths) -> None:
     titles = re.findall(r"<h2>(.*?)</h2>", page(study))
     assert [f"Sweep {name}" for name in MADE_UP] == [title for title in titles if title.startswith("Sweep ")]
     found = document(study)
-    assert found.titles[: found.titles.index("Appendix")] == titles + [f"Sweep {name}" for name in MADE_UP] + [
-        "Gradient check"
+    assert found.titles[: found.titles.index("Appendix")] == [
+        *titles,
+        *(f"Sweep {name}" for name in MADE_UP),
+        "2e · Gradient check",
+        "How to reproduce this",
     ]
     assert 5 < len(found.pages) < 50
     for caption in re.findall(r"<figcaption>(.*?)</figcaption>", page(study)):
