@@ -14,6 +14,10 @@ LIBRARIES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow")
 
 
 def facts() -> dict[str, Any]:
-    """Instruction set and threads of the kernels, and the versions of Python and of the libraries that compute."""
-    libraries = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
-    return {"instruction_set": HOST.name, "threads": numba.config.NUMBA_NUM_THREADS, "libraries": libraries}
+    """Instruction set and threads of the kernels, and the versions."""
+    return {"instruction_set": HOST.name, "threads": numba.config.NUMBA_NUM_THREADS, "libraries": libraries()}
+
+
+def libraries() -> dict[str, str]:
+    """Versions of Python and of the libraries that compute."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}

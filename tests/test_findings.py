@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report.findings import contrast_table, findings
+from pipeline.report.findings import contrast_table, findings, strongest
 from pipeline.report.results import SweepResults
 from pipeline.statistics import contrasts
 from pipeline.statistics.contrasts import Contrast
@@ -44,10 +44,10 @@ def test_who_beats_whom_and_where_and_by_how_much() -> None:
     assert method.startswith("'Beats' means a smaller test mse over 12 pairs of networks that started alike")
     assert "4 comparisons declared beforehand" in method
     assert series == (
-        "tanh beats relu in 1 of 2 comparisons (nodes per layer: 5), in test mse by a factor of 96.6; "
-        "neither is shown to beat the other in 1."
+        "tanh beats relu in 1 of 2 comparisons (nodes per layer 5), by a factor of 96.6; nothing is shown in the other "
+        "one."
     )
-    all_of_them = "Nodes per layer 10 beats nodes per layer 5 in both comparisons, in test mse by a factor of "
+    all_of_them = "10 nodes per layer beat 5 in both comparisons, by a factor of "
     assert width.startswith(all_of_them)
     least, most = (float(text.rstrip(".")) for text in width.removeprefix(all_of_them).split(" to "))
     assert 8 < least < 12
@@ -57,9 +57,12 @@ def test_who_beats_whom_and_where_and_by_how_much() -> None:
 def test_a_single_comparison_needs_no_place() -> None:
     levels = FLAT | {"tanh 5.0": -4.0}
     _, sentence = findings(sweep(errors(levels), PAIRS[:1]))
-    assert sentence == "tanh beats relu, in test mse by a factor of 9.66."
+    assert sentence == "tanh beats relu, by a factor of 9.66."
     _, sentence = findings(sweep(errors(FLAT), PAIRS[:1]))
-    assert sentence == "Neither of relu and tanh is shown to beat the other."
+    pairs = "relu has the smaller test mse in 6 of 12 pairs, tanh in 5"
+    assert sentence == f"Neither of relu and tanh is shown to beat the other ({pairs})."
+    _, sentence = findings(sweep(errors(FLAT), PAIRS[:2]))
+    assert sentence == "Neither of relu and tanh is shown to beat the other in either comparison."
 
 
 def test_a_cell_that_diverged_is_beaten_without_a_number() -> None:
@@ -83,6 +86,11 @@ def test_it_says_when_nothing_could_have_been_shown(n: int, m: int, why: str, ne
     assert why in sentence
     assert sentence.endswith(needed)
     assert "beats relu" not in sentence
+
+
+def test_the_strongest_finding_is_shown_most_often() -> None:
+    levels = {"relu 5.0": -2.0, "relu 10.0": -5.0, "tanh 5.0": -4.0, "tanh 10.0": -5.0}
+    assert strongest(sweep(errors(levels), PAIRS)).startswith("10 nodes per layer beat 5 in both comparisons")
 
 
 def test_one_cell_alone_has_no_findings() -> None:

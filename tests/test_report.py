@@ -98,8 +98,11 @@ def test_both_forms_have_the_same_sections(study: Paths) -> None:
     titles = re.findall(r"<h2>(.*?)</h2>", page(study))
     assert [f"Sweep {name}" for name in MADE_UP] == [title for title in titles if title.startswith("Sweep ")]
     found = document(study)
-    assert found.titles[: found.titles.index("Appendix")] == titles + [f"Sweep {name}" for name in MADE_UP] + [
-        "Gradient check"
+    assert found.titles[: found.titles.index("Appendix")] == [
+        *titles,
+        *(f"Sweep {name}" for name in MADE_UP),
+        "2e · Gradient check",
+        "How to reproduce this",
     ]
     assert 5 < len(found.pages) < 50
     for caption in re.findall(r"<figcaption>(.*?)</figcaption>", page(study)):
@@ -143,7 +146,7 @@ def test_the_page_fetches_and_runs_nothing(study: Paths) -> None:
     assert reader.loads == []
     assert len(reader.ids) == len(set(reader.ids))
     drawn = [path for path in study.figures.rglob("*.svg") if path.stem != "heat_map"]  # those are for MLflow
-    assert page(study).count("<svg") == len(drawn)
+    assert page(study).count("<figure ") == len(drawn)
     assert "http" not in page(study)
     assert "@import" not in page(study)
 
@@ -221,7 +224,37 @@ def test_the_assignments_networks_stand_beside_the_printed_numbers(start: Paths)
     assert re.search(row.format("relu", runs["relu"], "0.0004086665", "0.00074328"), text)
     assert re.search(row.format("linear", runs["linear"], "0.0967346964", "0.12079632"), text)
     assert "cannot be below 0.0967347" in text
-    assert "0.12079632, lies above it" in text
+    assert "linear network has 0.12079632, 25 % above the least cost of a straight line." in text
+    assert "so the costs need not agree" in text
+
+
+def test_the_order_is_that_of_the_assignment_and_a_sweep_of_any_name_has_its_place(study: Paths) -> None:
+    titles = re.findall("<h2>(.*?)</h2>", page(study))
+    assert titles[:3] == ["Summary", "2a · A small network", "Notation"]
+    assert [title[:2] for title in titles[3:8]] == ["2b", "2c", "2d", "2e", "2f"]
+    assert [title for title in titles if "weep" in title] == [f"Sweep {name}" for name in MADE_UP]
+    assert titles[-3:] == ["2e · Gradient check", "Test set", "How to reproduce this"]
+
+
+def test_a_study_of_ridge_readouts_alone_with_one_cell_and_one_replicate(tmp_path: Path) -> None:
+    paths = reported(tmp_path, {"ridge": studies.RIDGE | {"activation": "tanh", "replicates": 1}})
+    median = number(store.read_table(paths.cells)["test_mse_median"].iloc[0])
+    assert f"2i (sweep ridge): Its one cell, tanh-d2-w004, has a median test mse of {median}." in page(paths)
+    assert "'Beats' means" not in page(paths)
+    assert "normal equations" in page(paths)
+    assert "branches" not in section(paths, "Sweep-ridge")
+
+
+def test_it_says_what_it_was_made_from_and_whether_the_networks_are_those(tmp_path: Path) -> None:
+    paths = reported(tmp_path, {"frozen": studies.RIDGE})
+    text = section(paths, "How-to-reproduce-this")
+    assert store.file_hash(paths.runs("frozen")) in text
+    assert store.read_json(paths.data / "data.json")["data_hash"][:16] in text
+    assert "The identities of all 4 networks" in text
+    params = store.read_json(paths.params)
+    store.write_json(paths.params, params | {"seed": params["seed"] + 1})
+    report.run(paths)
+    assert "The networks of frozen have other identities" in section(paths, "How-to-reproduce-this")
 
 
 def test_input_gradients_agree_with_central_differences(study: Paths) -> None:

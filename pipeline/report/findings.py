@@ -7,29 +7,55 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
-from pipeline import axes
 from pipeline.report.results import SweepResults
 from pipeline.report.tables import MISSING, Table, number
+from pipeline.report.trends import trend
+from pipeline.report.wording import capital, counted, factors, is_plural, level, other_level, places
 from pipeline.statistics.contrasts import ERROR_RATE
 from pipeline.statistics.intervals import FEWEST
 from pipeline.statistics.signed_ranks import holm, smallest_p
 from pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE
 
-MORE = "diverges"
 MOST_PLACES = 8
 """Where a claim holds is listed up to so many places; the table of comparisons has all."""
 
 
 def findings(results: SweepResults) -> list[str]:
-    """A sentence on the tests, then one for each pair of levels of each axis; empty for a sweep of one cell."""
+    """A paragraph on the tests, then one for each axis; empty for a sweep of one cell."""
     contrasts = results.contrasts
     if contrasts.empty:
         return []
-    if (contrasts["verdict"] == UNTESTABLE).all():
+    if is_untestable(contrasts):
         return [_untestable(contrasts)]
+    paragraphs = [_method(contrasts)]
+    for axis, part in contrasts.groupby("axis", sort=False):
+        sentences = [trend(results, str(axis)), *claims(results, part)]
+        paragraphs.append(" ".join(filter(None, sentences)))
+    return paragraphs
+
+
+def is_untestable(contrasts: pd.DataFrame) -> bool:
+    """Whether no replicate could have shown anything."""
+    return bool((contrasts["verdict"] == UNTESTABLE).all())
+
+
+def claims(results: SweepResults, contrasts: pd.DataFrame) -> list[str]:
+    """A sentence for each pair of levels among comparisons along one axis."""
     by_cell = results.cells.set_index("cell")
-    pairs = contrasts.groupby(["axis", "level_a", "level_b"], sort=False)
-    return [_method(contrasts), *(_finding(results.axes, by_cell, part) for _, part in pairs)]
+    return [
+        _claim(results.axes, by_cell, part) for _, part in contrasts.groupby(["axis", "level_a", "level_b"], sort=False)
+    ]
+
+
+def strongest(results: SweepResults) -> str:
+    """The sentence on the pair of levels with the largest share of comparisons shown, then the largest ratio."""
+    pairs = [part for _, part in results.contrasts.groupby(["axis", "level_a", "level_b"], sort=False)]
+    best = max(pairs, key=lambda part: (part["verdict"].isin([A_BEATS_B, B_BEATS_A]).mean(), _ratio_size(part)))
+    return claims(results, best)[0]
+
+
+def _ratio_size(part: pd.DataFrame) -> float:
+    return float(part["log10_ratio"].abs().min())
 
 
 def _untestable(contrasts: pd.DataFrame) -> str:
@@ -38,9 +64,9 @@ def _untestable(contrasts: pd.DataFrame) -> str:
     why = f"claims need at least {FEWEST}"
     if n >= FEWEST:
         least = contrasts["p_smallest"].iloc[0]
-        why = f"over {_counted(m, 'comparison')} no p could have been below {least:.2g} after Holm's correction"
+        why = f"over {counted(m, 'comparison')} no p could have been below {least:.2g} after Holm's correction"
     return (
-        f"Whether one of these cells beats another could not have been shown with {_counted(n, 'replicate')}: {why}. "
+        f"Whether one of these cells beats another could not have been shown with {counted(n, 'replicate')}: {why}. "
         f"{needed} replicates could."
     )
 
@@ -49,31 +75,38 @@ def _method(contrasts: pd.DataFrame) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
     return (
         f"'Beats' means a smaller test mse over {n} pairs of networks that started alike and saw the same data (exact "
-        f"signed-rank test, {_counted(m, 'comparison')} declared beforehand, 5 % for all of them together by Holm)."
+        f"signed-rank test, {counted(m, 'comparison')} declared beforehand, 5 % for all of them together by Holm)."
     )
 
 
-def _finding(varying: list[str], by_cell: pd.DataFrame, part: pd.DataFrame) -> str:
+def _claim(varying: list[str], by_cell: pd.DataFrame, part: pd.DataFrame) -> str:
     """What is shown of two levels of one axis, over all settings of the others."""
     axis = part["axis"].iloc[0]
     others = [name for name in ("series", *varying) if name != axis and by_cell[name].nunique() > 1]
-    a, b = (_level(axis, part[f"level_{side}"].iloc[0]) for side in "ab")
-    claims = []
-    for verdict, better, worse, sign in ((A_BEATS_B, a, b, -1), (B_BEATS_A, b, a, 1)):
+    texts = [part[f"level_{side}"].iloc[0] for side in "ab"]
+    parts = []
+    for verdict, (better, worse), sign in ((A_BEATS_B, texts, -1), (B_BEATS_A, texts[::-1], 1)):
         held = part[part["verdict"] == verdict]
         if len(held):
-            claims.append(f"{better} beats {worse}{_where(others, by_cell, held, part)}{_factors(sign, held)}")
-    unshown = part[part["verdict"] == NOT_SHOWN]
-    if not claims:
-        return f"Neither of {a} and {b} is shown to beat the other{_where(others, by_cell, unshown, part)}."
-    if len(unshown):
-        claims.append(f"neither is shown to beat the other in {len(unshown)}")
-    text = "; ".join(claims)
-    return f"{text[0].upper()}{text[1:]}." if axis != "series" else f"{text}."
+            beat = f"{level(axis, better)} {'beat' if is_plural(axis, better) else 'beats'} {other_level(axis, worse)}"
+            size = factors(10.0 ** (sign * held["log10_ratio"].to_numpy(np.float64)))
+            parts.append(f"{beat}{_where(others, by_cell, held, part)}{size}")
+    if not parts:
+        return _nothing_shown(part, *(level(axis, text) for text in texts))
+    if n_unshown := int((part["verdict"] == NOT_SHOWN).sum()):
+        parts.append(f"nothing is shown in the other {n_unshown if n_unshown > 1 else 'one'}")
+    text = "; ".join(parts)
+    return f"{text if axis == 'series' else capital(text)}."
 
 
-def _level(axis: str, text: str) -> str:
-    return text if axis == "series" else f"{axes.LABELS[axis]} {text}"
+def _nothing_shown(part: pd.DataFrame, a: str, b: str) -> str:
+    """What to say of comparisons of a and b that show nothing; of a single one, how many pairs are on either side."""
+    if len(part) == 1:
+        row = part.iloc[0]
+        pairs = f"{a} has the smaller test mse in {row['a_smaller']} of {row['n_pairs']} pairs, {b} in"
+        return f"Neither of {a} and {b} is shown to beat the other ({pairs} {row['b_smaller']})."
+    where = "either comparison" if len(part) == 2 else f"any of {len(part)} comparisons"
+    return f"Neither of {a} and {b} is shown to beat the other in {where}."
 
 
 def _where(others: list[str], by_cell: pd.DataFrame, held: pd.DataFrame, part: pd.DataFrame) -> str:
@@ -83,24 +116,7 @@ def _where(others: list[str], by_cell: pd.DataFrame, held: pd.DataFrame, part: p
     if len(held) == len(part):
         return " in both comparisons" if len(part) == 2 else f" in all {len(part)} comparisons"
     share = f" in {len(held)} of {len(part)} comparisons"
-    if len(held) > MOST_PLACES:
-        return share
-    names = ", ".join("activation" if name == "series" else axes.LABELS[name] for name in others)
-    places = (tuple(axes.level_text(name, by_cell.loc[cell, name]) for name in others) for cell in held["a"])
-    return f"{share} ({names}: {'; '.join(', '.join(place) for place in places)})"
-
-
-def _factors(sign: int, held: pd.DataFrame) -> str:
-    """By which factor the better test mse is typically smaller, from the least to the most."""
-    factors = 10.0 ** (sign * held["log10_ratio"].to_numpy(np.float64))
-    least, most = (MORE if np.isinf(value) else f"{value:.3g}" for value in (factors.min(), factors.max()))
-    if least == MORE:
-        return f", which typically {MORE}"
-    return f", in test mse by a factor of {least}{'' if least == most else f' to {most}'}"
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{n} {word}{'' if n == 1 else 's'}"
+    return share if len(held) > MOST_PLACES else f"{share} ({places(others, by_cell.loc[held['a']])})"
 
 
 def contrast_table(contrasts: pd.DataFrame) -> Table:

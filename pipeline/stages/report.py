@@ -13,7 +13,9 @@ from pipeline.report.html import html
 from pipeline.report.overview import overview
 from pipeline.report.pdf import pdf
 from pipeline.report.plots import Plot, heat_plot
+from pipeline.report.reproduction import origin
 from pipeline.report.results import load as load_sweep
+from pipeline.report.study import Study
 from pipeline.report.typesetting import pictures
 from pipeline.stages import _stage
 
@@ -38,14 +40,16 @@ def run(paths: Paths) -> dict[str, Any]:
     return {"sweeps": len(study.sweeps)}
 
 
-def load(paths: Paths) -> report.Study:
+def load(paths: Paths) -> Study:
     """Read everything that the report is made of."""
     settings, dataset = config.load(paths), data.load(paths)
     sweeps = [load_sweep(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
-    return report.Study(settings, dataset, sweeps, store.read_table(paths.gradcheck), store.read_json(paths.chosen))
+    made_from = origin(paths, list(settings.sweeps))
+    checks, chosen = store.read_table(paths.gradcheck), store.read_json(paths.chosen)
+    return Study(settings, dataset, sweeps, checks, chosen, made_from)
 
 
-def _heat_maps(study: report.Study) -> list[Plot]:
+def _heat_maps(study: Study) -> list[Plot]:
     """Files for MLflow, which has no such view of its own; the report's tables show the same."""
     with style.house_style():
         return [plot for results in study.sweeps if (plot := heat_plot(results))]

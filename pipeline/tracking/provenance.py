@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -11,10 +10,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from kernels._jit import source_hash
 from pipeline import store
-from pipeline.config import yamlfile
 from pipeline.paths import Paths
+from pipeline.provenance import kernels_hash, params_hash, read_params
 
 DVC_TAGS = {"DVC_STAGE": "shoal.dvc_stage", "DVC_EXP_NAME": "shoal.dvc_experiment"}
 """Variables that DVC sets for its stages, the second in experiments alone, and the tags that take their values."""
@@ -60,16 +58,15 @@ class Provenances:
             [*description["feature_names"], *description["target_names"]],
             pq.read_metadata(paths.data / "train.parquet").num_rows,
         )
-        self.tags = {"shoal.data": self.data.digest, "shoal.kernels": source_hash()[:16]}
+        self.tags = {"shoal.data": self.data.digest, "shoal.kernels": kernels_hash()}
         self.tags |= {tag: os.environ[name] for name, tag in DVC_TAGS.items() if name in os.environ}
         if commit := _commit(paths):
             self.tags["mlflow.source.git.commit"] = commit
-        params, _ = yamlfile.read(paths.params)
-        self.params: dict[str, Any] = params if isinstance(params, dict) else {}
+        self.params = read_params(paths)
 
     def of(self, sweep: str) -> Provenance:
         """Those of one sweep; what its training log says is left out where the log is of other results."""
-        tags = self.tags | {"shoal.params": self._params_hash(sweep), "shoal.dtype": str(self.params["dtype"])}
+        tags = self.tags | {"shoal.params": params_hash(self.params, sweep), "shoal.dtype": str(self.params["dtype"])}
         log = self._log(sweep)
         if log.get("results") != store.file_hash(self.paths.runs(sweep)):
             return Provenance(self.data, tags, {})
@@ -77,11 +74,6 @@ class Provenances:
         tags |= {f"shoal.{name}": str(log[name]) for name in ("instruction_set", "threads")}
         times = {"sweep_seconds": log["training_seconds"], "sweep_gflop_per_second": log["gflop_per_second"]}
         return Provenance(self.data, tags, times)
-
-    def _params_hash(self, sweep: str) -> str:
-        """16 hex digits over the parameters that the networks of a sweep depend on, whatever their comments."""
-        parts = [self.params["seed"], self.params["dtype"], self.params["sweeps"][sweep]]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def _log(self, sweep: str) -> dict[str, Any]:
         path = self.paths.log(f"sweep-{sweep}")

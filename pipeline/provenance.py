@@ -1,0 +1,28 @@
+"""Where results come from, as hashes: of the parameters of a sweep and of the kernel sources."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from kernels._jit import source_hash
+from pipeline.config import yamlfile
+from pipeline.paths import Paths
+
+
+def read_params(paths: Paths) -> dict[str, Any]:
+    """params.yaml as it is written, without its comments; empty where it is no mapping."""
+    params, _ = yamlfile.read(paths.params)
+    return params if isinstance(params, dict) else {}
+
+
+def params_hash(params: dict[str, Any], sweep: str) -> str:
+    """16 hex digits over the parameters that the networks of a sweep depend on, whatever their comments."""
+    parts = [params["seed"], params["dtype"], params["sweeps"][sweep]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def kernels_hash() -> str:
+    """16 hex digits over the sources of the kernels."""
+    return source_hash()[:16]

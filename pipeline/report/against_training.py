@@ -1,0 +1,104 @@
+"""Ridge readouts of random hidden layers against trained networks of the same architecture, sweep against sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline.report.document import Block, Folded
+from pipeline.report.findings import MOST_PLACES, is_untestable
+from pipeline.report.results import SweepResults
+from pipeline.report.tables import Table, number
+from pipeline.report.wording import counted, factor, factors, listed, places
+from pipeline.statistics.cells import log10
+from pipeline.statistics.contrasts import Contrast, contrast_table
+from pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
+
+RIDGE = "ridge regression"
+HOW = {"gd": "gradient descent", "adam": "Adam"}
+
+
+def against_training(ridge: SweepResults, sweeps: Sequence[SweepResults]) -> list[Block]:
+    """A paragraph and a folded table for every trained sweep that shares an architecture with a ridge sweep."""
+    if ridge.settings.optimizer != "ridge":
+        return []
+    blocks: list[Block] = []
+    for trained in sweeps:
+        if trained.settings.optimizer != "ridge":
+            pairs = ridge.cells.merge(trained.cells, on="architecture", suffixes=("_ridge", ""))
+            if len(pairs):
+                contrasts = compared(ridge, trained, pairs)
+                blocks.append(_paragraph(trained, contrasts))
+                blocks.append(Folded(_table(trained, pairs, contrasts)))
+    return blocks
+
+
+def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) -> pd.DataFrame:
+    """The paired tests of each pair of cells (a: ridge, b: trained), a family of their own, over shared replicates."""
+    declared = [
+        Contrast("optimizer", f"{row['cell_ridge']} ridge", row["cell"], "ridge", trained.settings.optimizer)
+        for _, row in pairs.iterrows()
+    ]
+    errors = _errors(ridge).add_suffix(" ridge").join(_errors(trained), how="inner")
+    return contrast_table(trained.name, declared, errors)
+
+
+def _errors(results: SweepResults) -> pd.DataFrame:
+    """log10 test mse, a row a replicate and a column a cell."""
+    networks = results.networks.assign(error=log10(results.networks["test_mse"]))
+    return networks.pivot(index="replicate", columns="cell", values="error")
+
+
+def _paragraph(trained: SweepResults, contrasts: pd.DataFrame) -> str:
+    n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
+    how = HOW[trained.settings.optimizer]
+    steps = listed([f"{steps:,.0f}" for steps in sorted(set(trained.cells["steps"]))])
+    text = f"Against sweep {trained.name}, trained for {steps} steps, at equal shape ({counted(m, 'comparison')} over "
+    text += f"{counted(n, 'replicate')}): "
+    if is_untestable(contrasts):
+        return f"{text}with so few replicates neither {RIDGE} nor {how} could have been shown to beat the other."
+    by_cell = trained.cells.set_index("cell")
+    parts = []
+    for verdict, better, worse, sign in ((A_BEATS_B, RIDGE, how, -1), (B_BEATS_A, how, RIDGE, 1)):
+        held = contrasts[contrasts["verdict"] == verdict]
+        if len(held):
+            size = factors(10.0 ** (sign * held["log10_ratio"].to_numpy(np.float64)))
+            where = _where(trained, by_cell.loc[held["b"]]) if len(held) < m else ""
+            share = f"in {len(held)}" if len(held) < m else "in all"
+            parts.append(f"{better} beats {worse} {share}{where}{size}")
+    if n_unshown := int((contrasts["verdict"] == NOT_SHOWN).sum()):
+        parts.append(f"nothing is shown in {n_unshown if parts else 'any'}")
+    return f"{text}{'; '.join(parts)}."
+
+
+def _where(trained: SweepResults, cells: pd.DataFrame) -> str:
+    return f" ({places(['series', *trained.axes], cells)})" if len(cells) <= MOST_PLACES else ""
+
+
+def _table(trained: SweepResults, pairs: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
+    rows = [
+        [
+            row["cell_ridge"],
+            row["cell"],
+            number(row["test_mse_median_ridge"]),
+            number(row["test_mse_median"]),
+            _ratio(ratio),
+            said,
+        ]
+        for (_, row), ratio, said in zip(pairs.iterrows(), contrasts["log10_ratio"], _said(contrasts), strict=True)
+    ]
+    header = ["ridge", "trained", "ridge, median test mse", "trained, median test mse", "typical trained / ridge"]
+    return Table(f"Ridge regression against sweep {trained.name} at equal shape", [*header, "shown"], rows, 2)
+
+
+def _ratio(log10_ratio: float) -> str:
+    value = 10.0 ** -float(log10_ratio)
+    return factor(value) if value >= 1 else number(value)
+
+
+def _said(contrasts: pd.DataFrame) -> list[str]:
+    return [
+        {A_BEATS_B: "ridge beats trained", B_BEATS_A: "trained beats ridge"}.get(v, v) for v in contrasts["verdict"]
+    ]

@@ -1,0 +1,103 @@
+"""What the assignment's text has to compare with: its parts, its author's numbers, and a second implementation's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline import axes
+from pipeline.report.limits import floor_of
+from pipeline.report.results import SweepResults
+from pipeline.report.tables import Table, number
+from pipeline.report.wording import factor, listed
+
+PARTS = {"base": "2g", "sizes": "2h", "ridge": "2i", "batch": "2j", "rates": "2k", "branches": "3.1, 3.2"}
+"""The part of the assignment that each of the shipped sweeps answers, for its heading."""
+
+PRINTED = {"relu": 0.00074328, "linear": 0.12079632, "tanh": 0.00173546}
+"""What the assignment's author printed."""
+
+REFERENCE = {"relu": 0.0004086664854280885, "linear": 0.0967346963549225, "tanh": 0.0009913490262872169}
+"""An independent float64 NumPy implementation of the assignment's settings."""
+
+RATES, STEPS = {"relu": 0.02, "linear": 0.005, "tanh": 0.02}, 500
+"""Those settings: learning rates and steps of full-batch gradient descent."""
+
+CONVERGED = 1.001
+"""A cost within this factor of the least possible one has converged."""
+
+
+def assignment_sentences(results: SweepResults) -> list[str]:
+    """Replicate 0 against the reference and the author; empty for sweeps without the assignment's own networks."""
+    if results.settings.init != "assignment-stream":
+        return []
+    costs = _first(results)
+    sentences = [_agreement(costs), beside_author(results)] if _has_its_settings(results) else [_other_settings()]
+    linear = [cost for name, cost in costs if name == "linear"]
+    least = floor_of(results, "linear")
+    if linear and least and PRINTED["linear"] > CONVERGED * least.half_mse:
+        sentences.append(_not_converged(least.half_mse, min(linear)))
+    return [" ".join(filter(None, sentences))]
+
+
+def _first(results: SweepResults) -> list[tuple[str, float]]:
+    """Activation and train half_mse of replicate 0 in each cell; infinite where it diverged."""
+    first = results.networks[results.networks["replicate"] == 0]
+    costs = first["train_half_mse"].astype("float64").fillna(np.inf)
+    return list(zip(first["series"].astype(str), costs.tolist(), strict=True))
+
+
+def _has_its_settings(results: SweepResults) -> bool:
+    """Whether each activation is trained once, full batch, with the assignment's learning rate and steps."""
+    cells = results.cells
+    same = cells["learning_rate"].eq(cells["series"].map(RATES)) & cells["steps"].eq(STEPS)
+    same &= cells["batch_size"].eq(axes.FULL_BATCH) & cells["optimizer"].eq("gd")
+    return bool(same.all())
+
+
+def _other_settings() -> str:
+    rates = listed([f"{rate} ({name})" for name, rate in RATES.items()])
+    return (
+        "The networks start from the assignment's numbers but are not trained with its settings (full-batch gradient "
+        f"descent, {STEPS} steps, learning rates {rates}), so the costs need not agree."
+    )
+
+
+def _agreement(costs: list[tuple[str, float]]) -> str:
+    worst = max(abs(cost / REFERENCE[name] - 1) for name, cost in costs)
+    return (
+        "Replicate 0 of each activation is the assignment's own network: its initial numbers, settings and data. An "
+        "independent NumPy implementation in float64 gives the same costs up to a relative difference of "
+        f"{number(worst, 1)}."
+    )
+
+
+def beside_author(results: SweepResults) -> str:
+    """By which factors the author's printed costs are larger; empty for networks that are not the assignment's own."""
+    if results.settings.init != "assignment-stream" or not _has_its_settings(results):
+        return ""
+    costs = _first(results)
+    ratios = [f"{factor(PRINTED[name] / cost)} ({name})" for name, cost in costs if PRINTED[name] > cost]
+    return f"The author's printed costs are larger than shoal's, by a factor of {listed(ratios)}." if ratios else ""
+
+
+def _not_converged(least: float, reached: float) -> str:
+    above = PRINTED["linear"] / least - 1
+    text = (
+        f"The author's linear network has {PRINTED['linear']}, {100 * above:.0f} % above the least cost of a straight "
+        "line. As the cost of a linear network has no other local minimum, its training had not converged."
+    )
+    if reached <= CONVERGED * least:
+        text += f" Here it has: the cost is the least one up to a relative {number(abs(reached / least - 1), 1)}."
+    return text
+
+
+def assignment_tables(results: SweepResults) -> list[Table]:
+    """Replicate 0 of each activation beside the reference implementation's result and the author's, if it is theirs."""
+    if results.settings.init != "assignment-stream":
+        return []
+    rows = [
+        [name, f"{cost:.10f}" if np.isfinite(cost) else number(cost), f"{REFERENCE[name]:.10f}", f"{PRINTED[name]:.8f}"]
+        for name, cost in _first(results)
+    ]
+    header = ["activation", "shoal", "independent NumPy", "printed by the author"]
+    return [Table("The assignment's own networks (replicate 0): train half_mse", header, rows)]

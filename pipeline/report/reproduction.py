@@ -1,0 +1,99 @@
+"""How to reproduce the report, and what it was made from: hashes, versions, the engine; never a date or a machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernels.host import ENGINE, HOST
+from pipeline import machine, store
+from pipeline.config import Config
+from pipeline.data import Dataset
+from pipeline.grid import cells, network_id
+from pipeline.paths import Paths
+from pipeline.provenance import kernels_hash, params_hash, read_params
+from pipeline.report.document import Folded, Section
+from pipeline.report.results import SweepResults
+from pipeline.report.tables import Table
+from pipeline.report.wording import counted, listed
+
+COMMANDS = (
+    "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` "
+    "and runs `dvc repro`: data, gradient check, one stage for each sweep, evaluation, test-set predictions, this "
+    "report and the MLflow store. `dvc repro` alone runs only what a change of parameters, data or sources concerns."
+)
+DEPENDENCE = (
+    "Every random number comes from the seed and the number of the replicate. With the same hashes, instruction set "
+    "and versions all results come out again to the last bit, whatever the number of threads. Another instruction set "
+    "or another version of numba or llvmlite may add in another order: that changes last digits, and in a long "
+    "training also the ones before. Both are therefore part of a network's identity."
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Parameters as written, and the hash of each sweep's runs.parquet."""
+
+    params: dict[str, Any]
+    results: dict[str, str]
+
+
+def origin(paths: Paths, sweeps: Sequence[str]) -> Origin:
+    """Read where the results of these sweeps come from."""
+    return Origin(read_params(paths), {name: store.file_hash(paths.runs(name)) for name in sweeps})
+
+
+def reproduction(made_from: Origin, config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]) -> Section:
+    """The commands, what the results were computed with, and for each sweep its hashes and its parameters."""
+    params = made_from.params
+    by_sweep = [
+        [name, params_hash(params, name), made_from.results[name], json.dumps(params["sweeps"][name], sort_keys=True)]
+        for name in made_from.results
+    ]
+    hashes = Table(
+        "Hashes of the sweeps", ["sweep", "parameters", "results (runs.parquet)"], [row[:3] for row in by_sweep]
+    )
+    blocks = [["data", json.dumps(params["data"], sort_keys=True)], *(row[::3] for row in by_sweep)]
+    settings = Table("Blocks of params.yaml: the data and the sweeps", ["", ""], blocks)
+    identities = _identities(config, dataset, sweeps)
+    return Section(
+        "How to reproduce this", [COMMANDS, DEPENDENCE, identities, _engine(config, dataset), hashes, Folded(settings)]
+    )
+
+
+def _engine(config: Config, dataset: Dataset) -> Table:
+    rows = [
+        ["seed", str(config.seed)],
+        ["arithmetic", config.dtype],
+        ["hash of the training data", dataset.data_hash[:16]],
+        ["hash of the kernel sources", kernels_hash()],
+        ["instruction set", HOST.name],
+        ["versions", ", ".join(f"{name} {version}" for name, version in machine.libraries().items())],
+    ]
+    return Table("Computed with", ["", ""], rows)
+
+
+def _identities(config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]) -> str:
+    """Whether the networks are those that these parameters, data and engine give: their ids, computed anew."""
+    n, strangers = 0, []
+    for results in sweeps:
+        grid = cells(results.settings, dataset.n_outputs, len(dataset.train.x))
+        expected = {
+            network_id(spec, seed=config.seed, dtype=config.dtype, data_hash=dataset.data_hash, engine=ENGINE)
+            for cell in grid
+            for spec in cell.specs()
+        }
+        n += len(results.networks)
+        if set(results.networks["network_id"]) != expected:
+            strangers.append(results.name)
+    if not strangers:
+        return (
+            f"The identities of all {counted(n, 'network')}, hashes of everything that determines them, were computed "
+            "anew for this report from the parameters, the data and the engine below: they agree."
+        )
+    return (
+        f"The networks of {listed(strangers)} have other identities than the parameters, the data and the engine below "
+        "give: they were trained with another instruction set or other versions, and this report shows what they gave."
+    )

@@ -1,0 +1,25 @@
+"""All that the report is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.config import Config
+from pipeline.data import Dataset
+from pipeline.report.reproduction import Origin
+from pipeline.report.results import SweepResults
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """`checks` is the table of the gradient check, `chosen` is predictions/chosen.json."""
+
+    config: Config
+    dataset: Dataset
+    sweeps: list[SweepResults]
+    checks: pd.DataFrame
+    chosen: dict[str, Any]
+    origin: Origin

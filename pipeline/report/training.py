@@ -1,0 +1,65 @@
+"""What training itself did: which networks diverged, and how often each saw the data."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from pipeline import axes
+from pipeline.report.results import SweepResults
+from pipeline.report.wording import counted, level, listed
+
+
+def divergence_sentences(results: SweepResults) -> list[str]:
+    """When networks diverged, and how many at each level of the axes along which that differs; empty if none did."""
+    steps = results.networks["diverged_step"].dropna()
+    if steps.empty:
+        return []
+    first, last = int(steps.min()), int(steps.max())
+    when = f"at step {first}" if first == last else f"between steps {first} and {last}"
+    sentences = [f"Costs ceased to be finite {when}.", *divergence_counts(results)]
+    if "steps" in results.axes:
+        sentences.append("Networks that differ in their number of steps alone are one network here, as in training.")
+    return [" ".join(sentences)]
+
+
+def divergence_counts(results: SweepResults) -> list[str]:
+    """How many networks diverged at each level, for every axis along which the share differs."""
+    cells, sentences = longest(results), []
+    for axis in ("series", *results.axes):
+        counts = cells.groupby(axis, sort=False)[["n_diverged", "n_networks"]].sum()
+        if axis != "steps" and (counts["n_diverged"] / counts["n_networks"]).nunique() > 1:
+            texts = [
+                f"{row['n_diverged']} of {row['n_networks']} with {level(axis, axes.level_text(axis, at))}"
+                for at, row in counts.iterrows()
+            ]
+            sentences.append(f"Diverged: {listed(texts)}.")
+    return sentences
+
+
+def longest(results: SweepResults) -> pd.DataFrame:
+    """The cells, of those that differ only in their number of steps the longest."""
+    others = [axis for axis in results.axes if axis != "steps"]
+    cells = results.cells.sort_values("steps", ascending=False, kind="stable")
+    return cells.drop_duplicates(["series", *others]).sort_index()
+
+
+def pass_sentences(results: SweepResults) -> list[str]:
+    """How many passes over the training samples each batch size makes; empty where the batch size does not vary."""
+    if "batch_size" not in results.axes:
+        return []
+    n = len(results.dataset.train.x)
+    cells = longest(results)
+    parts = []
+    for batch in axes.levels(cells, "batch_size"):
+        steps = np.unique(cells.loc[cells["batch_size"] == batch, "steps"])
+        passes = [f"{float(f'{number:.3g}'):,.10g}" for number in steps / math.ceil(n / min(batch, n))]
+        parts.append(f"{listed(passes)} with {level('batch_size', axes.level_text('batch_size', batch))}")
+    steps = np.unique(cells["steps"])
+    taken = f"All take {counted(int(steps[0]), 'gradient step')}" if len(steps) == 1 else "They differ in their steps"
+    return [
+        f"{taken}. How many times each of the {n:,} training samples is seen: {listed(parts)}. The arithmetic grows in "
+        "that proportion."
+    ]

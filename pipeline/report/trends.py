@@ -1,0 +1,72 @@
+"""What the medians of cells do from one end of an axis to the other: a description, with no test behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline import axes
+from pipeline.report.results import SweepResults
+from pipeline.report.wording import NOUNS, factor, level, listed, other_level
+
+FEWEST_LEVELS = 3
+"""Of two levels, the comparison of the two says it all."""
+SAME = 1.01
+"""Medians closer than this factor count as equal."""
+
+
+def trend(results: SweepResults, axis: str) -> str:
+    """The median test mse at both ends of an axis of numbers, over all settings of the others; empty for other axes."""
+    levels = axes.levels(results.cells, axis) if axis in axes.LABELS and axis != "hidden_sizes" else []
+    ratios = _end_ratios(results, axis) if len(levels) >= FEWEST_LEVELS else np.array([])
+    if not len(ratios):
+        return ""
+    first, last = (axes.level_text(axis, end) for end in (levels[0], levels[-1]))
+    start, end = (first, level(axis, last)) if axis in NOUNS else (level(axis, first), other_level(axis, last))
+    return f"From {start} to {end} the median test mse {listed(_parts(ratios, _other_axes(results, axis)))}."
+
+
+def _end_ratios(results: SweepResults, axis: str) -> np.ndarray:
+    """Median at the first level over that at the last, for each setting of the other axes that has both, not infinite.
+
+    Infinite where only the first median is, 0 where only the last is.
+    """
+    others = ["series", *(name for name in results.axes if name != axis)]
+    table = results.cells.pivot_table("test_mse_median", others, axis, aggfunc="first", sort=False)
+    ends = table[[table.columns.min(), table.columns.max()]].dropna().to_numpy(np.float64)
+    ends = ends[np.isfinite(ends).any(axis=1)]
+    ratios: np.ndarray = ends[:, 0] / ends[:, 1]
+    return ratios
+
+
+def _other_axes(results: SweepResults, axis: str) -> str:
+    names = {"series": "architecture" if results.settings.architecture else "activation"} | axes.LABELS
+    varying = [name for name in ("series", *results.axes) if name != axis and results.cells[name].nunique() > 1]
+    return listed([names[name] for name in varying])
+
+
+def _parts(ratios: np.ndarray, others: str) -> list[str]:
+    """What happens at how many of the settings, and by which factors; ratios (n,) are first over last."""
+    n, is_lost = len(ratios), ratios == 0
+    is_less, is_more = ratios >= SAME, (ratios <= 1 / SAME) & ~is_lost
+    found = {
+        "falls": ratios[is_less],
+        "rises": 1 / ratios[is_more],
+        "becomes infinite": ratios[is_lost],
+        "stays within 1 %": ratios[~(is_less | is_more | is_lost)],
+    }
+    parts: list[str] = []
+    for verb, values in found.items():
+        if len(values):
+            count = ("both" if n == 2 else f"all {n}") if len(values) == n else str(len(values))
+            of = f" of {n}" if len(values) < n and not parts else ""
+            settings = "" if parts else f"{of} settings of {others}"
+            parts.append(verb + (f" at {count}{settings}" if n > 1 else "") + _range(verb, values))
+    return parts
+
+
+def _range(verb: str, values: np.ndarray) -> str:
+    finite = values[np.isfinite(values)]
+    if verb not in ("falls", "rises") or not len(finite):
+        return ""
+    least, most = factor(finite.min()), factor(finite.max())
+    return f" (by a factor of {least}{'' if least == most else f' to {most}'})"

@@ -1,0 +1,89 @@
+"""How sentences name the levels of an axis, count things and write factors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline import axes
+
+NOUNS = {
+    "depth": ("hidden layer", "hidden layers"),
+    "width": ("node per layer", "nodes per layer"),
+    "steps": ("gradient step", "gradient steps"),
+}
+"""Axes whose levels count something."""
+
+MORE = "diverges"
+
+
+def counted(n: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun in the singular or the plural."""
+    return f"{n:,} {noun if n == 1 else nouns or f'{noun}s'}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Texts as one: a, b and c."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
+def level(axis: str, text: str) -> str:
+    """A level as the subject of a sentence."""
+    if axis == "series":
+        return text
+    if axis in NOUNS:
+        return f"{text} {NOUNS[axis][text != '1']}"
+    if axis == "batch_size" and text == "full":
+        return "the full batch"
+    return f"layers of {text} nodes" if axis == "hidden_sizes" else f"{axes.LABELS[axis]} {text}"
+
+
+def other_level(axis: str, text: str) -> str:
+    """A level behind another one of the same axis: the number alone, where it is one."""
+    return level(axis, text) if axis in ("series", "hidden_sizes") or text == "full" else text
+
+
+def is_plural(axis: str, text: str) -> bool:
+    """Whether that subject takes a verb in the plural."""
+    return axis == "hidden_sizes" or (axis in NOUNS and text != "1")
+
+
+def capital(text: str) -> str:
+    """The text with its first letter in upper case."""
+    return text[0].upper() + text[1:]
+
+
+def factor(value: float) -> str:
+    """A factor of 1 or more."""
+    if np.isinf(value):
+        return MORE
+    if value < 1.095:
+        return f"{value:.2f}"
+    return f"{value:.3g}" if value < 1000 else f"{float(f'{value:.3g}'):,.0f}"
+
+
+def factors(values: np.ndarray) -> str:
+    """By which factor an error is smaller, from the least to the most of values (n,) of 1 or more."""
+    least, most = factor(values.min()), factor(values.max())
+    if least == MORE:
+        return f", which typically {MORE}"
+    if values.max() < 1.01:
+        return ", by less than 1 %"
+    return f", by a factor of {least}{'' if least == most else f' to {most}'}"
+
+
+def places(others: Sequence[str], cells: pd.DataFrame) -> str:
+    """The settings of cells on the axes `others`, the last of them listed for each setting of the ones before."""
+    groups: dict[str, list[str]] = {}
+    for _, cell in cells.iterrows():
+        *heads, last = (axes.level_text(axis, cell[axis]) for axis in others)
+        key = ", ".join(
+            text if axis == "series" else f"{axes.LABELS[axis]} {text}"
+            for axis, text in zip(others, heads, strict=False)
+        )
+        groups.setdefault(key, []).append(last)
+    label = "" if others[-1] == "series" else f"{axes.LABELS[others[-1]]} "
+    parts = [f"{label}{', '.join(dict.fromkeys(levels))}" for levels in groups.values()]
+    return "; ".join(f"{key}: {part}" if key else part for key, part in zip(groups, parts, strict=True))

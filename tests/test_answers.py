@@ -1,0 +1,197 @@
+"""Sentences about made-up results with known answers: they say what the tables hold, and change with them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.axes import FULL_BATCH
+from pipeline.report import assignment, limits, pieces, wording
+from pipeline.report.against_training import against_training, compared
+from pipeline.report.document import Folded
+from pipeline.report.results import SweepResults
+from pipeline.report.training import divergence_sentences, pass_sentences
+from pipeline.report.trends import trend
+from pipeline.store import A_BEATS_B
+
+
+def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults:
+    """What the sentences read of a sweep."""
+    settings = SimpleNamespace(architecture=None, optimizer="gd", init="assignment")
+    return cast(SweepResults, SimpleNamespace(cells=cells, axes=axes, **{"settings": settings, "name": "s", **others}))
+
+
+def medians(rows: dict[str, list[float]]) -> SweepResults:
+    """A sweep of widths 5, 10, 20 with these median errors for each activation."""
+    cells = [
+        {"series": name, "width": width, "test_mse_median": value}
+        for name, values in rows.items()
+        for width, value in zip((5.0, 10.0, 20.0), values, strict=True)
+    ]
+    return made_up(pd.DataFrame(cells), ["width"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"relu": [8, 4, 2]}, "falls (by a factor of 4)"),
+        ({"relu": [8, 4, 2], "tanh": [9, 1, 1]}, "falls at both settings of activation (by a factor of 4 to 9)"),
+        (
+            {"relu": [8, 4, 2], "tanh": [1, 1, 3], "linear": [1, 1, 1.001]},
+            "falls at 1 of 3 settings of activation (by a factor of 4), rises at 1 (by a factor of 3) and stays within "
+            "1 % at 1",
+        ),
+        (
+            {"relu": [8, 4, np.inf], "tanh": [np.inf, 1, 1]},
+            "falls at 1 of 2 settings of activation and becomes infinite at 1",
+        ),
+    ],
+)
+def test_medians_from_end_to_end(rows: dict[str, list[float]], said: str) -> None:
+    assert trend(medians(rows), "width") == f"From 5 to 20 nodes per layer the median test mse {said}."
+
+
+def test_no_trend_of_names_of_two_levels_or_of_nothing_but_divergence() -> None:
+    assert trend(medians({"relu": [8, 4, 2]}), "series") == ""
+    assert trend(medians({"relu": [np.inf, np.inf, np.inf]}), "width") == ""
+    three = medians({"relu": [8, 4, 2]})
+    assert trend(made_up(three.cells.drop(index=1), ["width"]), "width") == ""
+
+
+def rates(n_diverged: list[int], steps: list[float]) -> SweepResults:
+    cells = pd.DataFrame(
+        {"series": "relu", "learning_rate": [0.1, 0.1, 0.5, 0.5], "steps": [10.0, 20.0] * 2, "n_networks": 4}
+    ).assign(n_diverged=n_diverged)
+    return made_up(cells, ["learning_rate", "steps"], networks=pd.DataFrame({"diverged_step": steps}))
+
+
+def test_divergence_is_counted_once_for_networks_that_differ_in_steps() -> None:
+    [text] = divergence_sentences(rates([0, 0, 1, 3], [7, 12, 15, np.nan]))
+    assert text.startswith(
+        "Costs ceased to be finite between steps 7 and 15. Diverged: 0 of 4 with learning rate 0.1 and 3 of 4 with "
+        "learning rate 0.5."
+    )
+    assert divergence_sentences(rates([0, 0, 0, 0], [np.nan])) == []
+    [everywhere] = divergence_sentences(rates([4, 4, 4, 4], [3, 3]))
+    assert everywhere.startswith("Costs ceased to be finite at step 3. Networks that differ")
+
+
+def test_passes_over_the_data() -> None:
+    cells = pd.DataFrame({"series": "relu", "batch_size": [1.0, 30.0, FULL_BATCH], "steps": 200.0})
+    dataset = SimpleNamespace(train=SimpleNamespace(x=np.zeros((100, 1))))
+    [text] = pass_sentences(made_up(cells, ["batch_size"], dataset=dataset))
+    assert text.startswith("All take 200 gradient steps. How many times each of the 100 training samples is seen: ")
+    assert "2 with batch size 1, 50 with batch size 30 and 200 with the full batch" in text
+    assert pass_sentences(made_up(cells, ["steps"], dataset=dataset)) == []
+
+
+def readouts(level: float, optimizer: str, n: int = 12) -> SweepResults:
+    """Cells of two architectures with n replicates, log10 errors around `level` and around -3."""
+    noise = np.linspace(-0.1, 0.1, n)
+    names = {"relu-d1-w005": (level, noise), "tanh-d1-w005": (-3.0, noise if optimizer == "gd" else -noise)}
+    networks = [
+        {"cell": cell, "replicate": k, "test_mse": 10.0 ** (start + shift)}
+        for cell, (start, shifts) in names.items()
+        for k, shift in enumerate(shifts)
+    ]
+    cells = pd.DataFrame({"cell": list(names), "series": ["relu", "tanh"], "architecture": ["a", "b"], "steps": 500.0})
+    settings = SimpleNamespace(architecture=None, optimizer=optimizer)
+    cells["test_mse_median"] = 1e-3
+    return made_up(cells, [], networks=pd.DataFrame(networks), settings=settings)
+
+
+def test_ridge_against_training_at_equal_shape() -> None:
+    ridge, trained = readouts(-5.0, "ridge"), readouts(-4.0, "gd")
+    text, table = against_training(ridge, [ridge, trained])
+    assert text == (
+        "Against sweep s, trained for 500 steps, at equal shape (2 comparisons over 12 replicates): ridge regression "
+        "beats gradient descent in 1 (relu), by a factor of 10; nothing is shown in 1."
+    )
+    assert isinstance(table, Folded)
+    assert [row[-1] for row in table.table.rows] == ["ridge beats trained", "not shown"]
+    pairs = ridge.cells.merge(trained.cells, on="architecture", suffixes=("_ridge", ""))
+    assert compared(ridge, trained, pairs)["verdict"].iloc[0] == A_BEATS_B
+    [other, _] = against_training(readouts(-3.0, "ridge"), [trained])
+    assert "gradient descent beats ridge regression in 1 (relu), by a factor of 10" in str(other)
+
+
+def test_no_claim_on_ridge_with_few_replicates_and_none_without_an_equal_shape() -> None:
+    [text, _] = against_training(readouts(-9.0, "ridge", 5), [readouts(-4.0, "gd", 5)])
+    assert "neither ridge regression nor gradient descent could have been shown" in str(text)
+    trained = readouts(-4.0, "gd")
+    trained.cells["architecture"] = ["c", "d"]
+    assert against_training(readouts(-9.0, "ridge"), [trained]) == []
+    assert against_training(trained, [trained]) == []
+
+
+@pytest.mark.parametrize(("n_knots", "mse"), [(0, (1 - 6 / np.pi**2) / 2), (5, 5.41e-4), (10, 4.13e-5), (50, 1.0e-7)])
+def test_least_mse_of_piecewise_linear_functions(n_knots: int, mse: float) -> None:
+    assert pieces.least_mse(n_knots) == pytest.approx(mse, rel=1e-2)
+
+
+def test_least_mse_falls_with_every_knot_as_its_law_says() -> None:
+    """In the limit it is (integral of |sin|^(2/5))^5 / (2 pi 720 n^4) for n pieces."""
+    found = [pieces.least_mse(n) for n in range(1, 30)]
+    assert np.all(np.diff(found) < 0)
+    assert found[-1] == pytest.approx(5.0117**5 / (2 * np.pi * 720 * 30**4), rel=0.06)
+
+
+def test_the_gradient_in_the_knots() -> None:
+    knots, step = np.array([-2.0, -1.0, 0.3, 1.5]), 1e-6
+    _, gradient = pieces.fit(knots)
+    numerical = [(pieces.fit(knots + step * e)[0] - pieces.fit(knots - step * e)[0]) / (2 * step) for e in np.eye(4)]
+    np.testing.assert_allclose(gradient, numerical, rtol=1e-6)
+
+
+def layer(test_mse: list[float], source: float = 0.0) -> SweepResults:
+    """One hidden layer of 5 relu units: errors of its networks; the target is known on the grid, or NaN."""
+    cells = pd.DataFrame(
+        {"cell": ["c"], "series": ["relu"], "depth": [1], "width": [5.0], "test_mse_median": [np.median(test_mse)]}
+    )
+    best = pd.DataFrame({"cell": "c", "validation_mse": test_mse, "test_mse": test_mse}).set_index("cell")
+    dataset = SimpleNamespace(grid=SimpleNamespace(y=np.array([[source]])))
+    return made_up(cells, ["width"], best=best[np.isfinite(best["test_mse"])], dataset=dataset)
+
+
+def test_pieces_beside_what_was_reached() -> None:
+    _, table = limits.pieces_blocks(layer([0.0823, 0.2, 0.3]))
+    assert not isinstance(table, str)
+    assert table.rows == [["5", "5.41e-4", "8.23e-4", "2.00e-1", "8.23e-2", "100"]]
+    _, lost = limits.pieces_blocks(layer([np.inf, np.inf]))
+    assert not isinstance(lost, str)
+    assert lost.rows[0][3:] == ["diverged", "diverged", "-"]
+    assert limits.pieces_blocks(layer([0.1], np.nan)) == []
+
+
+def own_networks(costs: dict[str, float], rate: float = 0.02) -> SweepResults:
+    """Replicate 0 of the assignment's networks with these costs."""
+    cells = pd.DataFrame({"series": list(costs), "architecture": "dense 3 > relu > dense 1", "optimizer": "gd"})
+    cells = cells.assign(learning_rate=rate, steps=500.0, batch_size=FULL_BATCH)
+    networks = pd.DataFrame({"series": list(costs), "replicate": 0, "train_half_mse": list(costs.values())})
+    settings = SimpleNamespace(init="assignment-stream", architecture=None, optimizer="gd")
+    return made_up(cells, [], networks=networks, settings=settings, dataset=SimpleNamespace(n_outputs=1))
+
+
+def test_the_author_and_the_reference() -> None:
+    relu = assignment.REFERENCE["relu"]
+    [text] = assignment.assignment_sentences(own_networks({"relu": relu * (1 + 1e-3)}))
+    assert "up to a relative difference of 1e-3." in text
+    assert "printed costs are larger than shoal's, by a factor of 1.82 (relu)." in text
+    [worse] = assignment.assignment_sentences(own_networks({"relu": 1.0}))
+    assert "printed" not in worse
+    [other] = assignment.assignment_sentences(own_networks({"relu": relu}, rate=0.3))
+    assert "so the costs need not agree" in other
+    assert "relative difference" not in other
+
+
+def test_words() -> None:
+    assert wording.listed(["a"]) == "a"
+    assert wording.listed(["a", "b", "c"]) == "a, b and c"
+    assert wording.counted(1, "cell") == "1 cell"
+    assert [wording.factor(value) for value in (1.0, 1.2345, 12345.0, np.inf)] == ["1.00", "1.23", "12,300", "diverges"]
+    assert wording.level("depth", "1") == "1 hidden layer"
+    assert wording.other_level("batch_size", "full") == "the full batch"
