@@ -176,6 +176,21 @@ def test_bytes_are_the_same_for_the_same_contents() -> None:
     assert "<dc:date>" not in style.svg(first)
 
 
+def test_labels_are_plain_letters() -> None:
+    panel = scores.scores(grid_of(width=[5, 10], depth=[1]), ["width"]).axes[0]
+    panel.set_ylim(1e-3, 1e0)
+    assert [panel.yaxis.get_major_formatter()(value) for value in (1e-3, 1.0, 1e12)] == ["10⁻³", "10⁰", "10¹²"]
+    panel.set_ylim(2e-4, 7e-4)
+    labels = panel.yaxis.get_minor_formatter().format_ticks([2e-4, 3e-4])
+    assert labels == ["2×10⁻⁴", "3×10⁻⁴"]
+
+
+def test_long_names_of_columns_take_two_lines_at_most() -> None:
+    assert style.name("range_m") == "range_m"
+    assert style.name("distance of the landing") == "distance of the\nlanding"
+    assert style.name("x" * 200).count("\n") == 1 and style.name("x" * 200).endswith("…")
+
+
 def circles(figure: Figure) -> int:
     """Units of a drawing; each is drawn as a white disc and a coloured one."""
     found = [artist for artist in figure.axes[0].collections if isinstance(artist, PatchCollection)]
