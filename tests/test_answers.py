@@ -62,11 +62,14 @@ def test_no_trend_of_names_of_two_levels_or_of_nothing_but_divergence() -> None:
     assert trend(made_up(three.cells.drop(index=1), ["width"]), "width") == ""
 
 
-def rates(n_diverged: list[int], steps: list[float]) -> SweepResults:
+def rates(n_diverged: list[int], steps: list[float], test_mse: float = 0.1) -> SweepResults:
+    """Two rates, each after 10 and 20 steps; the targets have variance 0.25, and a network for each of `steps`."""
     cells = pd.DataFrame(
         {"series": "relu", "learning_rate": [0.1, 0.1, 0.5, 0.5], "steps": [10.0, 20.0] * 2, "n_networks": 4}
-    ).assign(n_diverged=n_diverged)
-    return made_up(cells, ["learning_rate", "steps"], networks=pd.DataFrame({"diverged_step": steps}))
+    ).assign(n_diverged=n_diverged, cell=["a", "b", "c", "d"])
+    networks = pd.DataFrame({"diverged_step": steps, "test_mse": test_mse, "cell": "d"})
+    dataset = SimpleNamespace(test=SimpleNamespace(y=np.array([[0.0], [1.0]])))
+    return made_up(cells, ["learning_rate", "steps"], networks=networks, dataset=dataset)
 
 
 def test_divergence_is_counted_once_for_networks_that_differ_in_steps() -> None:
@@ -76,6 +79,8 @@ def test_divergence_is_counted_once_for_networks_that_differ_in_steps() -> None:
         "learning rate 0.5."
     )
     assert divergence_sentences(rates([0, 0, 0, 0], [np.nan])) == []
+    [useless] = divergence_sentences(rates([0, 0, 0, 0], [np.nan], 1e200))
+    assert useless.startswith("1 of the 1 networks that did not diverge has a larger test mse than")
     [everywhere] = divergence_sentences(rates([4, 4, 4, 4], [3, 3]))
     assert everywhere.startswith("Costs ceased to be finite at step 3. Networks that differ")
 

@@ -60,29 +60,19 @@ def _single(results: SweepResults) -> str:
     """What to say of a sweep of one cell."""
     cell = results.cells.iloc[0]
     median = cell["test_mse_median"]
-    return (
-        f"Its one cell, {cell['cell']}, has a median test mse of {number(median)}."
-        if np.isfinite(median)
-        else (f"Its one cell, {cell['cell']}, typically diverges.")
-    )
+    said = f"has a median test mse of {number(median)}" if np.isfinite(median) else "typically diverges"
+    return f"Its one cell, {cell['cell']}, {said}."
 
 
 def _extent(study: Study) -> str:
     networks = sum(int(results.cells["n_networks"].sum()) for results in study.sweeps)
-    cells, diverged = (sum(f(results) for results in study.sweeps) for f in (_n_cells, _n_diverged))
+    cells = sum(len(results.cells) for results in study.sweeps)
+    diverged = sum(int(results.cells["n_diverged"].sum()) for results in study.sweeps)
     return (
         f"{counted(networks, 'network')} in {counted(cells, 'cell')} of {counted(len(study.sweeps), 'sweep')} were "
         f"fitted on the training split, chosen on the validation split and reported on the test split; {diverged} of "
         "them diverged."
     )
-
-
-def _n_cells(results: SweepResults) -> int:
-    return len(results.cells)
-
-
-def _n_diverged(results: SweepResults) -> int:
-    return int(results.cells["n_diverged"].sum())
 
 
 def _best(study: Study) -> str:

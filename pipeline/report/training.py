@@ -9,20 +9,32 @@ import pandas as pd
 
 from pipeline import axes
 from pipeline.report.results import SweepResults
+from pipeline.report.tables import number
 from pipeline.report.wording import counted, level, listed
 
 
 def divergence_sentences(results: SweepResults) -> list[str]:
-    """When networks diverged, and how many at each level of the axes along which that differs; empty if none did."""
+    """When networks diverged, how many at which levels, and how many are finite but useless; empty if none are."""
     steps = results.networks["diverged_step"].dropna()
-    if steps.empty:
-        return []
-    first, last = int(steps.min()), int(steps.max())
-    when = f"at step {first}" if first == last else f"between steps {first} and {last}"
-    sentences = [f"Costs ceased to be finite {when}.", *divergence_counts(results)]
-    if "steps" in results.axes:
+    sentences = _worse_than_constant(results)
+    if len(steps):
+        first, last = int(steps.min()), int(steps.max())
+        when = f"at step {first}" if first == last else f"between steps {first} and {last}"
+        sentences = [f"Costs ceased to be finite {when}.", *divergence_counts(results), *sentences]
+    if sentences and "steps" in results.axes:
         sentences.append("Networks that differ in their number of steps alone are one network here, as in training.")
-    return [" ".join(sentences)]
+    return [" ".join(sentences)] if sentences else []
+
+
+def _worse_than_constant(results: SweepResults) -> list[str]:
+    """How many networks that did not diverge have a test mse above the variance of the targets."""
+    networks = results.networks[results.networks["cell"].isin(longest(results)["cell"])]
+    finite = networks.loc[np.isfinite(networks["test_mse"]), "test_mse"]
+    worse = finite[finite > results.dataset.test.y.var(axis=0).mean()]
+    if worse.empty:
+        return []
+    text = f"{len(worse)} of the {len(finite)} networks that did not diverge {'has' if len(worse) == 1 else 'have'}"
+    return [f"{text} a larger test mse than the best constant output, up to {number(worse.max())}."]
 
 
 def divergence_counts(results: SweepResults) -> list[str]:
