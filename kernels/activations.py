@@ -77,8 +77,8 @@ less_half_ln2 = elementwise(_less_half_ln2, 2)
 
 
 @inlined
-def tanh(z):
-    """tanh: h / (h + 1) with h = (exp(2|z|) - 1) / 2, which keeps its relative accuracy near zero.
+def half_expm1(z):
+    """h = (exp(2|z|) - 1) / 2 with the sign of z; then tanh(z) = h / (1 + |h|), which keeps its accuracy near zero.
 
     h = 2^k (exp(2r) - 1) / 2 + (2^k - 1) / 2  with  |z| = k ln(2) / 2 + r  and  |r| <= ln(2) / 4.
     """
@@ -86,7 +86,7 @@ def tanh(z):
     shifted = fma(x, 2.0 * LOG2_E, rounder(x))
     power, r = power_of_two(shifted), less_half_ln2(x, rounder(x) - shifted)
     h = fma(power, fma(r * r, exp_tail_of_double(r), r), fma(power, 0.5, -0.5))
-    return with_sign(h / (h + 1.0), z)
+    return with_sign(h, z)
 
 
 @inlined
@@ -137,26 +137,32 @@ class Activations(NamedTuple):
 
 
 def _activation(load: Any) -> Any:
-    """sigma(z) of one vector in place of z."""
+    """sigma(z) of one vector in place of z; tanh divides when it is finished."""
 
     @inlined
-    def apply(code, a, da, dz, t):
+    def begin(code, a, da, dz, t):
         z = load(a, t)
         if code == RELU:
             store(a, t, at_least(z, 0.0))
         elif code == TANH:
-            store(a, t, tanh(z))
+            store(a, t, half_expm1(z))
         elif code == SIGMOID:
             store(a, t, sigmoid(z))
 
-    return apply
+    @inlined
+    def finish(code, a, t):
+        if code == TANH:
+            h = load(a, t)
+            store(a, t, h / (absolute(h) + 1.0))
+
+    return begin, finish
 
 
 def _derivative(load: Any) -> Any:
     """dz = da sigma'(z) of one vector."""
 
     @inlined
-    def apply(code, a, da, dz, t):
+    def begin(code, a, da, dz, t):
         if code == RELU:
             store(dz, t, through_relu(load(da, t), load(a, t)))
         elif code == TANH:
@@ -166,29 +172,45 @@ def _derivative(load: Any) -> Any:
         else:
             store(dz, t, load(da, t))
 
-    return apply
+    @inlined
+    def finish(code, a, t):
+        pass
+
+    return begin, finish
 
 
 def _over_rows(lanes: Lanes, make: Any) -> Any:
-    """What `make` makes for a kind of load, over `units` rows of n elements, `ld` apart, from `at` on."""
+    """What `make` makes for a kind of load, over `units` rows of n elements, `ld` apart, from `at` on.
+
+    Several vectors are finished when the next ones are begun, so that a division runs beside other work.
+    """
     load_several = loader(lambda dtype: UNROLLED * lanes.count(dtype))
-    several, single, end = make(load_several), make(lanes.load), make(narrow if lanes.networks else lanes.load)
+    begin_several, finish_several = make(load_several)
+    (begin, finish), (begin_end, finish_end) = make(lanes.load), make(narrow if lanes.networks else lanes.load)
     width = lanes.width
 
     @inlined
     def over_rows(code, a, da, dz, at, units, n, ld):
         step = width(a)
         rows, size = (1, units * n) if ld == n else (units, n)
+        begun = -1
         for row in range(rows):
             t, last = at + row * ld, at + row * ld + size
             while t + UNROLLED * step <= last:
-                several(code, a, da, dz, t)
+                begin_several(code, a, da, dz, t)
+                if begun >= 0:
+                    finish_several(code, a, begun)
+                begun = t
                 t += UNROLLED * step
             while t + step <= last:
-                single(code, a, da, dz, t)
+                begin(code, a, da, dz, t)
+                finish(code, a, t)
                 t += step
             if t < last:
-                end(code, a, da, dz, t)
+                begin_end(code, a, da, dz, t)
+                finish_end(code, a, t)
+        if begun >= 0:
+            finish_several(code, a, begun)
 
     return over_rows
 
