@@ -51,10 +51,8 @@ def fit(knots: np.ndarray) -> tuple[float, np.ndarray]:
     """
     t = np.concatenate([[-np.pi], knots, [np.pi]])
     gaps, slopes = np.diff(t), np.diff(np.sin(t)) / np.diff(t)
-    falling, rising = (
-        np.cos(t[:-1]) - slopes,
-        slopes - np.cos(t[1:]),
-    )  # sin times the halves of hats, left end and right
+    # the integrals of sin with either half of the hats: those that fall over a gap, and those that rise
+    falling, rising = np.cos(t[:-1]) - slopes, slopes - np.cos(t[1:])
     moments = np.append(falling, 0.0) + np.append(0.0, rising)
     diagonal = (np.append(gaps, 0.0) + np.append(0.0, gaps)) / 3
     v = solveh_banded(np.array([np.append(0.0, gaps / 6), diagonal]), moments)
