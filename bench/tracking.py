@@ -17,8 +17,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 
-from pipeline import statistics, store
+from pipeline import store
 from pipeline.paths import Paths
+from pipeline.statistics.cells import cell_table, with_errors
 from pipeline.tracking import client, track
 
 REPLICATES, STEPS = 20, 500
@@ -46,7 +47,7 @@ def study(root: Path, n_cells: int) -> Paths:
     store.write_table(paths.curves("made"), curves(ids, final))
     store.write_table(paths.weights("made"), pd.DataFrame({"network_id": ids[:1], "params": [np.ones(16)]}))
     store.write_table(paths.networks, networks)
-    store.write_table(paths.cells, statistics.cell_table(runs, networks))
+    store.write_table(paths.cells, cell_table(with_errors(runs, networks), 0))
     write_inputs(paths, ids[0], names[0])
     return paths
 

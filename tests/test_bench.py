@@ -1,0 +1,16 @@
+"""The benchmark of tracking runs on tables as the stages write them today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.tracking import study
+from pipeline.tracking import track
+from tests.made_up import runs_of
+
+
+def test_made_up_study_is_tracked(tmp_path: Path) -> None:
+    paths = study(tmp_path, 2)
+    track(paths, ["made"])
+    names = sorted(run.info.run_name for run in runs_of(paths, "made"))
+    assert names == ["made", "relu-d1-w0000", "relu-d1-w0001"]
