@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench.tracking import study
 from pipeline.tracking import track
 from tests.made_up import runs_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 
 
 def test_made_up_study_is_tracked(tmp_path: Path) -> None:
