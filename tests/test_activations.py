@@ -21,7 +21,7 @@ from tests.naive import Array
 
 SAMPLES, NETWORKS = lanes.SAMPLES.name, lanes.NETWORKS.name
 LARGEST_ERROR = 3.0
-"""In units in the last place, as promised in kernels/activations.py."""
+"""In units in the last place, as promised in kernels/exponential.py."""
 
 
 def padded(values: Array) -> Array:

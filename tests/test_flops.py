@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ UPDATE = 3 * FORWARD - 2 * 5
 """Of one sample of a 1-5-3-1 network."""
 
 
-def spec(text: str = "dense 5 > relu > dense 3 > relu > dense 1", **training: object) -> NetworkSpec:
-    return NetworkSpec(Architecture.parse(text), "assignment", 0, **training)  # type: ignore[arg-type]
+def spec(text: str = "dense 5 > relu > dense 3 > relu > dense 1", **training: Any) -> NetworkSpec:
+    return NetworkSpec(Architecture.parse(text), "assignment", 0, **training)
 
 
 def test_full_batch() -> None:

@@ -17,8 +17,13 @@ from pipeline.grid import Cell, cells, network_id
 
 N_TRAIN = 1000
 SPEC = NetworkSpec(Architecture.plain((100, 100), "relu", 1), "assignment", 0, "gd", 0.02, None, 500, None)
-WORLD = {"seed": 9001, "dtype": "float64", "data_hash": "5ea" * 20, "engine": "avx512, numba 1.2.3"}
-WORLDS = ({"seed": 1}, {"dtype": "float32"}, {"data_hash": "0"}, {"engine": "avx2, numba 1.2.3"})
+WORLD: dict[str, Any] = {"seed": 9001, "dtype": "float64", "data_hash": "5ea" * 20, "engine": "avx512, numba 1.2.3"}
+WORLDS: tuple[dict[str, Any], ...] = (
+    {"seed": 1},
+    {"dtype": "float32"},
+    {"data_hash": "0"},
+    {"engine": "avx2, numba 1.2.3"},
+)
 BASE = {
     "activation": ["relu", "linear", "tanh"],
     "depth": 2,
@@ -79,7 +84,7 @@ def grid(block: Mapping[str, Any], n_outputs: int = 1) -> list[Cell]:
 
 
 def identity(spec: NetworkSpec) -> str:
-    return network_id(spec, **WORLD)  # type: ignore[arg-type]
+    return network_id(spec, **WORLD)
 
 
 # ---- names
@@ -219,7 +224,7 @@ def test_an_id_changes_with_everything_that_determines_the_result() -> None:
         {"alpha": 0.1},
     ]
     ids = {identity(replace(SPEC, **change)) for change in changes}
-    ids |= {network_id(SPEC, **(WORLD | change)) for change in WORLDS}  # type: ignore[arg-type]
+    ids |= {network_id(SPEC, **(WORLD | change)) for change in WORLDS}
     assert len(ids | {identity(SPEC)}) == len(changes) + len(WORLDS) + 1
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -145,8 +146,8 @@ def assert_one_model(paths: Paths) -> None:
 
 def die_while_making_a_store(root: str) -> None:
     """What a process does that is killed when the tables are there and the file has not got its name yet."""
-    Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign, assignment]
-    track(Paths(Path(root)), ["ridge"])
+    with patch.object(Path, "replace", lambda *_: os.kill(os.getpid(), signal.SIGKILL)):
+        track(Paths(Path(root)), ["ridge"])
 
 
 def test_sigkill_before_the_store_is_there(tmp_path: Path) -> None:
