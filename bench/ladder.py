@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from bench.workloads import SEED, WORKLOADS
 from kernels import jobs, layout, memory, samples
 from kernels._jit import FUSED
+from kernels.blocks import KEEP, product_block
 from kernels.ensemble import train
 from kernels.host import HOST
 from kernels.lanes import SAMPLES
@@ -98,43 +99,32 @@ def loops_by_feature(W: Any, b: Any, a: Any, z: Any) -> None:
                 z[o, s] += W[o, i] * a[i, s]
 
 
-def tile_block(rows: int, columns: int) -> Any:
-    """`rows` rows of z and `columns` vectors of each, which stay in registers until they are done."""
-    tile, width = SAMPLES.tile(rows, columns), SAMPLES.width
-    bias, accumulate, store = tile.bias, tile.accumulate, tile.store
-
-    @compiled
-    def block(W: Any, b: Any, a: Any, z: Any, o: int, s: int) -> None:
-        sums = accumulate(bias(b, o, 1), UNITS, W, o * UNITS, UNITS, 1, a, s, width(a), N)
-        store(sums, z, o * N + s, N, width(z))
-
-    return block
-
-
 def tiled(rows: int, columns: int) -> Any:
-    """The product in register tiles; rows that are left over go one by one."""
-    whole, lower, width, end = tile_block(rows, columns), tile_block(1, columns), SAMPLES.width, UNITS // rows * rows
+    """The product in register tiles: `rows` rows of z and `columns` vectors of each stay in registers until they are
+    done; rows that are left over go one by one. It finds b behind W, in the same memory."""
+    block, width = product_block(SAMPLES, [(rows, columns), (1, columns)]), SAMPLES.width
+    end, b_at, start, keep = UNITS // rows * rows, UNITS * UNITS, layout.FROM_BIAS, KEEP
 
     @compiled
     def product(W: Any, b: Any, a: Any, z: Any) -> None:
         for s in range(0, N, columns * width(a)):
             for o in range(0, end, rows):
-                whole(W, b, a, z, o, s)
+                block(rows, columns, W, o * UNITS, UNITS, 1, UNITS, start, b_at + o, a, s, z, o * N + s, N, keep, a, s)
             for o in range(end, UNITS):
-                lower(W, b, a, z, o, s)
+                block(1, columns, W, o * UNITS, UNITS, 1, UNITS, start, b_at + o, a, s, z, o * N + s, N, keep, a, s)
 
     return product
 
 
 def engine_product() -> Any:
-    """The kernel that trains the networks. It finds b behind W, in the same memory."""
+    """The kernel that trains the networks."""
     kernel = kernels[SAMPLES.name, "product"]
     load_all([(kernel, np.dtype(dtype)) for dtype in DTYPES])
     function, b_at = kernel.function, UNITS * UNITS
 
     @compiled
     def product(W: Any, b: Any, a: Any, z: Any) -> None:
-        function(W, 0, UNITS, 1, UNITS, layout.FROM_BIAS, b_at, a, 0, z, 0, UNITS, N, N, layout.LINEAR, a, 0)
+        function(W, 0, UNITS, 1, UNITS, layout.FROM_BIAS, b_at, a, 0, z, 0, UNITS, N, N, KEEP, a, 0)
 
     return product
 
@@ -184,7 +174,7 @@ def product_ladder() -> list[Step]:
         Version("register tile of 4 x 1", tiled(4, 1)),
         Version("register tile of 4 x 4", tiled(4, 4)),
         Version("4 x 4, memory aligned to 64 bytes", tiled(4, 4), aligned=True),
-        Version(f"{rows} x {columns}: the engine's kernel", engine_product(), aligned=True),
+        Version(f"{rows} and {rows - 1} x {columns} and {columns - 1}: the engine", engine_product(), aligned=True),
     )
     with threadpool_limits(1):
         return measured({(v.name, dtype): product_work(v, dtype) for v, dtype in pairs(versions, DTYPES)})
@@ -194,9 +184,8 @@ def engine_ladder() -> list[Step]:
     """Training the networks 1-50-50-1 of W2, with choices of the engine switched off."""
     unaligned = [(module, "empty", off_line) for module in (memory, jobs, samples)]
     ladder = {
-        f"tiles of {jobs.TILE} samples, layer after layer": [(jobs, "NEAR", 1 << 40), *unaligned],
         "tiles of 64 samples": [(jobs, "TILE", 64), *unaligned],
-        f"tiles of {jobs.TILE}, in panels for the cache": unaligned,
+        f"tiles of {jobs.TILE} samples": unaligned,
         "memory aligned to 64 bytes: the engine": [],
     }
     whole = WORKLOADS["W2"]

@@ -17,13 +17,10 @@ from llvmlite import ir
 from kernels._jit import inlined
 from kernels.exponential import half_expm1, sigmoid
 from kernels.instructions import Builder, multiply_add, where
-from kernels.lanes import Lanes, narrow
+from kernels.lanes import GROUP, STRIPE, Lanes, narrow
 from kernels.layout import RELU, SIGMOID, TANH
 from kernels.linked import Pointer, linked
 from kernels.vector import absolute, at_least, elementwise, loader, store
-
-UNROLLED = 4
-"""Vectors worked on at once: one alone waits for the result of every operation."""
 
 
 def relu_derivative(builder: Builder, da: Any, a: Any) -> Any:
@@ -103,35 +100,33 @@ def _derivative(load: Any) -> Any:
 def _over_rows(lanes: Lanes, make: Any) -> Any:
     """What `make` makes for a kind of load, over `units` rows of n elements, `ld` apart, from `at` on.
 
-    Several vectors are finished when the next ones are begun, so that a division runs beside other work.
+    A stripe of vectors is finished when the next one is begun, so that a division runs beside other work. Rows of
+    samples have room for whole stripes; of networks, what is left over is done one by one.
     """
-    load_several = loader(lambda dtype: UNROLLED * lanes.count(dtype))
-    begin_several, finish_several = make(load_several)
-    (begin, finish), (begin_end, finish_end) = make(lanes.load), make(narrow if lanes.networks else lanes.load)
-    width = lanes.width
+    width, have_room = lanes.width, not lanes.networks
+    begin, finish = make(loader(lambda dtype: STRIPE * lanes.count(dtype)))
+    begin_one, finish_one = make(narrow)
 
     @inlined
     def over_rows(code, a, da, dz, at, units, n, ld):
-        step = width(a)
+        stripe, begun = STRIPE * width(a), -1
         rows, size = (1, units * n) if ld == n else (units, n)
-        begun = -1
         for row in range(rows):
-            t, last = at + row * ld, at + row * ld + size
-            while t + UNROLLED * step <= last:
-                begin_several(code, a, da, dz, t)
-                if begun >= 0:
-                    finish_several(code, a, begun)
-                begun = t
-                t += UNROLLED * step
-            while t + step <= last:
+            t, end = at + row * ld, at + row * ld + size
+            end_of_stripes = end if have_room else end - size % stripe
+            while t < end_of_stripes:
                 begin(code, a, da, dz, t)
-                finish(code, a, t)
-                t += step
-            if t < last:
-                begin_end(code, a, da, dz, t)
-                finish_end(code, a, t)
+                if begun >= 0:
+                    finish(code, a, begun)
+                begun = t
+                t += stripe
+            if not have_room:
+                while t < end:
+                    begin_one(code, a, da, dz, t)
+                    finish_one(code, a, t)
+                    t += GROUP
         if begun >= 0:
-            finish_several(code, a, begun)
+            finish(code, a, begun)
 
     return over_rows
 

@@ -2,23 +2,21 @@
 
 Shapes: W (fan_out, fan_in), b (fan_out,); a, da (fan_in, n); z, dz (fan_out, n). All are flat arrays with the index of
 their first element; `ld` is the distance between two rows of a, da, z, dz, whose n elements are contiguous. Rows and
-columns of the result are worked on in a register tile, what is left over one by one, so that the order of every sum
-depends on the shapes alone.
+columns of the result are worked on in register tiles of the two largest sizes, and what they do not cover one by one,
+so that the order of every sum depends on the shapes alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from kernels import layout
 from kernels._jit import inlined
-from kernels.activations import relu_derivative, sigmoid_derivative, tanh_derivative
+from kernels.blocks import FLOOR, KEEP, gradient_block, product_block
 from kernels.lanes import GROUP, Lanes
 from kernels.linked import Pointer, linked
 from kernels.one_sample import make_one_sample
-
-KEEP, FLOOR = layout.LINEAR, -1
-"""Ends of a matrix product that are not the code of an activation."""
 
 
 class Dense(NamedTuple):
@@ -75,68 +73,43 @@ def _or_one_sample(lanes: Lanes, several: Dense) -> Dense:
     return Dense(forward, backward, several.weight_gradient)
 
 
-def _product_block(lanes: Lanes, rows: int, columns: int) -> Any:
-    tile, width, stride = lanes.tile(rows, columns), lanes.width, lanes.stride
-    zeros, bias, load, store, accumulate = tile.zeros, tile.bias, tile.load, tile.store, tile.accumulate
-    floored = tile.floored
-    through_relu, through_tanh = tile.combined(relu_derivative), tile.combined(tanh_derivative)
-    through_sigmoid = tile.combined(sigmoid_derivative)
+def _sizes(rows: Sequence[int], columns: Sequence[int]) -> list[tuple[int, int]]:
+    return list(dict.fromkeys((r, c) for r in rows for c in columns if c > 0))
+
+
+def _pieces(most: int) -> Any:
+    """How many of the rows or columns that are left the next tile takes.
+
+    All of them take `most` or one less if that comes out even, as it does for every number from (most - 1) (most - 2)
+    on; else the last ones take 1.
+    """
 
     @inlined
-    def block(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at):
-        step = width(y)
-        if start == layout.FROM_BIAS:
-            sums = bias(w, b_at, stride())
-        elif start == layout.FROM_SUM:
-            sums = load(z, z_at, ld, step)
-        else:
-            sums = zeros(z)
-        sums = accumulate(sums, n_steps, w, w_at, w_row, w_step, y, y_at, step, ld)
-        if end == FLOOR:
-            sums = floored(sums)
-        elif end == layout.RELU:
-            sums = through_relu(sums, a, a_at, ld, step)
-        elif end == layout.TANH:
-            sums = through_tanh(sums, a, a_at, ld, step)
-        elif end == layout.SIGMOID:
-            sums = through_sigmoid(sums, a, a_at, ld, step)
-        store(sums, z, z_at, ld, step)
+    def piece(left):
+        if left >= -left % most * (most - 1):
+            return most - 1 if left % most else most
+        return most if left >= most else 1
 
-    return block
+    return piece
 
 
-def _product_cell(lanes: Lanes) -> Any:
-    """One register tile; rows of samples have room for whole ones."""
-    whole, lower = _product_block(lanes, lanes.rows, lanes.columns), _product_block(lanes, 1, lanes.columns)
+def _columns(lanes: Lanes) -> Any:
+    """The same for the vectors of a row, where the last tile may run over the end: no further than a STRIPE goes."""
+    most = lanes.columns
 
     @inlined
-    def cell(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, tall, wide, ld, end, a, a_at):
-        if tall:
-            whole(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
-        else:
-            lower(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
+    def columns(left):
+        return most - 1 if left % most else most
 
-    if not lanes.networks:
-        return cell
-    right, corner = _product_block(lanes, lanes.rows, 1), _product_block(lanes, 1, 1)
-
-    @inlined
-    def any_cell(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, tall, wide, ld, end, a, a_at):
-        if wide:
-            cell(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, tall, wide, ld, end, a, a_at)
-        elif tall:
-            right(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
-        else:
-            corner(w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a, a_at)
-
-    return any_cell
+    return columns
 
 
 def _product(lanes: Lanes) -> Any:
     """The loops over the tiles. The one inside runs over the operand that is in the first-level cache: with samples in
-    lanes w is small and a panel of y stays there, with networks in lanes y is small and rows of w stay there."""
-    cell, width, stride, inner_columns = _product_cell(lanes), lanes.width, lanes.stride, lanes.networks
-    rows, columns = lanes.rows, lanes.columns
+    lanes w is small and some columns of y stay there, with networks in lanes y is small and rows of w stay there."""
+    rows, columns, width, stride = lanes.rows, lanes.columns, lanes.width, lanes.stride
+    block = product_block(lanes, _sizes((rows, rows - 1, 1), (columns, columns - 1)))
+    next_rows, next_columns, inner_columns = _pieces(rows), _columns(lanes), lanes.networks
 
     @linked(lanes.name)
     def product(
@@ -150,39 +123,25 @@ def _product(lanes: Lanes) -> Any:
         step = width(y)
         r = t = 0
         while r < n_rows and t < n:
-            tall, wide = r + rows <= n_rows, t + columns * step <= n
-            cell(w, w_at + r * w_row, w_row, w_step, n_steps, start, b_at + r * stride(),
-                 y, y_at + t, z, z_at + r * ld + t, tall, wide, ld, end, a, a_at + r * ld + t)  # fmt: skip
-            down, along = rows if tall else 1, columns * step if wide or not inner_columns else step
+            rows, columns = next_rows(n_rows - r), next_columns((n - t + step - 1) // step)
+            block(rows, columns, w, w_at + r * w_row, w_row, w_step, n_steps, start, b_at + r * stride(),
+                  y, y_at + t, z, z_at + r * ld + t, ld, end, a, a_at + r * ld + t)  # fmt: skip
             if inner_columns:
-                t += along
-                if t == n:
-                    r, t = r + down, 0
+                t += columns * step
+                if t >= n:
+                    r, t = r + rows, 0
             else:
-                r += down
+                r += rows
                 if r == n_rows:
-                    r, t = 0, t + along
+                    r, t = 0, t + columns * step
 
     return product
 
 
-def _gradient_block(lanes: Lanes, rows: int, columns: int) -> Any:
-    tile, width = lanes.tile(rows, columns), lanes.width
-    zeros, multiply, add_gradient = tile.zeros, tile.multiply, tile.add_gradient
-
-    @inlined
-    def block(dz, dz_at, a, a_at, n, ld, grads, at, row, scale):
-        step = width(dz)
-        sums = multiply(zeros(dz), n // step, dz, dz_at, ld, step, a, a_at, ld, step)
-        add_gradient(sums, grads, at, row, scale)
-
-    return block
-
-
 def _weight_gradient(lanes: Lanes) -> Any:
-    rows, columns, stride = lanes.rows, lanes.columns, lanes.stride
-    whole, lower = _gradient_block(lanes, rows, columns), _gradient_block(lanes, 1, columns)
-    right, corner = _gradient_block(lanes, rows, 1), _gradient_block(lanes, 1, 1)
+    rows, columns, width, stride = lanes.rows, lanes.columns, lanes.width, lanes.stride
+    block = gradient_block(lanes, _sizes((rows, rows - 1, 1), (columns, columns - 1, 1)))
+    next_rows, next_columns = _pieces(rows), _pieces(columns)
 
     @linked(lanes.name)
     def weight_gradient(
@@ -190,22 +149,14 @@ def _weight_gradient(lanes: Lanes) -> Any:
         grads: Pointer, at: int, scale: Pointer,
     ):  # fmt: skip
         """grads += dz a^T, at W's place `at`; each lane times its `scale` where lanes are networks."""
-        step = stride()
-        row = fan_in * step
-        for o in range(0, fan_out, rows):
-            tall = o + rows <= fan_out
-            for i in range(0, fan_in, columns):
-                wide = i + columns <= fan_in
-                for r in range(o, o + 1 if tall else fan_out):
-                    for c in range(i, i + 1 if wide else fan_in):
-                        z, y, w = dz_at + r * ld, a_at + c * ld, at + r * row + c * step
-                        if tall and wide:
-                            whole(dz, z, a, y, n, ld, grads, w, row, scale)
-                        elif tall:
-                            right(dz, z, a, y, n, ld, grads, w, row, scale)
-                        elif wide:
-                            lower(dz, z, a, y, n, ld, grads, w, row, scale)
-                        else:
-                            corner(dz, z, a, y, n, ld, grads, w, row, scale)
+        row, vectors, o = fan_in * stride(), n // width(dz), 0
+        while o < fan_out:
+            rows, i = next_rows(fan_out - o), 0
+            while i < fan_in:
+                columns = next_columns(fan_in - i)
+                block(rows, columns, dz, dz_at + o * ld, ld, a, a_at + i * ld, ld, vectors,
+                      grads, at + o * row + i * stride(), row, scale)  # fmt: skip
+                i += columns
+            o += rows
 
     return weight_gradient

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,17 +69,14 @@ def sum_of_lanes(builder: Builder, vector: Any) -> Any:
     return builder.extract_element(folded(builder, vector, 1), ir.Constant(INT32, 0))
 
 
-def add_scaled_at(
-    context: Any, builder: Builder, vector: Any, pointer: Any, scale_type: Any, scale: Any, group: int
-) -> None:
+def add_scaled_at(builder: Builder, vector: Any, pointer: Any, scale: Any, group: int) -> None:
     """Add `scale` (a pointer to a group of numbers, or None) times the sum of the vector's groups to what is there."""
     value = folded(builder, vector, group)
     there = load_at(builder, pointer, value.type)
-    if scale_type == types.none:
+    if scale is None:
         value = builder.fadd(value, there)
     else:
-        factor = load_at(builder, address(context, builder, scale_type, scale, ir.Constant(INT64, 0)), value.type)
-        value = multiply_add(builder, factor, value, there)
+        value = multiply_add(builder, load_at(builder, scale, value.type), value, there)
     store_at(builder, value, pointer)
 
 
@@ -151,6 +148,27 @@ def loop(builder: Builder, n: Any, initial: list[Any]) -> Iterator[tuple[list[An
         result.add_incoming(first, before)
         result.add_incoming(last, end)
         state[k] = result
+
+
+def chosen(
+    builder: Builder, selector: Any, cases: Mapping[int, Callable[[], Sequence[Any]]], otherwise: Sequence[Any]
+) -> list[Any]:
+    """The values that the case of `selector` builds, as many as `otherwise` has, which stands where there is none."""
+    after = builder.append_basic_block("after")
+    switch = builder.switch(selector, after)
+    ends = [(otherwise, builder.block)]
+    for value, build in cases.items():
+        block = builder.append_basic_block("case")
+        switch.add_case(value, block)
+        builder.position_at_end(block)
+        ends.append((build(), builder.block))
+        builder.branch(after)
+    builder.position_at_end(after)
+    results = [builder.phi(value.type) for value in otherwise]
+    for values, block in ends:
+        for phi, value in zip(results, values, strict=True):
+            phi.add_incoming(value, block)
+    return results
 
 
 def _no_unrolling(module: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from kernels._jit import inlined
 from kernels.host import HOST
+from kernels.lanes import STRIPE
 from kernels.layout import Layout
 from kernels.linked import Costs, Pointer, Table, unpacked
 from kernels.memory import LINE, empty, filled
@@ -19,8 +20,6 @@ ALIGNMENT = 16
 
 CACHE = 1 << 22
 """Bytes of activations and derivatives that stay in a core's second-level cache."""
-NEAR = 1 << 16
-"""The same for its first-level cache."""
 TILE = 512
 """Samples in a tile at most."""
 MAX_CHUNKS = 32
@@ -37,7 +36,6 @@ class Row(NamedTuple):
     n_units: int
     tile: int  # samples worked on at once, where samples are in the lanes
     ld: int  # from one row of a tile to the next, in elements
-    panel: int  # samples of a tile that go through all layers together
     max_chunks: int  # that a pass over the samples is cut into, for threads to share
     batch_size: int  # 0: full batch
     params: int  # in `params`
@@ -126,7 +124,6 @@ def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: 
     table["n_units"] = [job.layout.n_units for job, _ in jobs]
     table["tile"] = [tile_samples(job.layout, dtype) for job, _ in jobs]
     table["ld"] = table["tile"] + LINE // dtype.itemsize
-    table["panel"] = [panel_samples(job.layout, dtype) for job, _ in jobs]
     table["max_chunks"] = [max_chunks(job.layout) for job, _ in jobs]
     table["n_params"] = [job.layout.n_params for job, _ in jobs]
     for name in ("method", "batch_size"):
@@ -164,23 +161,13 @@ def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: 
 
 def tile_samples(layout: Layout, dtype: np.dtype) -> int:
     """Samples worked on at once, so that the activations of a tile and their derivatives stay in the cache."""
-    panel = panel_samples(layout, dtype)
-    return panel * max(1, min(TILE, max(TILE // 4, samples_in(CACHE, layout, dtype))) // panel)
+    samples, stripe = CACHE // (2 * layout.n_units * dtype.itemsize), stripe_samples(dtype)
+    return stripe * max(1, min(TILE, max(TILE // 4, samples)) // stripe)
 
 
 def stripe_samples(dtype: np.dtype) -> int:
-    """Samples that a register tile is wide."""
-    return HOST.sample_tile[1] * HOST.vector_bytes // dtype.itemsize
-
-
-def samples_in(size: int, layout: Layout, dtype: np.dtype) -> int:
-    """Samples whose activations and derivatives fill `size` bytes."""
-    return size // (2 * layout.n_units * dtype.itemsize)
-
-
-def panel_samples(layout: Layout, dtype: np.dtype) -> int:
-    """Samples that go through all layers together, a multiple of the widest register tile."""
-    return stripe_samples(dtype) * max(1, min(TILE, samples_in(NEAR, layout, dtype)) // stripe_samples(dtype))
+    """Samples that rows have room for a whole number of."""
+    return STRIPE * HOST.vector_bytes // dtype.itemsize
 
 
 def max_chunks(layout: Layout) -> int:

@@ -20,18 +20,18 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from kernels.host import HOST
-from kernels.instructions import Builder, add_scaled_at, address, repeated_at, sum_of_lanes
-from kernels.tile import Tile
+from kernels.instructions import INT64, Builder, add_scaled_at, address, repeated_at, sum_of_lanes
 from kernels.vector import Vector, loader
 
 GROUP = 8
 """Networks that train side by side."""
+STRIPE = 4
+"""Rows of samples have room for a whole number of so many vectors."""
 
 
 class Lanes:
     """One meaning of the lanes.
 
-    tile(rows, columns)                             operations on a register tile
     width(array)                                    lanes of the vectors of the array's dtype: elements to the next one
     step(array)                                     the same, or of a single sample of networks (`narrow`)
     stride()                                        elements from one parameter to the next
@@ -56,10 +56,6 @@ class Lanes:
     def count(self, dtype: Any) -> int:
         """Lanes of a vector of `dtype` (a Numba type)."""
         return max(self.group, int(HOST.vector_bytes // (dtype.bitwidth // 8)))
-
-    def tile(self, rows: int, columns: int) -> Tile:
-        """Operations on a register tile."""
-        return Tile(rows, columns, self.count, self.group)
 
     def _parameter(self) -> Any:
         def parameter(typingctx: Any, array: Any, at: Any) -> Any:
@@ -94,7 +90,8 @@ def _integer(value: int) -> Any:
 def _add_scaled(typingctx: Any, vector: Any, array: Any, at: Any, scale: Any) -> Any:
     def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
         pointer = address(context, builder, sig.args[1], args[1], args[2])
-        add_scaled_at(context, builder, args[0], pointer, sig.args[3], args[3], GROUP)
+        scale = address(context, builder, sig.args[3], args[3], INT64(0))
+        add_scaled_at(builder, args[0], pointer, scale, GROUP)
         return context.get_dummy_value()
 
     return types.void(vector, array, types.intp, scale), codegen

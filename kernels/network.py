@@ -4,8 +4,8 @@ A buffer holds one row per unit, node after node of the tape; the n elements of 
 networks) are contiguous and rows are `ld` apart: `a` the activations, `da` = dC/da of the same shape. `dz` = dC/dz has
 that shape too and may be `da` itself, where only the gradients of the parameters are wanted.
 
-A tile is worked on in panels of some of its columns. A panel goes forth and back through all layers before the next one
-does, so that it stays in the first-level cache; gradients of the parameters are then added up over the whole tile.
+A tile goes through all layers forth and back before the next one does, and stays in the second-level cache; of the
+first-level cache the matrix products see to themselves (dense.py).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def make_network(lanes: Lanes) -> Network:
 
     @linked(lanes.name)
     def forward(ops: Table, n_ops: int, params: Pointer, params_at: int, a: Pointer, n: int, ld: int):
-        """Fill a panel of `a` from its input rows."""
+        """Fill `a` from its input rows."""
         for k in range(n_ops):
             op = k * N_FIELDS
             kind, code, fan_out = ops[op + KIND], ops[op + CODE], ops[op + FAN_OUT]
@@ -86,7 +86,7 @@ def make_network(lanes: Lanes) -> Network:
         ops: Table, n_ops: int, params: Pointer, params_at: int, a: Pointer, da: Pointer, dz: Pointer, n: int, ld: int,
         grads: Pointer, grads_at: int, scale: Pointer, all_inputs: int,
     ):  # fmt: skip
-        """Fill a panel of `dz`, and of `da` with dC/da of the nodes before the last, which it has.
+        """Fill `dz`, and `da` with dC/da of the nodes before the last, which it has.
 
         dC/dx, the input's rows of `da`, is left out unless `all_inputs`, where `dz` has to be an array of its own. Else
         `dz` is `da`, and may take a node's place at once. Where there is one sample (of networks in lanes), `scale`

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from kernels import layout
 from kernels._jit import inlined
+from kernels.blocks import gradient_block
 from kernels.lanes import GROUP, Lanes, narrow
 from kernels.linked import Pointer, linked
 from kernels.vector import at_least, constant, fma, store
@@ -35,7 +36,7 @@ def make_one_sample(lanes: Lanes) -> OneSample:
 
 
 def _forward(lanes: Lanes) -> Any:
-    width, whole, lower = lanes.width, _sums(lanes, ROWS), _sums(lanes, 1)
+    width, add_product = lanes.width, gradient_block(lanes, [(ROWS, 1), (1, 1)])
 
     @linked(lanes.name)
     def one_forward(params: Pointer, w_at: int, fan_out: int, fan_in: int, code: int, a: Pointer, z: Pointer):
@@ -47,27 +48,16 @@ def _forward(lanes: Lanes) -> Any:
             if done < row:
                 value = fma(narrow(params, w_at + o * row + done), narrow(a, done), value)
             store(z, o * GROUP, value)
-        for o in range(0, tiled, ROWS):
-            whole(params, w_at + o * row, row, a, z + o * GROUP, done // step)
-        for o in range(tiled, fan_out):
-            lower(params, w_at + o * row, row, a, z + o * GROUP, done // step)
+        o = 0
+        while o < fan_out:
+            rows = ROWS if o < tiled else 1
+            add_product(rows, 1, params, w_at + o * row, row, a, 0, 0, done // step, z, o * GROUP, GROUP, None)
+            o += rows
         if code == layout.RELU:
             for o in range(fan_out):
                 store(z, o * GROUP, at_least(narrow(z, o * GROUP), 0.0))
 
     return one_forward
-
-
-def _sums(lanes: Lanes, rows: int) -> Any:
-    tile, width = lanes.tile(rows, 1), lanes.width
-    zeros, multiply, add = tile.zeros, tile.multiply, tile.add_gradient
-
-    @inlined
-    def sums_of(params, w_at, row, a, z, n):
-        step = width(a)
-        add(multiply(zeros(z), n, params, w_at, row, step, a, 0, 0, step), z, 0, GROUP, None)
-
-    return sums_of
 
 
 def _backward(lanes: Lanes) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kernels._jit import inlined, jit
 from kernels.jobs import ADAM, ALIGNMENT, MAX_CHUNKS, Fleet, Shared, fleet_at, job_at, shared_at
-from kernels.lanes import SAMPLES
+from kernels.lanes import SAMPLES, STRIPE
 from kernels.linked import Costs, Pointer, Table, linked, unpacked
 from kernels.loss import make_loss
 from kernels.memory import empty, filled
@@ -26,7 +26,7 @@ from kernels.vector import small
 forward, backward, add_gradients, weight_gradient = make_network(SAMPLES)
 descend, adam = make_optimizers(SAMPLES)
 add_cost = make_loss(SAMPLES)
-width, COLUMNS = SAMPLES.width, SAMPLES.columns
+width = SAMPLES.width
 
 SLICE = 8192
 """Parameters that are worth a ticket of their own in an update."""
@@ -37,7 +37,7 @@ COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
 class Workspace(NamedTuple):
     """Memory of the threads, one row each: nothing is allocated while networks are trained.
 
-    a, da (rows of `buffer` elements): tile buffers of the thread. y (`y_row`): the targets of a panel. ones: see
+    a, da (rows of `buffer` elements): tile buffers of the thread. y (`y_size`): the targets of a tile. ones: see
     `add_gradients`. grads (`grads_row`), costs: partial gradients and costs, chunk by chunk, of the network that the
     thread owns, and behind them the cost of a mini-batch; means, squares (`part`): Adam's state; order: its shuffled
     samples; task: what its open loop is about.
@@ -48,7 +48,7 @@ class Workspace(NamedTuple):
     da: Pointer
     buffer: int
     y: Pointer
-    y_row: int
+    y_size: int
     ones: Pointer
     grads: Pointer
     grads_row: int
@@ -71,14 +71,14 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
     sizes = -(-jobs["n_params"] // ALIGNMENT) * ALIGNMENT
     part, grads_row = int(sizes.max()), int((sizes * jobs["max_chunks"]).max())
     buffer = int((jobs["n_units"] * jobs["ld"]).max())
-    y_row = shared.n_outputs * int(jobs["panel"].max())
+    y_size = shared.n_outputs * int(jobs["tile"].max())
     return Workspace(
         n_threads=n_threads,
         a=empty((n_threads, buffer), dtype),
         da=empty((n_threads, buffer), dtype),
         buffer=buffer,
-        y=empty((n_threads, y_row), dtype),
-        y_row=y_row,
+        y=empty((n_threads, y_size), dtype),
+        y_size=y_size,
         ones=filled(np.ones(jobs["tile"].max()), dtype),
         grads=empty((n_threads, grads_row), dtype),
         grads_row=grads_row,
@@ -95,9 +95,9 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
 
 @jit
 def stripe_of(a):
-    """Samples that a register tile is wide; rows are padded to a whole number of them."""
+    """Samples that rows are padded to a whole number of."""
     small()
-    return width(a) * COLUMNS
+    return width(a) * STRIPE
 
 
 @jit
@@ -140,30 +140,25 @@ def boundary(k, parts, first, last):
 def tile_pass(ws, thread, owner, fleet, shared, job, phase, begin, n_real, n, share, grads_at, costs_at):
     """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient.
 
-    Of the n elements of its rows, whole register tiles, those from `used` on are in no vector with a sample.
+    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample.
     """
     a, da, ld = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.ld
     ops, grads = fleet.tapes + job.ops, grads_of(ws, owner)
     y_hat = (job.n_units - shared.n_outputs) * ld
     y, y_at, y_ld = shared.Y, begin, shared.ld
     used = (n_real + width(a) - 1) // width(a) * width(a)
-    for at in range(0, used, job.panel):
-        m, real, first = min(job.panel, n - at), n_real - at, begin + at
-        if phase == MINIBATCH_GRADIENT:
-            order = ws.order + owner * shared.n
-            y, y_at, y_ld = ws.y + thread * ws.y_row, 0, job.panel
-            gather_columns(shared.X, shared.ld, order, first, real, shared.n_features, a + at, ld, m)
-            gather_columns(shared.Y, shared.ld, order, first, real, shared.n_outputs, y, y_ld, m)
-        else:
-            y_at = first
-            copy_columns(shared.X, shared.ld, first, shared.n_features, a + at, ld, m)
-        m = min(m, used - at)
-        forward(ops, job.n_ops, fleet.params, job.params, a + at, m, ld)
-        add_cost(a + at, y_hat, ld, y, y_at, y_ld, shared.n_outputs, real, m, share,
-                 ws.costs + owner * cost_row(shared), costs_at, da + at)  # fmt: skip
-        if phase != COST:
-            backward(ops, job.n_ops, fleet.params, job.params, a + at, da + at, da + at, m, ld, grads, grads_at, a, 0)
+    if phase == MINIBATCH_GRADIENT:
+        order = ws.order + owner * shared.n
+        y, y_at, y_ld = ws.y + thread * ws.y_size, 0, job.tile
+        gather_columns(shared.X, shared.ld, order, begin, n_real, shared.n_features, a, ld, n)
+        gather_columns(shared.Y, shared.ld, order, begin, n_real, shared.n_outputs, y, y_ld, n)
+    else:
+        copy_columns(shared.X, shared.ld, begin, shared.n_features, a, ld, n)
+    forward(ops, job.n_ops, fleet.params, job.params, a, used, ld)
+    add_cost(a, y_hat, ld, y, y_at, y_ld, shared.n_outputs, n_real, used, share,
+             ws.costs + owner * cost_row(shared), costs_at, da)  # fmt: skip
     if phase != COST:
+        backward(ops, job.n_ops, fleet.params, job.params, a, da, da, used, ld, grads, grads_at, a, 0)
         add_gradients(ops, job.n_ops, a, da, used, ld, ws.ones, grads, grads_at, a)
 
 

@@ -33,6 +33,8 @@ TILE = 32
 """Samples in a tile, and the largest mini-batch that is trained this way."""
 ROW = (TILE + 2) * GROUP
 """Elements of the longest row of a tile. Buffers have one more: the last vector of a short one may run over its end."""
+SCALES = 2 * GROUP
+"""A cache line at least, since threads that write to the same one wait for each other."""
 
 
 class Workspace(NamedTuple):
@@ -76,7 +78,7 @@ def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
         part=part,
         order=empty((n_threads, GROUP * shared.n), np.int64),
         costs=empty((n_threads, shared.n_outputs * GROUP)),
-        scale=empty((n_threads, GROUP), dtype),
+        scale=empty((n_threads, SCALES), dtype),
         ones=filled(np.ones(ROW), dtype),
     )
 
@@ -88,7 +90,7 @@ def of_thread(ws, shared, thread):
     return Workspace(
         ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, ws.buffer, ws.y + thread * (shared.n_outputs + 1) * ROW,
         ws.grads + thread * ws.part, ws.means + thread * ws.part, ws.squares + thread * ws.part, ws.part,
-        ws.order + thread * GROUP * shared.n, ws.costs + thread * outputs, ws.scale + thread * GROUP,
+        ws.order + thread * GROUP * shared.n, ws.costs + thread * outputs, ws.scale + thread * SCALES,
         ws.ones,
     )  # fmt: skip
 

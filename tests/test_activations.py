@@ -14,6 +14,7 @@ import kernels.run  # noqa: F401, all kernels are known by their names then
 from kernels import lanes, linked
 from kernels.architecture import ACTIVATIONS
 from kernels.jobs import ALIGNMENT
+from kernels.lanes import STRIPE
 from kernels.layout import LINEAR, RELU, SIGMOID, TANH
 from kernels.warmup import load_all
 from tests import naive
@@ -25,8 +26,8 @@ LARGEST_ERROR = 3.0
 
 
 def padded(values: Array) -> Array:
-    """The numbers, and ones that fill the last vector."""
-    return np.pad(values, (0, -len(values) % ALIGNMENT), constant_values=1)
+    """The numbers, and ones up to a whole number of vectors, as many as rows of samples have room for."""
+    return np.pad(values, (0, -len(values) % (STRIPE * ALIGNMENT)), constant_values=1)
 
 
 def run(group: str, name: str, dtype: np.dtype, *arguments: object) -> None:
