@@ -26,8 +26,8 @@ from kernels.vector import (
 )
 
 LOG2_E = 1.4426950408889634
-rounder = constant(1.5 * 2.0**23, 1.5 * 2.0**52)
-"""Adding it to a small number leaves the nearest whole number in the low bits."""
+rounder = constant(1.5 * 2.0**23 + 127, 1.5 * 2.0**52 + 1023)
+"""Adding it to a small number leaves the nearest whole number k in the low bits, as the exponent of 2^k."""
 ln2_high = constant(0.693145751953125, 0.693147180369123816490)
 ln2_low = constant(1.428606765330187e-06, 1.90821492927058770002e-10)
 """ln 2 in two parts; the first is short enough for its product with a small whole number to be exact."""

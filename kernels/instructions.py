@@ -105,12 +105,11 @@ def where(builder: Builder, comparison: str, test: Any, x: Any, y: Any) -> Any:
 
 
 def power_of_two(builder: Builder, shifted: Any) -> Any:
-    """2^k from k + ROUNDER: the low bits of the fraction hold k, which becomes the exponent."""
-    single = isinstance(shifted.type.element, ir.FloatType)
-    bits, fraction, offset = (32, 23, 127) if single else (64, 52, 1023)
+    """2^k from a number whose low bits hold the exponent of 2^k: they become the exponent."""
+    bits, fraction = (32, 23) if isinstance(shifted.type.element, ir.FloatType) else (64, 52)
     whole = ir.VectorType(ir.IntType(bits), shifted.type.count)
-    exponent = builder.add(builder.bitcast(shifted, whole), ir.Constant(whole, [offset] * whole.count))
-    return builder.bitcast(builder.shl(exponent, ir.Constant(whole, [fraction] * whole.count)), shifted.type)
+    exponent = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [fraction] * whole.count))
+    return builder.bitcast(exponent, shifted.type)
 
 
 def _element_bytes(kind: ir.VectorType) -> int:

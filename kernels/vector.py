@@ -119,7 +119,7 @@ at_most = elementwise(lambda builder, x, limit: clamped(builder, ">", x, limit),
 
 
 power_of_two = elementwise(instructions.power_of_two, 1)
-"""2^k, from k + 1.5 2^23 (float32) or k + 1.5 2^52 (float64)."""
+"""2^k, from a number whose low bits hold its exponent: k + 127 (float32) or k + 1023 (float64)."""
 where_negative = elementwise(lambda builder, test, x, y: where(builder, "<", test, x, y), 3)
 """(test, x, y): x where test < 0, else y."""
 
