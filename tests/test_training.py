@@ -80,8 +80,9 @@ def check(problem: Problem, run: Run, batch_size: int | None, require: Require =
     """The kernels agree with the oracle in float64."""
     want, costs = oracle(problem, problem.weights, run, batch_size, require=require)
     with nudged_activations():
-        moved, _ = oracle(problem, nudged_weights(problem.weights), run, batch_size, require=require)
+        moved, moved_costs = oracle(problem, nudged_weights(problem.weights), run, batch_size, require=require)
     require(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no parameter that has just come to zero, no chaos
+    require(relative(moved_costs, costs) < 1e-12 / 8)
     got = train(problem, run, batch_size)
     assert got.diverged_step is None
     assert relative(got.costs, costs) <= 1e-12
