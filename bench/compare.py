@@ -20,8 +20,8 @@ from bench.peers import PEERS, load
 from bench.workloads import Workload
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-LONG, VERY_LONG = 8.0, 50.0
-"""Seconds: a run that takes so long is not repeated; so long with compilation, it is the only one."""
+LONG = 8.0
+"""Seconds: a run that takes so long is not repeated."""
 PAUSE = 0.3
 """Seconds before a turn: BLAS threads of the peer before go on looking for work for some 50 ms, on the same cores."""
 TOO_SLOW = 1.3
@@ -46,7 +46,7 @@ class Runner:
 
     @property
     def run(self) -> float:
-        """Seconds of a run, the median; of a peer that was run once, that one, compilation included."""
+        """Seconds of a run, the median; where the first one was too slow for another, that one with its compilation."""
         return median(self.seconds) if self.seconds else self.first
 
     def record(self) -> dict[str, Any]:
@@ -155,8 +155,7 @@ def compare(workload: Workload, dtype: str, rounds: int, names: tuple[str, ...] 
         for number in range(rounds):
             for runner, processes in live:
                 best = min(other.run for other in runners if other.peer == runner.peer)
-                wanted = runner.run < LONG if number else runner.first < VERY_LONG
-                if wanted and runner.run < TOO_SLOW * best:
+                if (number == 0 or runner.run < LONG) and runner.run < TOO_SLOW * best:
                     runner.seconds.append(turn(runner, processes))
     best_of = {}
     for runner in sorted(runners, key=lambda runner: runner.run / runner.flops, reverse=True):
