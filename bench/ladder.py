@@ -108,10 +108,11 @@ def tiled(rows: int, columns: int) -> Any:
     @compiled
     def product(W: Any, b: Any, a: Any, z: Any) -> None:
         for s in range(0, N, columns * width(a)):
-            for o in range(0, end, rows):
-                block(rows, columns, W, o * UNITS, UNITS, 1, UNITS, start, b_at + o, a, s, z, o * N + s, N, keep, a, s)
-            for o in range(end, UNITS):
-                block(1, columns, W, o * UNITS, UNITS, 1, UNITS, start, b_at + o, a, s, z, o * N + s, N, keep, a, s)
+            o = 0
+            while o < UNITS:
+                r = rows if o < end else 1
+                block(r, columns, W, o * UNITS, UNITS, 1, UNITS, start, b_at + o, a, s, z, o * N + s, N, keep, a, s)
+                o += r
 
     return product
 

@@ -16,8 +16,11 @@ import numba
 
 @dataclass(frozen=True)
 class InstructionSet:
-    """A name, bytes in a vector register, and rows x columns of vectors in a register tile (tile.py), for either
-    meaning of the lanes (lanes.py): with networks in lanes it is narrow, as a mini-batch may fill few vectors."""
+    """A name, bytes in a vector register, and rows x columns of vectors in the largest register tile (tile.py).
+
+    There is one for samples and one for networks in lanes (lanes.py), which is narrow, as a mini-batch may fill few
+    vectors.
+    """
 
     name: str
     vector_bytes: int

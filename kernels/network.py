@@ -4,8 +4,8 @@ A buffer holds one row per unit, node after node of the tape; the n elements of 
 networks) are contiguous and rows are `ld` apart: `a` the activations, `da` = dC/da of the same shape. `dz` = dC/dz has
 that shape too and may be `da` itself, where only the gradients of the parameters are wanted.
 
-A tile goes through all layers forth and back before the next one does, and stays in the second-level cache; of the
-first-level cache the matrix products see to themselves (dense.py).
+A tile goes through all layers forth and back before the next one does, and stays in the second-level cache; what is in
+the first-level cache is up to the loops of the matrix products (dense.py).
 """
 
 from __future__ import annotations
