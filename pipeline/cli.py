@@ -10,21 +10,14 @@ from pathlib import Path
 from pipeline import config
 from pipeline.check import check
 from pipeline.config import ConfigError
+from pipeline.errors import guarded
 from pipeline.paths import Paths
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command in the current folder; exit status 2 where the user's files or words are at fault."""
     words = _parser().parse_args(arguments)
-    try:
-        sys.exit(words.run(Paths(), words))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    except FileNotFoundError as error:
-        name = error.filename or error  # pyarrow's errors are the name itself
-        print(f"{name}: no such file; run `dvc repro` first, in the folder of params.yaml", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(guarded(lambda: words.run(Paths(), words)))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
+from pipeline.errors import ShoalError
+
 PARAMS = "params.yaml"
 LONGEST_SHOWN = 100
 """Characters of a value that are shown in a message."""
@@ -30,7 +32,7 @@ class Fault:
         return f"{place}: found {self.found}; allowed: {self.allowed}"
 
 
-class ConfigError(Exception):
+class ConfigError(ShoalError):
     """The user's files have `faults`; the message holds all of them, one a line."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:

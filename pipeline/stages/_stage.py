@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.config import ConfigError
+from pipeline.errors import guarded
 from pipeline.paths import Paths
 from pipeline.store import write_json
 
@@ -33,13 +33,14 @@ def main(name: str, run: Callable[..., dict[str, Any] | None], *arguments: str) 
     What `run` returns goes to logs/<name>.json beside the wall time and the date; no other file knows of either. One
     line on the terminal has the summary of it.
     """
+    if status := guarded(lambda: _logged(name, run, *arguments)):
+        sys.exit(status)
+
+
+def _logged(name: str, run: Callable[..., dict[str, Any] | None], *arguments: str) -> None:
     start = time.perf_counter()
     paths = Paths()
-    try:
-        facts = run(paths, *arguments) or {}
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    facts = run(paths, *arguments) or {}
     seconds = round(time.perf_counter() - start, 3)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(paths.log(name), {"seconds": seconds, "finished": finished, **facts})
