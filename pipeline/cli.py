@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline import config
 from pipeline.check import check
 from pipeline.config import ConfigError
+from pipeline.data.naming import FLAG
 from pipeline.errors import guarded
 from pipeline.paths import Paths
 
@@ -33,10 +34,18 @@ def _parser() -> argparse.ArgumentParser:
         words = "SWEEP/CELL, CELL, a git revision, or workspace (the results as they are now)"
         command.add_argument(name, metavar=name.upper(), help=words)
     command.set_defaults(run=_compare)
-    command = commands.add_parser("predict", help="predict for the rows of a table of features")
+    words = (
+        "Writes the columns of INPUT as they are, before them row (the place of each row, from 1), behind them "
+        "<target>_predicted for each target."
+    )
+    command = commands.add_parser("predict", help="predict for the rows of a table of features", description=words)
     command.add_argument("input", metavar="INPUT", help="CSV or Parquet file with the feature columns")
-    command.add_argument("--output", required=True, metavar="OUT.csv", type=Path, help="CSV file to write")
+    command.add_argument("--output", required=True, metavar="OUT", type=Path, help="file to write, .csv or .parquet")
     command.add_argument("--network", metavar="ID", help="a network_id; without it, the one chosen on validation")
+    words = "put NAME before the names of the columns that are added, where INPUT has one of them already"
+    command.add_argument("--prefix", metavar="NAME", default="", help=words)
+    words = f"add a column {FLAG}: the features that are outside it, with semicolons between; empty where none is"
+    command.add_argument("--flag-range", action="store_true", help=words)
     command.set_defaults(run=_predict)
     command = commands.add_parser("ui", help="browse the results in MLflow on 127.0.0.1")
     command.add_argument("--port", type=int, default=5000, help="first port to try (5000)")
@@ -69,9 +78,12 @@ def _compare(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _predict(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline.predictions import predict_file
+    from pipeline.predictions import Request, predict_file
 
-    rows = predict_file(paths, list(config.load(paths).sweeps), words.input, words.output, words.network)
+    request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
+    rows, remark = predict_file(paths, config.load(paths), request)
+    if remark:
+        print(remark, file=sys.stderr)
     print(f"{words.output}: {rows} rows")
     return 0
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+OWN = (
+    "params.yaml", "dvc.yaml", "dvc.lock", ".dvc", ".git", "kernels", "pipeline",
+    "data", "gradcheck", "results", "evaluation", "metrics", "predictions", "report", "docs", "tracking", "logs",
+    "mlflow.db", "mlartifacts",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -15,6 +21,11 @@ class Paths:
     @property
     def params(self) -> Path:
         return self.root / "params.yaml"
+
+    @property
+    def own(self) -> list[Path]:
+        """Files and folders that the study reads and writes: not a place for what a user asks a command to write."""
+        return [self.root / name for name in OWN]
 
     @property
     def data(self) -> Path:

@@ -2,45 +2,109 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
 
 from kernels.ensemble import predict
-from pipeline import data, store
-from pipeline.config import ConfigError, Fault
-from pipeline.data import tables
+from pipeline import data, outputs, store
+from pipeline.config import Config, ConfigError, Fault
+from pipeline.data import naming, tables, texts
+from pipeline.data.tables import Table
+from pipeline.errors import ShoalError
 from pipeline.paths import Paths
+from pipeline.ranges import Outside
 from pipeline.store import StoredNetwork
 
 
-def predict_file(paths: Paths, sweeps: list[str], source: str, output: Path, network_id: str | None) -> int:
-    """Write `output`, a CSV: the columns of `source` as they are, and a <target>_predicted each. Returns its rows.
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for: predictions for the table `source` in the file `output`.
 
-    Without `network_id`, the network chosen by the predict stage answers. Features and predictions are in original
-    units. Raises ConfigError with every fault of the table, or for an unknown network.
+    Without `network_id`, the network chosen by the predict stage answers. `prefix` is put before the names of all
+    columns that are added, of which `flag_range` asks for one more.
     """
+
+    source: str
+    output: Path
+    network_id: str | None = None
+    prefix: str = ""
+    flag_range: bool = False
+
+
+def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int, str]:
+    """Write the row number, the columns of `source` as they are, and <target>_predicted for each target.
+
+    Returns the number of rows and a remark on those outside the range of training, empty if there are none. Features
+    and predictions are in original units, predictions float64. Raises ConfigError with every fault of the table, or
+    for an output that must not be written, and ShoalError where there is no network to predict with.
+    """
+    target = outputs.place(request.output, paths, [Path(request.source), paths.root / settings.data.path])
     dataset = data.load(paths)
-    network = _network(paths, sweeps, network_id)
-    table = tables.read(Path(), source, "")
-    faults = [*table.faults, *table.missing("", dataset.feature_names)]
-    present = [name for name in dataset.feature_names if name in table.columns]
-    values, bad_cells = table.numbers(present)
+    network = _network(paths, list(settings.sweeps), request.network_id)
+    table = tables.read(Path(), request.source, "")
+    names = [f"{request.prefix}{name}" for name in (naming.ROW, *naming.predicted(dataset.target_names), naming.FLAG)]
+    names = names if request.flag_range else names[:-1]
+    x = _features(table, dataset.feature_names, names)
+    y_hat = dataset.predictions(predict(network.architecture, network.params, dataset.x_scaling.apply(x)))
+    outside = Outside.training(dataset, x)
+    added = [pa.array(np.arange(1, len(x) + 1)), *(pa.array(column, pa.float64()) for column in y_hat.T)]
+    if request.flag_range:
+        added.append(pa.array(outside.flags(), pa.string()))
+    outputs.write(target, _joined(_content(table, target), dict(zip(names, added, strict=True))))
+    return len(x), outside.remark(request.source)
+
+
+def _features(table: Table, features: tuple[str, ...], added: list[str]) -> np.ndarray:
+    """The columns `features` as float64 (n, n_features); raises ConfigError with every fault of the table."""
+    faults = [*table.faults, *table.missing("", features)]
+    x, bad_cells = table.numbers([name for name in features if name in table.columns])
+    if taken := [name for name in added if name in {*table.columns, *table.content.column_names}]:
+        found = f"columns that shoal would add: {', '.join(map(repr, taken))}"
+        allowed = "--prefix NAME, which is put before all names that shoal adds; or other names in the table"
+        faults.append(Fault("", found, allowed, table.name))
     if faults := [*faults, *bad_cells]:
         raise ConfigError(faults)
-    y_hat = dataset.predictions(predict(network.architecture, network.params, dataset.x_scaling.apply(values)))
-    columns = pd.DataFrame(dict(zip(table.columns, table.cells, strict=True)))
-    columns[[f"{name}_predicted" for name in dataset.target_names]] = y_hat
-    store.write_csv(output, columns)
-    return len(values)
+    return x
+
+
+def _content(table: Table, target: Path) -> pa.Table:
+    """What the file of `table` holds, with numbers for text where a CSV file is to become Parquet."""
+    if Path(table.name).suffix.lower() == target.suffix.lower() or target.suffix.lower() == ".csv":
+        return table.content
+    return pa.table([texts.typed(column) for column in table.content.columns], names=table.columns)
+
+
+def _joined(content: pa.Table, added: dict[str, pa.Array]) -> pa.Table:
+    """The row number first, then the user's columns, then what else is added."""
+    (row, numbers), *others = added.items()
+    for name, column in others:
+        content = content.append_column(name, column)
+    return content.add_column(0, row, numbers)
 
 
 def _network(paths: Paths, sweeps: list[str], network_id: str | None) -> StoredNetwork:
+    """The network of this id, or the chosen one; raises ShoalError where there is none that can predict."""
     if network_id is None:
-        chosen = store.read_json(paths.chosen)
-        return store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
+        return _chosen(paths)
     try:
-        return store.load_network(paths, sweeps, network_id)
+        network = store.load_network(paths, sweeps, network_id)
     except KeyError as error:
         allowed = "a network_id from results/<sweep>/runs.parquet or the MLflow UI"
         raise ConfigError([Fault("", str(error.args[0]), allowed, "--network")]) from None
+    if network.run["status"] == "diverged":
+        found = f"network '{network_id}', which diverged at step {network.run['diverged_step']}"
+        raise ConfigError([Fault("", found, "a network with status ok in results/<sweep>/runs.parquet", "--network")])
+    return network
+
+
+def _chosen(paths: Paths) -> StoredNetwork:
+    choice = store.read_json(paths.chosen)
+    if choice is None:
+        raise ShoalError(
+            f"{paths.chosen}: found no network, as all networks diverged; --network cannot help; allowed: results "
+            "with a network that did not diverge (lower the learning rates in params.yaml and run `dvc repro`)"
+        )
+    return store.load_network(paths, [choice["sweep"]], choice["network_id"])

@@ -56,7 +56,7 @@ def assert_identical(first: data.Dataset, second: data.Dataset) -> None:
     assert (first.feature_names, first.target_names) == (second.feature_names, second.target_names)
     for name in ("x_scaling", "y_scaling", *data.SPLITS):
         for one, other in zip(vars(getattr(first, name)).values(), vars(getattr(second, name)).values(), strict=True):
-            assert one.dtype == other.dtype == np.float64
+            assert one.dtype == other.dtype
             assert one.shape == other.shape
             assert one.tobytes() == other.tobytes()
     assert first.data_hash == second.data_hash

@@ -42,8 +42,8 @@ def test_rows_are_numbered_as_an_editor_does(tmp_path: Path) -> None:
     assert line.startswith("t.csv: column 'b', row 14:")
 
 
-def test_all_bad_cells_are_told_together_ten_a_column(tmp_path: Path) -> None:
-    lines = faults(tmp_path, "a,b,c\n" + "1,x,3\n" * 14 + ",2,3\n" + rows(10))
+def test_all_bad_cells_are_told_together_in_a_line_a_column(tmp_path: Path) -> None:
+    lines = faults(tmp_path, "a,b,c\n" + "1,x,3\n" * 14 + ",2,3\n1,,2\n" + rows(10))
     assert [line.split(":")[1] for line in lines[1:]] == [f" column 'b', row {row}" for row in range(2, 12)] + [
         " column 'b'"
     ]

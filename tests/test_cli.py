@@ -179,11 +179,13 @@ def test_show_of_a_sweep_that_has_not_run_yet(study: Paths, capsys: Captured) ->
 def test_predict_appends_the_predictions_of_the_chosen_network(study: Paths, capsys: Captured) -> None:
     test = pd.read_csv(study.test_predictions)
     test.iloc[:, :2].assign(name="x, y").to_csv("new.csv", index=False)
-    assert shoal(capsys, "predict", "new.csv", "--output", "deep/out.csv") == (0, "deep/out.csv: 60 rows\n", "")
-    out = pd.read_csv("deep/out.csv")
-    assert list(out) == ["speed_m_s", "angle_deg", "name", "range_m_predicted", "height_m_predicted"]
+    assert shoal(capsys, "predict", "new.csv", "--output", "out.csv") == (0, "out.csv: 60 rows\n", "")
+    out = pd.read_csv("out.csv")
+    assert list(out) == ["row", "speed_m_s", "angle_deg", "name", "range_m_predicted", "height_m_predicted"]
     assert set(out["name"]) == {"x, y"}
-    pd.testing.assert_frame_equal(out.drop(columns="name"), test[out.columns.drop("name")], check_exact=True)
+    assert list(out["row"]) == list(range(1, 61))
+    own = out.drop(columns=["name", "row"])
+    pd.testing.assert_frame_equal(own, test[own.columns], check_exact=True)
 
 
 def test_predict_with_any_network(study: Paths, capsys: Captured) -> None:
@@ -193,7 +195,7 @@ def test_predict_with_any_network(study: Paths, capsys: Captured) -> None:
     for key in store.read_table(study.runs("sizes"))["network_id"][::7]:
         assert shoal(capsys, "predict", "new.csv", "--output", "out.csv", "--network", key)[0] == 0
         out = pd.read_csv("out.csv")
-        assert list(out)[:3] == ["angle_deg", "name", "speed_m_s"]
+        assert list(out)[:4] == ["row", "angle_deg", "name", "speed_m_s"]
         network = store.load_network(study, ["sizes"], key)
         x = (np.array([[20.5, 45], [40, 30.25]]) - mean[:2]) / scale[:2]
         expected = studies.forward(str(network.architecture), network.params, x) * scale[2:] + mean[2:]

@@ -64,7 +64,7 @@ def test_columns(study: Paths, dataset: Dataset) -> None:
     assert list(store.read_table(study.cells)) == [*CELLS.split(), *numbers, *INTERVAL.split()]
     assert list(store.read_table(study.contrasts)) == CONTRASTS.split()
     predicted = [f"{name}_predicted" for name in dataset.target_names]
-    columns = [*dataset.feature_names, *dataset.target_names, *predicted]
+    columns = ["row", *dataset.feature_names, *dataset.target_names, *predicted]
     assert list(pd.read_csv(study.test_predictions)) == columns
 
 

@@ -29,11 +29,16 @@ def build(config: Config, paths: Paths) -> Dataset:
 
 
 def save(dataset: Dataset, paths: Paths) -> None:
-    """Write data/*.parquet (features then targets, original units) and data/data.json (names, scalings, hash)."""
+    """Write data/*.parquet (features then targets, original units) and data/data.json (names, scalings, hash).
+
+    Row numbers are in a file of their own, data/rows.parquet, as a feature may be called `row` too.
+    """
     names = [*dataset.feature_names, *dataset.target_names]
     for name in SPLITS:
         split: Split = getattr(dataset, name)
         write_table(paths.data / f"{name}.parquet", pd.DataFrame(np.hstack([split.x, split.y]), columns=names))
+    rows = [pd.DataFrame({"split": name, "row": getattr(dataset, name).rows}) for name in SPLITS]
+    write_table(paths.data / "rows.parquet", pd.concat(rows, ignore_index=True))
     description = {
         "feature_names": dataset.feature_names,
         "target_names": dataset.target_names,
@@ -49,8 +54,9 @@ def load(paths: Paths) -> Dataset:
     description = read_json(paths.data / "data.json")
     features, targets = tuple(description["feature_names"]), tuple(description["target_names"])
     x_scaling, y_scaling = (_scaling_from_json(description[key]) for key in ("x_scaling", "y_scaling"))
-    stored = (read_table(paths.data / f"{name}.parquet")[[*features, *targets]].to_numpy() for name in SPLITS)
-    splits = (_split(values, len(features)) for values in stored)
+    rows = {name: part.to_numpy() for name, part in read_table(paths.data / "rows.parquet").groupby("split")["row"]}
+    stored = {name: read_table(paths.data / f"{name}.parquet")[[*features, *targets]].to_numpy() for name in SPLITS}
+    splits = (_split(values, len(features), rows[name]) for name, values in stored.items())
     return Dataset(features, targets, x_scaling, y_scaling, *splits)
 
 
@@ -62,9 +68,14 @@ def _scaling_from_json(value: dict[str, Any]) -> Scaling:
     return Scaling(np.array(value["mean"], dtype=np.float64), np.array(value["scale"], dtype=np.float64))
 
 
-def _split(values: np.ndarray, n_features: int) -> Split:
+def _split(values: np.ndarray, n_features: int, rows: np.ndarray) -> Split:
     """Columns of `values` (n, n_features + n_outputs) as two contiguous arrays of their own."""
-    return Split(values[:, :n_features].copy(order="C"), values[:, n_features:].copy(order="C"))
+    return Split(values[:, :n_features].copy(order="C"), values[:, n_features:].copy(order="C"), rows)
+
+
+def _places(n: int) -> np.ndarray:
+    """1 to n, as int64."""
+    return np.arange(1, n + 1, dtype=np.int64)
 
 
 def _from_function(seed: int) -> Dataset:
@@ -77,7 +88,7 @@ def _from_function(seed: int) -> Dataset:
         np.linspace(-np.pi, np.pi, GRID_POINTS)[:, np.newaxis],
     )
     identity = Scaling.identity(1)
-    return Dataset(("x",), ("y",), identity, identity, *(Split(x, np.sin(x)) for x in points))
+    return Dataset(("x",), ("y",), identity, identity, *(Split(x, np.sin(x), _places(len(x))) for x in points))
 
 
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
@@ -91,13 +102,14 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         raise ConfigError(faults)
 
     order = stream(settings.split_seed, "split", 0).permutation(len(values))
-    parts = np.split(order, np.cumsum(sizes)[:-1])
-    train, validation, test = (_split(values[np.sort(part)], len(features)) for part in parts)
+    parts = (np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1]))
+    train, validation, test = (_split(values[part], len(features), part + 1) for part in parts)
     x_scaling, y_scaling = Scaling.identity(len(features)), Scaling.identity(len(settings.targets))
     if settings.standardise:
         x_scaling, y_scaling = Scaling.fit(train.x), Scaling.fit(train.y)
         _check_scales(table, names, np.concatenate([x_scaling.scale, y_scaling.scale]))
-    grid = Split(_grid(train.x), np.full((GRID_POINTS, len(settings.targets)), np.nan))
+    unknown = np.full((GRID_POINTS, len(settings.targets)), np.nan)
+    grid = Split(_grid(train.x), unknown, _places(GRID_POINTS))
     return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid)
 
 

@@ -44,10 +44,15 @@ class Scaling:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples in original units: `x` float64 (n, n_features), `y` float64 (n, n_outputs)."""
+    """Samples in original units: `x` float64 (n, n_features), `y` float64 (n, n_outputs).
+
+    `rows` int64 (n,) is the place of each among the data rows of the table that it came from, or among the points of
+    the function; the first is 1.
+    """
 
     x: np.ndarray
     y: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from pipeline.config.faults import ConfigError, Fault, below, did_you_mean, show
 
 SUFFIXES = (".csv", ".parquet")
 SHOWN_FAULTS = 10
-"""Faults of one kind that are told one by one; the others are counted."""
+"""Rows of the wrong length that are told one by one; the others are counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,7 @@ class Table:
 
     `rows` are row numbers as an editor shows them: the header of a CSV file is row 1, so its first data row is row 2;
     a Parquet file has no header row, and its first row is row 1. `faults` are those of names and row lengths.
+    `content` is the same as the file stores it, nothing stripped or left out: a CSV file's columns are text.
     """
 
     name: str
@@ -31,18 +32,21 @@ class Table:
     rows: Sequence[int]
     cells: Sequence[Sequence[object]]
     faults: list[Fault]
+    content: pa.Table
 
     def numbers(self, columns: Collection[str]) -> tuple[np.ndarray, list[Fault]]:
-        """The named columns as float64 (n_rows, n_columns), and the faults of all cells that are no finite number."""
+        """The named columns as float64 (n_rows, n_columns), and a fault for each where a cell is no finite number."""
         values = np.empty((len(self.rows), len(columns)))
         faults: list[Fault] = []
         for j, column in enumerate(columns):
             cells = self.cells[self.columns.index(column)]
             values[:, j] = [_number(cell) for cell in cells]
-            bad = np.flatnonzero(~np.isfinite(values[:, j])).tolist()
-            where = f"column '{column}'"
-            every = [Fault(f"{where}, row {self.rows[i]}", *_judge(cells[i]), self.name) for i in bad]
-            faults += _shortened(every, where, "cells")
+            bad = np.flatnonzero(~np.isfinite(values[:, j]))
+            if len(bad):
+                found, allowed = _judge(cells[bad[0]])
+                if len(bad) > 1:
+                    found += f" (and {len(bad) - 1} more of the column that are no finite number)"
+                faults.append(Fault(f"column '{column}', row {self.rows[bad[0]]}", found, allowed, self.name))
         return values, faults
 
     def missing(self, key: str, wanted: Sequence[str]) -> list[Fault]:
@@ -103,8 +107,9 @@ def _read_csv(path: Path, name: str) -> Table:
         raise _refusal(f"row {lines[0][0]}", found, "commas between cells, and points in numbers", name)
     whole = [(row, cells) for row, cells in lines[1:] if len(cells) == len(columns)]
     faults = _name_faults(name, columns) + _length_faults(name, lines, len(columns))
-    by_column = [list(column) for column in zip(*(cells for _, cells in whole), strict=True)]
-    return Table(name, columns, [row for row, _ in whole], by_column or [[] for _ in columns], faults)
+    by_column = [list(column) for column in zip(*(cells for _, cells in whole), strict=True)] or [[] for _ in columns]
+    content = pa.table([pa.array(cells, pa.string()) for cells in by_column], names=lines[0][1])
+    return Table(name, columns, [row for row, _ in whole], by_column, faults, content)
 
 
 def _numbered_lines(file: Iterator[str], name: str) -> Iterator[tuple[int, list[str]]]:
@@ -126,7 +131,7 @@ def _read_parquet(path: Path, name: str) -> Table:
     kept = [i for i, column in enumerate(table.column_names) if not column.startswith("__index_level_")]
     columns = [table.column_names[i] for i in kept]
     cells = [table.column(i).to_pylist() for i in kept]
-    return Table(name, columns, range(1, table.num_rows + 1), cells, _name_faults(name, columns))
+    return Table(name, columns, range(1, table.num_rows + 1), cells, _name_faults(name, columns), table)
 
 
 def _name_faults(name: str, columns: list[str]) -> list[Fault]:
@@ -148,7 +153,9 @@ def _length_faults(name: str, lines: list[tuple[int, list[str]]], n_columns: int
         for row, cells in lines
         if len(cells) != n_columns
     ]
-    return _shortened(every, "", "rows")
+    more = len(every) - SHOWN_FAULTS
+    counted = [Fault("", f"{more} more such rows", "as above", name)] if more > 0 else []
+    return every[:SHOWN_FAULTS] + counted
 
 
 def _number(cell: object) -> float:
@@ -172,13 +179,6 @@ def _judge(cell: object) -> tuple[str, str]:
     if text.lower() in ("true", "false"):
         return found, "a number; write 1 for true and 0 for false"
     return found, "a number such as 3 or -1.5e-3; correct it, or leave the column out (data.features, data.targets)"
-
-
-def _shortened(faults: list[Fault], where: str, what: str) -> list[Fault]:
-    """The first SHOWN_FAULTS of one kind, and one that counts the others."""
-    told = faults[:SHOWN_FAULTS]
-    more = len(faults) - len(told)
-    return [*told, Fault(where, f"{more} more such {what}", "as above", faults[0].file)] if more else told
 
 
 def _fault(key: str, name: str, found: str, allowed: str) -> Fault:

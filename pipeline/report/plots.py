@@ -120,4 +120,4 @@ def gradient_points(dataset: Dataset) -> Split:
     if np.isfinite(dataset.grid.y).all():
         return dataset.grid
     order = np.argsort(dataset.test.x[:, 0], kind="stable")
-    return Split(dataset.test.x[order], dataset.test.y[order])
+    return Split(dataset.test.x[order], dataset.test.y[order], dataset.test.rows[order])

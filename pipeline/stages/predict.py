@@ -10,7 +10,7 @@ import pandas as pd
 from kernels.architecture import Architecture
 from kernels.ensemble import predict
 from pipeline import config, data, store
-from pipeline.data import Dataset
+from pipeline.data import Dataset, naming
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 
@@ -44,17 +44,26 @@ def _best_of_cells(networks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _predictions(dataset: Dataset, architecture: Architecture, params: np.ndarray) -> pd.DataFrame:
-    """Test inputs, targets, and a column <target>_predicted for each target, in original units."""
+    """Row numbers, test inputs, targets, and a column <target>_predicted for each target, in original units.
+
+    Where a feature or target has one of the names that are added, these have a prefix.
+    """
+    own = [*dataset.feature_names, *dataset.target_names]
+    added = [naming.ROW, *naming.predicted(dataset.target_names)]
+    prefix = naming.free_prefix(added, own)
     y_hat = _y_hat(dataset, architecture, params)
-    names = [*dataset.feature_names, *dataset.target_names, *(f"{name}_predicted" for name in dataset.target_names)]
-    return pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, y_hat]), columns=names)
+    row, *predicted = (f"{prefix}{name}" for name in added)
+    table = pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, y_hat]), columns=[*own, *predicted])
+    table.insert(0, row, dataset.test.rows)
+    return table
 
 
 def _long(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:
-    """One row a test sample and target: sample (its row in data/test.parquet), target (its name), y, y_hat."""
+    """One row a test sample and target: sample (its index in data/test.parquet), row (see Split), target, y, y_hat."""
     n, n_outputs = y_hat.shape
     columns = {
         "sample": np.repeat(np.arange(n), n_outputs),
+        "row": np.repeat(dataset.test.rows, n_outputs),
         "target": np.tile(np.array(dataset.target_names, object), n),
         "y": dataset.test.y.ravel(),
         "y_hat": y_hat.ravel(),

@@ -1,0 +1,57 @@
+"""Columns from text to numbers and back, where nothing is lost: CSV has text alone, Parquet has types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import pyarrow as pa
+
+_WHOLE = re.compile(r"0|-?[1-9]\d*", re.ASCII)
+_PLAIN = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+"""Numbers without leading zeros, which are names that are made of digits, such as 007."""
+_INT64 = range(-(2**63), 2**63)
+
+
+def typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of text as int64 or float64 if that keeps every cell's number, as it is if not; empty cells are nulls.
+
+    A float64 keeps the number if, printed with as many digits as the cell has, it gives the cell's digits again.
+    """
+    cells = [cell.strip() or None for cell in texts.to_pylist()]
+    filled = [cell for cell in cells if cell is not None]
+    if not filled:
+        return texts
+    if all(_is_whole(cell) for cell in filled):
+        return _column(cells, int, pa.int64())
+    if all(_is_float64(cell) for cell in filled):
+        return _column(cells, float, pa.float64())
+    return texts
+
+
+def text(column: pa.ChunkedArray) -> list[str | None]:
+    """The cells of a column as CSV has them, None where there is none: all digits of a number, times in ISO 8601.
+
+    Raises pa.ArrowException for what CSV has no text for: lists, structures, bytes that are not UTF-8.
+    """
+    if not pa.types.is_floating(column.type):
+        cells: list[str | None] = column.cast(pa.string()).to_pylist()
+        return cells
+    numbers = column.to_numpy().astype(str).tolist()  # NumPy's have a point: 1.0 stays a float
+    return [cell if valid else None for cell, valid in zip(numbers, column.is_valid().to_pylist(), strict=True)]
+
+
+def _column(cells: list[str | None], number: Callable[[str], object], kind: pa.DataType) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array([None if cell is None else number(cell) for cell in cells], kind)])
+
+
+def _is_whole(cell: str) -> bool:
+    return bool(_WHOLE.fullmatch(cell)) and len(cell) <= 20 and int(cell) in _INT64
+
+
+def _is_float64(cell: str) -> bool:
+    if not _PLAIN.fullmatch(cell):
+        return False
+    exact = Decimal(cell)
+    return Decimal(f"{float(cell):.{len(exact.as_tuple().digits) - 1}e}") == exact
