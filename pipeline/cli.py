@@ -10,8 +10,8 @@ from pathlib import Path
 from pipeline import config
 from pipeline.check import check
 from pipeline.config import ConfigError
-from pipeline.data.naming import FLAG
 from pipeline.errors import guarded
+from pipeline.naming import FLAG
 from pipeline.paths import Paths
 
 
@@ -83,7 +83,7 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
     rows, remark = predict_file(paths, config.load(paths), request)
     if remark:
-        print(remark, file=sys.stderr)
+        print(remark if words.flag_range else f"{remark}; --flag-range marks them", file=sys.stderr)
     print(f"{words.output}: {rows} rows")
     return 0
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from kernels.ensemble import predict
-from pipeline import data, outputs, store
+from pipeline import data, naming, outputs, store
 from pipeline.config import Config, ConfigError, Fault
-from pipeline.data import naming, tables, texts
+from pipeline.data import tables, texts
 from pipeline.data.tables import Table
 from pipeline.errors import ShoalError
 from pipeline.paths import Paths

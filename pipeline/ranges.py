@@ -48,10 +48,8 @@ class Outside:
         columns = [f"{self.names[j]} ({counts[j]})" for j in np.flatnonzero(counts)]
         more = len(columns) - SHOWN_COLUMNS
         listed = ", ".join(columns[:SHOWN_COLUMNS]) + (f" and {more} more columns" if more > 0 else "")
-        return (
-            f"{name}: {n_rows} of {len(cells)} rows lie outside the range of training: {listed}; furthest out: "
-            f"{self._furthest()}. --flag-range marks them in the output"
-        )
+        where = f"{n_rows} of {len(cells)} rows lie outside the range of training: {listed}"
+        return f"{name}: {where}; furthest out: {self._furthest()}"
 
     def _furthest(self) -> str:
         """The value that is furthest out, measured by the width of its feature's range."""

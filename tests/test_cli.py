@@ -178,7 +178,7 @@ def test_show_of_a_sweep_that_has_not_run_yet(study: Paths, capsys: Captured) ->
 
 def test_predict_appends_the_predictions_of_the_chosen_network(study: Paths, capsys: Captured) -> None:
     test = pd.read_csv(study.test_predictions)
-    test.iloc[:, :2].assign(name="x, y").to_csv("new.csv", index=False)
+    test[["speed_m_s", "angle_deg"]].assign(name="x, y").to_csv("new.csv", index=False)
     assert shoal(capsys, "predict", "new.csv", "--output", "out.csv") == (0, "out.csv: 60 rows\n", "")
     out = pd.read_csv("out.csv")
     assert list(out) == ["row", "speed_m_s", "angle_deg", "name", "range_m_predicted", "height_m_predicted"]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from kernels.architecture import Architecture
 from kernels.ensemble import predict
-from pipeline import config, data, store
-from pipeline.data import Dataset, naming
+from pipeline import config, data, naming, store
+from pipeline.data import Dataset
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 
