@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -85,4 +86,17 @@ def _texts(table: pa.Table) -> list[list[str | None]]:
 
 def _write_csv(path: Path, rows: Iterable[Iterable[str | None]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        csv.writer(_Lines(file)).writerows(rows)
+
+
+class _Lines:
+    """Where `csv.writer` writes lines that are to end with a line feed.
+
+    It quotes what has one of the signs in a line's end, so that a cell with a carriage return needs both of them there.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> None:
+        self._file.write(line.removesuffix("\r\n") + "\n")

@@ -45,8 +45,8 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int,
     dataset = data.load(paths)
     network = _network(paths, list(settings.sweeps), request.network_id)
     table = tables.read(Path(), request.source, "")
-    names = [f"{request.prefix}{name}" for name in (naming.ROW, *naming.predicted(dataset.target_names), naming.FLAG)]
-    names = names if request.flag_range else names[:-1]
+    names = [naming.ROW, *naming.predicted(dataset.target_names), *([naming.FLAG] if request.flag_range else [])]
+    names = [f"{request.prefix}{name}" for name in names]
     x = _features(table, dataset.feature_names, names)
     y_hat = dataset.predictions(predict(network.architecture, network.params, dataset.x_scaling.apply(x)))
     outside = Outside.training(dataset, x)
@@ -72,7 +72,7 @@ def _features(table: Table, features: tuple[str, ...], added: list[str]) -> np.n
 
 def _content(table: Table, target: Path) -> pa.Table:
     """What the file of `table` holds, with numbers for text where a CSV file is to become Parquet."""
-    if Path(table.name).suffix.lower() == target.suffix.lower() or target.suffix.lower() == ".csv":
+    if (Path(table.name).suffix.lower(), target.suffix.lower()) != (".csv", ".parquet"):
         return table.content
     return pa.table([texts.typed(column) for column in table.content.columns], names=table.columns)
 

@@ -66,7 +66,10 @@ def expected(study: Paths) -> np.ndarray:
 
 def test_cells_of_a_csv_file_come_out_letter_by_letter(study: Paths, capsys: Captured) -> None:
     header = ["id", " angle_deg ", "speed_m_s", "note", "large", "gap"]
-    rows = [["007", "45.0", " 20.50", 'a "b", c', "9007199254740993", ""], ["+1", "3.025e1", "30", "x\ny", "1e-07", ""]]
+    rows = [
+        ["007", "45.0", " 20.50", 'a "b", c', "9007199254740993", ""],
+        ["+1", "3.025e1", "30", "x\ny", "1e-07", "p\rq"],
+    ]
     with Path("new.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\r\n").writerows([header, rows[0], [], rows[1]])
     predict(capsys, "new.csv", "--output", "out.csv")
