@@ -32,6 +32,19 @@ class Fault:
         return f"{place}: found {self.found}; allowed: {self.allowed}"
 
 
+@dataclass(frozen=True)
+class Notice:
+    """What looks wrong and need not be: `where` in `file`, what was `found`, and the `way_out` if it is wrong."""
+
+    where: str
+    found: str
+    way_out: str
+    file: str = PARAMS
+
+    def __str__(self) -> str:
+        return f"warning: {self.file}: {self.where}: {self.found}; {self.way_out}"
+
+
 class ConfigError(ShoalError):
     """The user's files have `faults`; the message holds all of them, one a line."""
 
