@@ -16,7 +16,7 @@ from pipeline.data.dataset import constant
 from pipeline.data.tables import SHOWN_FAULTS, Table
 
 FLOAT32 = float(np.finfo(np.float32).eps)
-SAME, ALIKE = 1e-9, 0.02
+SAME, ALIKE = 1e-9, 0.01
 """Two columns are copies if, each on its range from 0 to 1, they differ by SAME and their steps, or ALIKE, at most."""
 ROW_NAMES = re.compile(
     r"unnamed: ?\d+.*|row[ _.]?(names?|numbers?|num|nr|no|ids?|index)?|index|ids?|level_\d+|__index_level_\d+__"
