@@ -12,6 +12,9 @@ from pipeline.config.faults import refusal, shown
 
 T = TypeVar("T")
 
+LONGEST_NAME = 100
+"""Letters of a name: files are named after it, and file systems allow 255 with what is added to it."""
+
 
 def _as_tuple(raw: Any) -> Any:
     return tuple(raw) if isinstance(raw, list) else raw
@@ -54,6 +57,8 @@ def _batch_size(value: Any) -> Any:
 def _name(value: str) -> str:
     if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", value):
         raise refusal("names of letters (a to z), digits, - and _, with a letter or digit first")
+    if len(value) > LONGEST_NAME:
+        raise refusal(f"names of up to {LONGEST_NAME} letters", f"a name of {len(value)} letters")
     return value
 
 
