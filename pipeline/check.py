@@ -81,10 +81,9 @@ def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     sizes = "{:,} to train, {:,} to validate, {:,} to test".format(*splits)
     costs = plan.costs(config, Setting.of(config, dataset))
     networks = _some([f"{name} {plan.amount(cost.networks)}" for name, cost in costs.items()])
-    total = sum(costs.values(), Cost())
     return [
         f"data: {source}, {sum(splits):,} rows: {sizes}; {columns}",
-        f"plan: {total} ({networks})",
+        f"plan: {sum(costs.values(), Cost())} ({networks})",
     ]
 
 

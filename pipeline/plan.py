@@ -20,11 +20,11 @@ from kernels.spec import recorded_steps
 from pipeline.config import Config, Sweep
 from pipeline.data import Dataset
 
-NETWORK_BYTES = 25_000
+NETWORK_BYTES = 10_000
 """Of a network's specification, result and rows in memory, without parameters and curve."""
-POINT_BYTES = 100
+POINT_BYTES = 70
 """Of a point of a learning curve in memory, beside two numbers for each output."""
-RUN_BYTES = 200
+RUN_BYTES = 100
 """Of a network's rows in results/, without parameters and curve."""
 COPIES = 4
 """Of a network's parameters in memory: as trained, as read off, in the table, in the file that is written."""
@@ -71,11 +71,8 @@ class Cost:
 
     def __str__(self) -> str:
         bytes_ = f"{size(self.memory)} of memory, {size(self.disk)} of disk"
-        return f"{amount(self.networks)} networks, {amount(self.parameters)} parameters, {self.work}, {bytes_}"
-
-    @property
-    def work(self) -> str:
-        return f"{amount(int(self.operations))} operations"
+        networks = f"{amount(self.networks)} network{'s' if self.networks != 1 else ''}"
+        return f"{networks}, {amount(self.parameters)} parameters, {amount(int(self.operations))} operations, {bytes_}"
 
 
 @dataclass(frozen=True)

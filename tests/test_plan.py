@@ -78,9 +78,9 @@ def test_bytes_hold_the_numbers_of_the_files(block: dict[str, Any], setting: Set
     points = sum(len(recorded_steps(spec.steps, spec.batch_size)) for spec in specs if spec.steps)
     most = sum(51 if spec.batch_size else spec.steps + 1 for spec in specs if spec.steps)
     found = plan.cost(sweep, setting)
-    assert 8 * (found.parameters + points) + 200 * len(specs) <= found.disk
-    assert found.disk == 8 * (found.parameters + most) + 200 * len(specs)
-    assert found.memory > 4 * 8 * found.parameters + 100 * points + 25_000 * len(specs)
+    assert 8 * (found.parameters + points) + 100 * len(specs) <= found.disk
+    assert found.disk == 8 * (found.parameters + most) + 100 * len(specs)
+    assert found.memory > 4 * 8 * found.parameters + 70 * points + 10_000 * len(specs)
 
 
 def test_sweeps_run_one_after_the_other() -> None:

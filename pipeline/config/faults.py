@@ -73,7 +73,11 @@ def shown(value: object) -> str:
     """A value as messages show it: text in quotes, YAML's words for nothing, true and false, long ones cut."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = repr(value)
+    return cut(repr(value))
+
+
+def cut(text: str) -> str:
+    """The text, no longer than LONGEST_SHOWN."""
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
 

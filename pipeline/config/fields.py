@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from kernels.architecture import ACTIVATIONS, Architecture
-from pipeline.config.faults import refusal, shown
+from pipeline.config.faults import cut, refusal, shown
+from pipeline.config.yamlfile import LONGEST_NUMBER
 
 T = TypeVar("T")
 
@@ -64,12 +65,14 @@ def _name(value: str) -> str:
 
 def _notation(text: str) -> str:
     """The network's canonical notation; refuses text that the parser does, in its words."""
+    if re.search(rf"\d{{{LONGEST_NUMBER + 1}}}", text):
+        raise refusal(f"numbers of up to {LONGEST_NUMBER} digits")
     try:
         return str(Architecture.parse(text))
     except ValueError as error:
         problem, _, allowed = str(error).partition("; allowed: ")
         form = "layers such as 'dense 10 > relu', or branches first: '(dense 1 | relu > dense 1) > tanh'"
-        raise refusal(allowed or form, f"{shown(text)}, where {problem}") from None
+        raise refusal(allowed or form, f"{shown(text)}, where {cut(problem)}") from None
 
 
 def _distinct_networks(architecture: dict[str, str]) -> dict[str, str]:

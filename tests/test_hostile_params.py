@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import ConfigError, yamlfile
-from tests.bad_params import GOOD
+from pipeline.config import ConfigError, examine, yamlfile
+from pipeline.paths import Paths
+from tests.bad_params import COUNTS, GOOD, edited
 
 LEVELS = range(1, 10)
 LISTS = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in LEVELS)
@@ -90,3 +91,42 @@ def test_the_file_of_the_tests_is_read(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(GOOD, encoding="utf-8")
     value, faults = yamlfile.read(tmp_path / "params.yaml")
     assert faults == [] and isinstance(value, dict) and list(value) == ["seed", "dtype", "data", "tracking", "sweeps"]
+
+
+# ---- keys and values that YAML has no objection to
+
+
+def refusals(root: Path, *edits: tuple[str, str]) -> list[str]:
+    """The faults of the good file with these edits."""
+    (root / "params.yaml").write_text(edited(*((*edit, "") for edit in edits)), encoding="utf-8")
+    return [str(fault) for fault in examine(Paths(root))[1]]
+
+
+def test_names_have_an_end(tmp_path: Path) -> None:
+    """Files are named after them."""
+    for old, new in (("  sizes:", "  {}:"), ("deep:", "{}:")):
+        assert refusals(tmp_path, (old, new.format("x" * 100))) == []
+        [line] = refusals(tmp_path, (old, new.format("x" * 101)))
+        assert line.endswith(": found a name of 101 letters; allowed: names of up to 100 letters")
+
+
+def test_sweeps_that_differ_in_capitals_alone_are_one_fault(tmp_path: Path) -> None:
+    assert refusals(tmp_path, ("  batch:", "  Sizes:")) == [
+        "params.yaml: sweeps.Sizes: found a name like 'sizes' but for capitals; "
+        "allowed: names that differ in more than that"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("1e400", "inf"), (".nan", "nan"), ("true", "true"), ("2001-01-01", "datetime.date(2001, 1, 1)"), ("'2'", "'2'")],
+)
+def test_what_is_no_number_is_one_message(tmp_path: Path, value: str, found: str) -> None:
+    message = f"params.yaml: sweeps.batch.depth: found {found}; allowed: {COUNTS}"
+    assert refusals(tmp_path, ("depth: 2", f"depth: {value}")) == [message]
+
+
+@pytest.mark.parametrize("text", [f"dense {'9' * 9000}", "(" * 5000])
+def test_a_network_with_endless_digits_or_brackets_is_one_short_message(tmp_path: Path, text: str) -> None:
+    [line] = refusals(tmp_path, ("deep: dense 10 > relu", f"deep: '{text}'"))
+    assert line.startswith("params.yaml: sweeps.branches.architecture.deep: found ") and len(line) < 500
