@@ -16,8 +16,11 @@ from pipeline.data.dataset import constant
 from pipeline.data.tables import SHOWN_FAULTS, Table
 
 FLOAT32 = float(np.finfo(np.float32).eps)
-SAME, ALIKE = 1e-9, 0.01
-"""Two columns are copies if, each on its range from 0 to 1, they differ by SAME and their steps, or ALIKE, at most."""
+SAME, ALIKE = 1e-4, 0.01
+"""Two columns are copies if, each on its range from 0 to 1, they differ by SAME and their steps, or ALIKE, at most.
+
+The first allows for numbers written with four digits or more, the steps for fewer decimals.
+"""
 ROW_NAMES = re.compile(
     r"unnamed: ?\d+.*|row[ _.]?(names?|numbers?|num|nr|no|ids?|index)?|index|ids?|level_\d+|__index_level_\d+__"
     r"|\.\.\.\d+",
@@ -52,13 +55,15 @@ class Column:
     @cached_property
     def step(self) -> float:
         """The least distance of two of its numbers as they are written, by decimals or by dtype, on that range."""
-        decimals = (10.0**-d for d in range(16) if np.array_equal(np.round(self.values, d), self.values))
-        size = float(np.abs(self.values).max())
-        return max(next(decimals, 0.0), self.resolution * size) / float(np.ptp(self.values))
+        with np.errstate(over="ignore", invalid="ignore"):
+            decimals = (10.0**-d for d in range(16) if np.array_equal(np.round(self.values, d), self.values))
+            written = next(decimals, 0.0)
+        stored = self.resolution * float(np.abs(self.values).max())
+        return max(written, stored) / float(np.ptp(self.values))
 
     @property
     def probe(self) -> np.ndarray:
-        """`unit` in PROBES rows, or a few more or less."""
+        """`unit` in PROBES rows, or fewer."""
         return self.unit[:: -(-len(self.unit) // PROBES)]
 
 
@@ -125,7 +130,7 @@ def _row_number(column: Column, only: bool) -> str | None:
     Whole numbers of 0 or more, each once and none left out, in whichever order: rows may have been shuffled.
     """
     if column.was_index:
-        return "was the index of a table, as it seems the names of its rows"
+        return "was the index of a pandas table: names of rows, as it seems"
     ordered, named = np.sort(column.values), ROW_NAMES.fullmatch(column.name) is not None
     if ordered[0] < 0 or np.any(ordered % 1) or not np.all(np.diff(ordered)):
         return None
@@ -135,7 +140,7 @@ def _row_number(column: Column, only: bool) -> str | None:
 
 
 def _copies(columns: Sequence[Column], others: Sequence[Column]) -> dict[str, str]:
-    """How columns are copies of one of the others (which are not to be themselves or later ones), by their names."""
+    """How columns are copies of one of the others, by their names; where both are the same, of an earlier one."""
     probes = np.array([other.probe for other in others])
     copies = {}
     for n, column in enumerate(columns):
