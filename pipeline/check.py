@@ -1,30 +1,54 @@
-"""What `shoal check` finds: the faults of params.yaml, of the data it names, and of the two together."""
+"""What `shoal check` finds: the faults of params.yaml, of the data it names, and of the two together; and the plan."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from pipeline import data
-from pipeline.config import Config, ConfigError, Fault, Sweep, examine
+from pipeline import data, limits, plan
+from pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep, examine
 from pipeline.config import load as load_config
-from pipeline.config.faults import below, shown
+from pipeline.config.faults import Notice, below, shown
 from pipeline.config.rules import branch_faults, known_features
+from pipeline.limits import Room
 from pipeline.paths import Paths
+from pipeline.plan import Cost, Setting
+
+SHOWN_NAMES = 10
 
 
-def check(paths: Paths) -> list[Fault]:
+@dataclass(frozen=True)
+class Findings:
+    """What there is to tell before anything runs: faults, what looks wrong, and without a fault what would be done."""
+
+    faults: Sequence[Fault]
+    notices: Sequence[Notice] = ()
+    plan: Sequence[str] = ()
+
+
+def check(paths: Paths) -> Findings:
     """All faults at once; nothing is written."""
     try:
         config, faults = examine(paths)
     except ConfigError as error:
-        return error.faults
-    return faults if config is None else [*faults, *_data_faults(config, paths)]
+        return Findings(error.faults)
+    if config is None:
+        return Findings(faults)
+    faults += _watched_file_faults(config.data, paths)
+    try:
+        dataset = data.build(config, paths)
+    except ConfigError as error:
+        return Findings([*faults, *error.faults])
+    faults += faults_against(config, dataset)
+    faults = faults or _size_faults(config, dataset, paths)
+    return Findings(faults, dataset.notices, [] if faults else _plan(config, dataset))
 
 
 def load(paths: Paths) -> tuple[Config, data.Dataset]:
-    """What params.yaml says and the data stage wrote; raises ConfigError also where the two do not fit together."""
+    """What params.yaml says and the data stage wrote; raises ConfigError also where the two do not fit together, or
+    what they ask for does not fit the machine."""
     config, dataset = load_config(paths), data.load(paths)
-    if faults := list(faults_against(config, dataset)):
+    if faults := list(faults_against(config, dataset)) or _size_faults(config, dataset, paths):
         raise ConfigError(faults)
     return config, dataset
 
@@ -38,15 +62,34 @@ def faults_against(config: Config, dataset: data.Dataset) -> Iterator[Fault]:
             yield from branch_faults(where, sweep, dataset.n_features)
 
 
-def _data_faults(config: Config, paths: Paths) -> Iterator[Fault]:
-    path = config.data.path
-    if config.data.source == "function" and not (paths.root / path).is_file():
+def _size_faults(config: Config, dataset: data.Dataset, paths: Paths) -> list[Fault]:
+    """Faults of a study that is too large; `config` has no other."""
+    return list(limits.faults(config, dataset, Room.here(paths)))
+
+
+def _watched_file_faults(settings: DataConfig, paths: Paths) -> Iterator[Fault]:
+    if settings.source == "function" and not (paths.root / settings.path).is_file():
         allowed = "an existing file, relative to the folder of params.yaml (DVC watches it, whatever the source)"
-        yield Fault("data.path", f"{shown(path)}, which does not exist", allowed)
-    try:
-        yield from faults_against(config, data.build(config, paths))
-    except ConfigError as error:
-        yield from error.faults
+        yield Fault("data.path", f"{shown(settings.path)}, which does not exist", allowed)
+
+
+def _plan(config: Config, dataset: data.Dataset) -> list[str]:
+    """Two lines: what would be trained on, and what would be trained."""
+    splits = [len(split.x) for split in (dataset.train, dataset.validation, dataset.test)]
+    source = "sin(x)" if config.data.source == "function" else config.data.path
+    columns = f"features {_some(dataset.feature_names)}; targets {_some(dataset.target_names)}"
+    sizes = "{:,} to train, {:,} to validate, {:,} to test".format(*splits)
+    costs = plan.costs(config, Setting.of(config, dataset))
+    networks = _some([f"{name} {plan.amount(cost.networks)}" for name, cost in costs.items()])
+    return [
+        f"data: {source}, {sum(splits):,} rows: {sizes}; {columns}",
+        f"plan: {sum(costs.values(), Cost())} ({networks})",
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _batch_faults(where: str, sweep: Sweep, n_samples: int) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import config
 from pipeline.check import check
 from pipeline.config import ConfigError
-from pipeline.errors import guarded
+from pipeline.errors import REFUSED, guarded
 from pipeline.naming import FLAG
 from pipeline.paths import Paths
 
@@ -54,13 +54,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(paths: Paths, words: argparse.Namespace) -> int:
-    faults = check(paths)
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    if not faults:
-        sweeps = config.load(paths).sweeps
-        print(f"params.yaml: fine ({len(sweeps)} sweeps: {', '.join(sweeps)})")
-    return 2 if faults else 0
+    found = check(paths)
+    for line in (*found.faults, *found.notices):
+        print(line, file=sys.stderr)
+    if found.faults:
+        return REFUSED
+    sweeps = config.load(paths).sweeps
+    print(*found.plan, f"params.yaml: fine ({len(sweeps)} sweeps: {', '.join(sweeps)})", sep="\n")
+    return 0
 
 
 def _show(paths: Paths, words: argparse.Namespace) -> int:

@@ -175,8 +175,16 @@ WHOLE = [
      "or ']', but got ':'); allowed: YAML 1.2"),
     ("seed:\t1", "line 1, column 6: found a fault in the YAML (while scanning for the next token: found character "
      "'\\t' that cannot start any token); allowed: YAML 1.2"),
-    ("seed: !special 1", "line 1, column 7: found a fault in the YAML (could not determine a constructor for the tag "
-     "'!special'); allowed: YAML 1.2"),
+    ("seed: !special 1", "line 1: found the tag '!special'; allowed: values without tags, such as 3, true or [a, b]"),
+    ("seed: 1\ndtype: !!bool x", "line 2: found the tag '!!bool'; allowed: values without tags, such as 3, true or "
+     "[a, b]"),
+    ("seed: !!python/object/apply:os.system [ls]", "line 1: found the tag '!!python/object/apply:os.system'; allowed: "
+     "values without tags, such as 3, true or [a, b]"),
+    ("seed: 1\n---\nseed: 2", "line 2, column 1: found a fault in the YAML (expected a single document in the stream: "
+     "but found another document); allowed: YAML 1.2"),
+    ("seed: 2001-99-99", "found a fault in the YAML (month must be in 1..12); allowed: YAML 1.2"),
+    ("<<: 3", "line 1, column 5: found a fault in the YAML (while constructing a mapping: expected a mapping or list "
+     "of mappings for merging, but found scalar); allowed: YAML 1.2"),
     ("seed: \x01", "found a fault in the YAML (unacceptable character #x0001: special characters are not allowed); "
      "allowed: YAML 1.2"),
     ("seed: &seed [*seed]",

@@ -37,7 +37,7 @@ def paths(tmp_path: Path) -> Paths:
 def messages(paths: Paths, text: str) -> list[str]:
     paths.params.write_text(text, encoding="utf-8")
     before = sorted(paths.root.rglob("*"))
-    lines = [str(fault) for fault in check(paths)]
+    lines = [str(fault) for fault in check(paths).faults]
     assert sorted(paths.root.rglob("*")) == before, "check wrote something"
     return lines
 
@@ -48,7 +48,7 @@ def test_a_good_project_has_no_fault(paths: Paths, edits: tuple[tuple[str, str, 
 
 
 def test_the_projects_own_files_have_no_fault() -> None:
-    assert check(Paths(Path(__file__).parent.parent)) == []
+    assert check(Paths(Path(__file__).parent.parent)).faults == []
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [*ACCEPTANCE, MISSING, LARGE])

@@ -61,6 +61,7 @@ def _without(raw: object, locs: Iterable[tuple[str | int, ...]]) -> dict[str, An
 def _faults_between_keys(raw: Any, sound: dict[str, Any]) -> Iterator[Fault]:
     if sound.get("sweeps") == {} == raw["sweeps"]:
         yield Fault("sweeps", "{}", f"{Config.model_fields['sweeps'].description}")
+    yield from rules.name_faults("sweeps", sound.get("sweeps", {}))
     data = _attempt(DataConfig, sound.get("data"))
     for name, block in sound.get("sweeps", {}).items():
         sweep = Sweep.model_validate(block)

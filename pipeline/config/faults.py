@@ -32,6 +32,19 @@ class Fault:
         return f"{place}: found {self.found}; allowed: {self.allowed}"
 
 
+@dataclass(frozen=True)
+class Notice:
+    """What looks wrong and need not be: `where` in `file`, what was `found`, and the `way_out` if it is wrong."""
+
+    where: str
+    found: str
+    way_out: str
+    file: str = PARAMS
+
+    def __str__(self) -> str:
+        return f"warning: {self.file}: {self.where}: {self.found}; {self.way_out}"
+
+
 class ConfigError(ShoalError):
     """The user's files have `faults`; the message holds all of them, one a line."""
 
@@ -60,7 +73,11 @@ def shown(value: object) -> str:
     """A value as messages show it: text in quotes, YAML's words for nothing, true and false, long ones cut."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = repr(value)
+    return cut(repr(value))
+
+
+def cut(text: str) -> str:
+    """The text, no longer than LONGEST_SHOWN."""
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
 

@@ -8,9 +8,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from kernels.architecture import ACTIVATIONS, Architecture
-from pipeline.config.faults import refusal, shown
+from pipeline.config.faults import cut, refusal, shown
+from pipeline.config.yamlfile import LONGEST_NUMBER
 
 T = TypeVar("T")
+
+LONGEST_NAME = 100
+"""Letters of a name: files are named after it, and file systems allow 255 with what is added to it."""
 
 
 def _as_tuple(raw: Any) -> Any:
@@ -54,17 +58,21 @@ def _batch_size(value: Any) -> Any:
 def _name(value: str) -> str:
     if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", value):
         raise refusal("names of letters (a to z), digits, - and _, with a letter or digit first")
+    if len(value) > LONGEST_NAME:
+        raise refusal(f"names of up to {LONGEST_NAME} letters", f"a name of {len(value)} letters")
     return value
 
 
 def _notation(text: str) -> str:
     """The network's canonical notation; refuses text that the parser does, in its words."""
+    if re.search(rf"\d{{{LONGEST_NUMBER + 1}}}", text):
+        raise refusal(f"numbers of up to {LONGEST_NUMBER} digits")
     try:
         return str(Architecture.parse(text))
     except ValueError as error:
         problem, _, allowed = str(error).partition("; allowed: ")
         form = "layers such as 'dense 10 > relu', or branches first: '(dense 1 | relu > dense 1) > tanh'"
-        raise refusal(allowed or form, f"{shown(text)}, where {problem}") from None
+        raise refusal(allowed or form, f"{shown(text)}, where {cut(problem)}") from None
 
 
 def _distinct_networks(architecture: dict[str, str]) -> dict[str, str]:

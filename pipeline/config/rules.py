@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, get_args
 
 from kernels.architecture import Architecture
@@ -29,6 +29,17 @@ def sweep_faults(where: str, block: Block, sweep: Sweep, data: DataConfig | None
         yield from _assignment_stream(where, block, sweep, data)
     if data and (n_features := known_features(data)):
         yield from branch_faults(where, sweep, n_features)
+
+
+def name_faults(where: str, names: Collection[str]) -> Iterator[Fault]:
+    """Names that differ in case alone, of which some file systems make one folder."""
+    first: dict[str, str] = {}
+    for name in names:
+        same = first.setdefault(name.lower(), name)
+        if same != name:
+            yield Fault(
+                below(where, name), f"a name like '{same}' but for capitals", "names that differ in more than that"
+            )
 
 
 def known_features(data: DataConfig) -> int | None:

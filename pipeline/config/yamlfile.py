@@ -1,17 +1,32 @@
-"""A YAML 1.2 file as plain dicts and lists, with the faults of its keys: given twice, or not text."""
+"""A YAML 1.2 file as plain dicts and lists, with the faults of its keys: given twice, or not text.
+
+Whatever the file holds, it is read or refused in bounded time and memory.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from pipeline.config.faults import ConfigError, Fault, below
+from pipeline.config.faults import ConfigError, Fault, below, shown
 
-TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
+STANDARD_TAG = "tag:yaml.org,2002:"
+TEXT_TAGS = (STANDARD_TAG + "str", STANDARD_TAG + "merge")
+NUMBER_TAGS = (STANDARD_TAG + "int", STANDARD_TAG + "float")
+LARGEST = 250_000
+"""Bytes of a file that is read."""
+MOST_NODES = 10_000
+"""Values of a file, keys included, with its aliases written out."""
+DEEPEST = 50
+"""Levels of nested values in a file; params.yaml needs six."""
+LONGEST_NUMBER = 100
+"""Characters of a number."""
 
 
 def read(path: Path) -> tuple[object, list[Fault]]:
@@ -20,11 +35,12 @@ def read(path: Path) -> tuple[object, list[Fault]]:
     Of a repeated key the first value counts. A key that is not text becomes text; it is a fault because DVC passes
     over a sweep of such a name without a word.
 
-    Raises ConfigError where the file is missing or cannot be read as YAML.
+    Raises ConfigError where the file is missing, cannot be read as YAML, or has no end that memory holds.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return _text_keys(_yaml().load(text)), list(_key_faults(_yaml().compose(text), "", set()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", YAMLWarning)  # of an anchor's name used twice, say, which YAML allows
+            return _read(_text(path))
     except FileNotFoundError:
         fault = Fault("", "no such file", "a file in the folder that shoal is run in")
     except OSError as error:
@@ -33,13 +49,95 @@ def read(path: Path) -> tuple[object, list[Fault]]:
         fault = Fault(f"byte {error.start + 1}", "bytes that are not UTF-8 text", "UTF-8")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = ": ".join(text for text in (error.context, error.problem) if text)
+        problem = " ".join(": ".join(text for text in (error.context, error.problem) if text).split())
         fault = Fault(f"line {mark.line + 1}, column {mark.column + 1}", f"a fault in the YAML ({problem})", "YAML 1.2")
     except (YAMLError, ValueError) as error:
         fault = Fault("", f"a fault in the YAML ({str(error).splitlines()[0]})", "YAML 1.2")
-    except RecursionError:
-        fault = Fault("", "values nested without end", "YAML 1.2, no alias inside the value of its own anchor")
     raise ConfigError([fault])
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ConfigError([Fault("", f"a file of more than {LARGEST:,} bytes", f"up to {LARGEST:,} bytes")])
+    return content.decode("utf-8-sig")
+
+
+def _read(text: str) -> tuple[object, list[Fault]]:
+    """What `read` gives; the text is measured before anything is built of it, and again before aliases are expanded."""
+    for fault in _form_faults(text):
+        raise ConfigError([fault])
+    yaml = _yaml()
+    root = yaml.compose(text)
+    if root is None:
+        return None, []
+    if faults := [*_expansion_faults(root), *_number_faults(root, set())]:
+        raise ConfigError(faults)
+    key_faults = list(_key_faults(root, "", set()))  # before values are made of the nodes, which writes out merge keys
+    return _text_keys(yaml.constructor.construct_document(root)), key_faults
+
+
+def _form_faults(text: str) -> Iterator[Fault]:
+    """A fault where the text has more values, or nests them deeper, than is sensible, and where one has a tag.
+
+    Nothing is read beyond the place of the first fault that is asked for.
+    """
+    nodes = depth = 0
+    for event in _yaml().parse(text):
+        nodes += isinstance(event, NodeEvent)
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        where = f"line {event.start_mark.line + 1}"
+        if nodes > MOST_NODES:
+            yield Fault(where, f"more than {MOST_NODES:,} values", f"up to {MOST_NODES:,} values, keys included")
+        if depth > DEEPEST:
+            yield Fault(where, "values nested too deep", f"values nested up to {DEEPEST} deep")
+        if tag := getattr(event, "tag", None):
+            found = f"the tag {shown(str(tag).replace(STANDARD_TAG, '!!'))}"
+            yield Fault(where, found, "values without tags, such as 3, true or [a, b]")
+
+
+def _expansion_faults(root: Node) -> Iterator[Fault]:
+    """A fault where aliases, written out, would make too many or too deep values of the file, or go on for ever."""
+    known: dict[int, tuple[int, int]] = {}
+    unfinished = (0, 0)
+
+    def measured(node: Node) -> tuple[int, int]:
+        """Values that the node stands for, and their levels."""
+        if id(node) not in known:
+            known[id(node)] = unfinished
+            parts = [measured(part) for part in _parts(node)]
+            known[id(node)] = 1 + sum(n for n, _ in parts), 1 + max((levels for _, levels in parts), default=-1)
+        elif known[id(node)] == unfinished:
+            endless = "YAML 1.2, no alias inside the value of its own anchor"
+            raise ConfigError([Fault("", "values nested without end", endless)])
+        return known[id(node)]
+
+    nodes, levels = measured(root)
+    if nodes > MOST_NODES:
+        allowed = f"up to {MOST_NODES:,} values, keys included and aliases written out"
+        yield Fault("", f"aliases that stand for more than {MOST_NODES:,} values", allowed)
+    elif levels > DEEPEST:
+        yield Fault("", "values nested too deep", f"values nested up to {DEEPEST} deep, aliases written out")
+
+
+def _number_faults(node: Node, seen: set[int]) -> Iterator[Fault]:
+    """Numbers with more digits than any key has a use for, which Python may refuse to print."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, ScalarNode) and node.tag in NUMBER_TAGS and len(node.value) > LONGEST_NUMBER:
+        found = f"a number of {len(node.value):,} digits"
+        yield Fault(f"line {node.start_mark.line + 1}", found, f"numbers of up to {LONGEST_NUMBER} digits")
+    for part in _parts(node):
+        yield from _number_faults(part, seen)
+
+
+def _parts(node: Node) -> list[Node]:
+    """The nodes right below a node, keys included."""
+    if isinstance(node, MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, SequenceNode) else []
 
 
 def _yaml() -> YAML:
@@ -54,9 +152,9 @@ def _text_keys(value: object) -> object:
     return [_text_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _key_faults(node: Node | None, where: str, seen: set[int]) -> Iterator[Fault]:
+def _key_faults(node: Node, where: str, seen: set[int]) -> Iterator[Fault]:
     """Faults of the keys at or below a node; a node that several aliases share is looked at once."""
-    if node is None or id(node) in seen:
+    if id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, SequenceNode):

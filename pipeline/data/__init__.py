@@ -11,8 +11,8 @@ import pandas as pd
 from kernels.rng import stream
 from pipeline.config import Config, DataConfig, Fractions
 from pipeline.config.faults import ConfigError, Fault
-from pipeline.data import tables
-from pipeline.data.dataset import Dataset, Scaling, Split
+from pipeline.data import notices, tables
+from pipeline.data.dataset import FLOAT64, Dataset, Scaling, Split
 from pipeline.paths import Paths
 from pipeline.store import read_json, read_table, write_json, write_table
 
@@ -102,15 +102,22 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         raise ConfigError(faults)
 
     order = stream(settings.split_seed, "split", 0).permutation(len(values))
-    parts = (np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1]))
-    train, validation, test = (_split(values[part], len(features), part + 1) for part in parts)
+    rows = [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
+    train, validation, test = (_split(values[part], len(features), part + 1) for part in rows)
+    columns = [
+        notices.Column(name, column, column[rows[0]], table.resolutions.get(name, FLOAT64), name in table.index)
+        for name, column in zip(names, values.T, strict=True)
+    ]
     x_scaling, y_scaling = Scaling.identity(len(features)), Scaling.identity(len(settings.targets))
     if settings.standardise:
-        x_scaling, y_scaling = Scaling.fit(train.x), Scaling.fit(train.y)
+        resolution = np.array([column.resolution for column in columns])
+        x_scaling = Scaling.fit(train.x, resolution[: len(features)])
+        y_scaling = Scaling.fit(train.y, resolution[len(features) :])
         _check_scales(table, names, np.concatenate([x_scaling.scale, y_scaling.scale]))
     unknown = np.full((GRID_POINTS, len(settings.targets)), np.nan)
     grid = Split(_grid(train.x), unknown, _places(GRID_POINTS))
-    return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid)
+    told = notices.of_table(table, settings, columns[: len(features)], columns[len(features) :])
+    return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
 
 
 def _choice_faults(table: tables.Table, settings: DataConfig) -> list[Fault]:

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+
+from pipeline.config.faults import Notice
+
+FLOAT64 = float(np.finfo(np.float64).eps)
+"""Relative distance of neighbouring float64 numbers."""
+ROUNDING = 8
+"""Distances of neighbouring numbers that rounding may put between two results of one computation."""
+
+
+def constant(a: np.ndarray, resolution: np.ndarray | float = FLOAT64) -> np.ndarray:
+    """Whether each column of `a` (n, n_columns) holds one value: its spread is within the rounding of its largest size.
+
+    `resolution` is the relative distance of neighbouring numbers, (n_columns,) or one for all columns: that of the
+    dtype in which the table has the column. A spread of so few of them is what rounding leaves of one value; its mean
+    is not known any better, so that dividing by it would make numbers of noise.
+    """
+    low, high = a.min(axis=0), a.max(axis=0)
+    with np.errstate(over="ignore"):
+        flat: np.ndarray = high - low <= ROUNDING * resolution * np.maximum(-low, high)
+    return flat
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +42,15 @@ class Scaling:
         return cls(np.zeros(n_columns), np.ones(n_columns))
 
     @classmethod
-    def fit(cls, a: np.ndarray) -> Scaling:
-        """Mean and standard deviation (ddof 0) of `a` (n, n_columns); a constant column gets its value and 1.
+    def fit(cls, a: np.ndarray, resolution: np.ndarray | float = FLOAT64) -> Scaling:
+        """Mean and standard deviation (ddof 0) of `a` (n, n_columns); a constant column gets its first value and 1.
 
-        Numbers too large or too small for float64 to square give a scale that is 0 or not finite.
+        `resolution` as in `constant`. Numbers too large or too small for float64 to square give a scale that is 0 or
+        not finite.
         """
-        constant = a.min(axis=0) == a.max(axis=0)
+        flat = constant(a, resolution)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            return cls(np.where(constant, a[0], a.mean(axis=0)), np.where(constant, 1.0, a.std(axis=0)))
+            return cls(np.where(flat, a[0], a.mean(axis=0)), np.where(flat, 1.0, a.std(axis=0)))
 
     def apply(self, a: np.ndarray) -> np.ndarray:
         """Original units to standardised ones, shape (n, n_columns)."""
@@ -67,6 +88,8 @@ class Dataset:
     validation: Split
     test: Split
     grid: Split
+    notices: tuple[Notice, ...] = field(default=(), kw_only=True)
+    """What looks wrong with the user's table; known where the dataset is made of it, not where it is loaded."""
 
     @property
     def n_features(self) -> int:

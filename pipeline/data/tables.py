@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ class Table:
     `rows` are row numbers as an editor shows them: the header of a CSV file is row 1, so its first data row is row 2;
     a Parquet file has no header row, and its first row is row 1. `faults` are those of names and row lengths.
     `content` is the same as the file stores it, nothing stripped or left out: a CSV file's columns are text.
+    `resolutions` has the relative distance of neighbouring numbers of columns whose type tells it, and `index` the
+    names of columns that a pandas table had as its index; both are facts of Parquet files.
     """
 
     name: str
@@ -33,6 +35,13 @@ class Table:
     cells: Sequence[Sequence[object]]
     faults: list[Fault]
     content: pa.Table
+    resolutions: Mapping[str, float] = field(default_factory=dict)
+    index: Collection[str] = ()
+
+    @property
+    def named_by_numbers(self) -> bool:
+        """Whether every column has a number for a name."""
+        return all(np.isfinite(_number(name)) for name in self.columns)
 
     def numbers(self, columns: Collection[str]) -> tuple[np.ndarray, list[Fault]]:
         """The named columns as float64 (n_rows, n_columns), and a fault for each where a cell is no finite number."""
@@ -131,7 +140,24 @@ def _read_parquet(path: Path, name: str) -> Table:
     kept = [i for i, column in enumerate(table.column_names) if not column.startswith("__index_level_")]
     columns = [table.column_names[i] for i in kept]
     cells = [table.column(i).to_pylist() for i in kept]
-    return Table(name, columns, range(1, table.num_rows + 1), cells, _name_faults(name, columns), table)
+    rows = range(1, table.num_rows + 1)
+    return Table(
+        name, columns, rows, cells, _name_faults(name, columns), table, _resolutions(table.schema), _index(table.schema)
+    )
+
+
+def _resolutions(schema: pa.Schema) -> dict[str, float]:
+    floating = (part for part in schema if pa.types.is_floating(part.type))
+    return {part.name: float(np.finfo(part.type.to_pandas_dtype()).eps) for part in floating}
+
+
+def _index(schema: pa.Schema) -> list[str]:
+    """Names in the index of the pandas table that a Parquet file was made of; an index that only counts has none."""
+    try:
+        described = schema.pandas_metadata or {}
+    except ValueError:  # the note of another program under pandas' name
+        return []
+    return [name for name in described.get("index_columns", ()) if isinstance(name, str)]
 
 
 def _name_faults(name: str, columns: list[str]) -> list[Fault]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
 from pipeline import config, data
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 
 
 def run(paths: Paths) -> None:
-    """Build the configured dataset and write it; raises ConfigError, and writes nothing, where the input is bad."""
-    data.save(data.build(config.load(paths), paths), paths)
+    """Build the configured dataset and write it; raises ConfigError, and writes nothing, where the input is bad.
+
+    What looks wrong with the user's table is told on the terminal.
+    """
+    dataset = data.build(config.load(paths), paths)
+    for notice in dataset.notices:
+        print(notice, file=sys.stderr)
+    data.save(dataset, paths)
 
 
 if __name__ == "__main__":

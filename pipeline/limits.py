@@ -1,0 +1,79 @@
+"""Whether a study fits the machine: memory, disk, and more operations than anyone waits for."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import psutil
+
+from pipeline import plan
+from pipeline.config import Config, Fault, Sweep
+from pipeline.config.faults import below
+from pipeline.data import Dataset
+from pipeline.paths import Paths
+from pipeline.plan import Cost, Setting
+
+MOST_OPERATIONS = 10**18
+LEAST: dict[str, Any] = {
+    "replicates": 1,
+    "depth": (1,),
+    "width": (1,),
+    "hidden_sizes": ((1,),),
+    "architecture": {"least": "dense 1"},
+    "steps": {"all": (1,)},
+    "epochs": {"all": (1,)},
+    "learning_rate": {"all": (1.0,)},
+    "batch_size": {"all": ("full",)},
+    "alpha": {"all": (1.0,)},
+}
+"""Of each key that a cost grows with, the value with the least to do."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What there is: bytes of `memory`, and bytes of `disk` for results."""
+
+    memory: int
+    disk: int
+
+    @classmethod
+    def here(cls, paths: Paths) -> Room:
+        """This machine; what results hold now counts as free, since it is written anew."""
+        results = paths.runs("any").parent.parent
+        held = sum(file.stat().st_size for file in results.rglob("*") if file.is_file())
+        free = shutil.disk_usage(paths.root).free
+        return cls(psutil.virtual_memory().total, free + held)
+
+
+def faults(config: Config, dataset: Dataset, room: Room) -> Iterator[Fault]:
+    """One fault for each sweep that does not fit, or else one for all sweeps together.
+
+    It stands at the key whose least value would lower the cost most. `config` has no other fault.
+    """
+    machine = f"{plan.size(room.memory)} of memory and {plan.size(room.disk)} of disk"
+    allowed = f"what fits {machine}, which this machine has, and {plan.amount(MOST_OPERATIONS)} operations"
+    setting = Setting.of(config, dataset)
+    costs = plan.costs(config, setting)
+    hopeless = [name for name, cost in costs.items() if _excess(cost, room) > 1]
+    for name in hopeless:
+        place = below(below("sweeps", name), _to_blame(config.sweeps[name], setting, room))
+        yield Fault(place, str(costs[name]), allowed)
+    total = sum(costs.values(), Cost())
+    if not hopeless and _excess(total, room) > 1:
+        yield Fault("sweeps", str(total), allowed)
+
+
+def _excess(cost: Cost, room: Room) -> Fraction:
+    """The cost as a multiple of what there is, of what it takes most."""
+    needs = ((cost.memory, room.memory), (cost.disk, room.disk), (cost.operations, MOST_OPERATIONS))
+    return max(Fraction(need) / max(there, 1) for need, there in needs)
+
+
+def _to_blame(sweep: Sweep, setting: Setting, room: Room) -> str:
+    keys = [key for key in LEAST if getattr(sweep, key) is not None]
+    lower = {key: plan.cost(sweep.model_copy(update={key: LEAST[key]}), setting) for key in keys}
+    return min(keys, key=lambda key: _excess(lower[key], room))

@@ -1,0 +1,208 @@
+"""What training takes, counted from the lists in params.yaml without making the grid that they span.
+
+Networks, parameters and operations are exactly those of the grid (`flops` says what an operation is). Bytes are those
+of the numbers and of what is kept beside each: somewhat less than in truth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+import numba
+
+from kernels.architecture import Activation, Architecture, Path
+from kernels.spec import recorded_steps
+from pipeline.config import Config, Sweep
+from pipeline.data import Dataset
+
+NETWORK_BYTES = 10_000
+"""Of a network's specification, result and rows in memory, without parameters and curve."""
+POINT_BYTES = 70
+"""Of a point of a learning curve in memory, beside two numbers for each output."""
+RUN_BYTES = 100
+"""Of a network's rows in results/, without parameters and curve."""
+COPIES = 4
+"""Of a network's parameters in memory: as trained, as read off, in the table, in the file that is written."""
+BATCH_POINTS = 51
+"""Points of a mini-batch network's curve, at most."""
+TILE = 128
+"""Samples for which a thread keeps the activations of a network, at least."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What networks are trained on and with: columns, rows, bytes of a number, threads."""
+
+    n_features: int
+    n_outputs: int
+    n_samples: int
+    itemsize: int
+    threads: int
+
+    @classmethod
+    def of(cls, config: Config, dataset: Dataset) -> Setting:
+        """The setting of a study on this machine."""
+        itemsize = 8 if config.dtype == "float64" else 4
+        threads = numba.config.NUMBA_NUM_THREADS
+        return cls(dataset.n_features, dataset.n_outputs, len(dataset.train.x), itemsize, threads)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training takes. Sweeps run one after the other: their sum has the `memory` of the largest.
+
+    `memory` is what a sweep holds when all its results are there, `disk` its files in results/, both in bytes.
+    `operations` is a fraction where an epoch ends with a smaller batch.
+    """
+
+    networks: int = 0
+    parameters: int = 0
+    operations: Fraction = Fraction(0)
+    memory: int = 0
+    disk: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        return Cost(**sums | {"memory": max(self.memory, other.memory)})
+
+    def __str__(self) -> str:
+        bytes_ = f"{size(self.memory)} of memory, {size(self.disk)} of disk"
+        networks = f"{amount(self.networks)} network{'s' if self.networks != 1 else ''}"
+        return f"{networks}, {amount(self.parameters)} parameters, {amount(int(self.operations))} operations, {bytes_}"
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """Sums over the shapes of a sweep, and the largest of them.
+
+    `products` are fan-in times fan-out of all dense layers, `first` of those that read the input.
+    """
+
+    n: int
+    parameters: int
+    products: int
+    first: int
+    most_parameters: int
+    most_units: int
+    widest: int
+
+
+def costs(config: Config, setting: Setting) -> dict[str, Cost]:
+    """The cost of every sweep of a configuration without a fault, by name."""
+    return {name: cost(sweep, setting) for name, sweep in config.sweeps.items()}
+
+
+def cost(sweep: Sweep, setting: Setting) -> Cost:
+    """The cost of one sweep, whose keys are sound and belong together."""
+    shapes = _shapes(sweep, setting)
+    networks = points = 0
+    operations = Fraction(0)
+    for activation in sweep.activation or (None,):
+        if sweep.optimizer == "ridge":
+            n = len(sweep.values("alpha", activation))
+            networks += n
+            operations += 2 * shapes.products * setting.n_samples * n
+            continue
+        n_rates, batches = len(sweep.values("learning_rate", activation)), sweep.values("batch_size", activation)
+        lengths = sweep.values("steps" if sweep.epochs is None else "epochs", activation)
+        networks += n_rates * len(batches) * len(lengths)
+        for batch in batches:
+            full = batch == "full"
+            in_epoch = 1 if full else math.ceil(setting.n_samples / batch)
+            steps = max(lengths) * (1 if sweep.epochs is None else in_epoch)
+            points += n_rates * (sum(lengths) + len(lengths) if full else BATCH_POINTS * len(lengths))
+            recorded = 1 if full else len(recorded_steps(min(steps, 10**15), batch))  # more steps, as many points
+            per_step = Fraction(setting.n_samples, in_epoch)
+            updates = (6 * shapes.products - 2 * shapes.first) * per_step * steps
+            operations += n_rates * (updates + 2 * shapes.products * setting.n_samples * recorded)
+    each = sweep.replicates * networks
+    points *= shapes.n * sweep.replicates
+    parameters = each * shapes.parameters
+    return Cost(
+        networks=each * shapes.n,
+        parameters=parameters,
+        operations=operations * sweep.replicates,
+        memory=COPIES * setting.itemsize * parameters
+        + NETWORK_BYTES * each * shapes.n
+        + (POINT_BYTES + 16 * setting.n_outputs) * points
+        + setting.threads * _workspace(sweep, shapes, setting),
+        disk=setting.itemsize * parameters + RUN_BYTES * each * shapes.n + 8 * points,
+    )
+
+
+def _workspace(sweep: Sweep, shapes: _Shapes, setting: Setting) -> int:
+    """Bytes of a thread: activations and their derivatives; gradients, or the matrix of a ridge readout."""
+    activations = 2 * setting.itemsize * TILE * shapes.most_units
+    if sweep.optimizer == "ridge":
+        return activations + 8 * (shapes.widest + setting.n_outputs) ** 2
+    return activations + 4 * setting.itemsize * shapes.most_parameters
+
+
+def _shapes(sweep: Sweep, setting: Setting) -> _Shapes:
+    n_in, n_out = setting.n_features, setting.n_outputs
+    if sweep.architecture is not None:
+        networks = (Architecture.parse(text).with_output(n_out) for text in sweep.architecture.values())
+        return _summed(list(_layers(network, n_in)) for network in networks)
+    if sweep.hidden_sizes is not None:
+        rows = ((n_in, *hidden, n_out) for hidden in sweep.hidden_sizes)
+        return _summed([(a, b, i == 0) for i, (a, b) in enumerate(pairwise(row))] for row in rows)
+    depths, widths = sweep.depth or (), sweep.width or ()
+    # d layers of w units: w n_in + (d - 1) w^2 + w n_out products, and d w + n_out biases, summed over both lists
+    n, total, squares = len(depths), sum(widths), sum(width**2 for width in widths)
+    products = n * total * (n_in + n_out) + sum(depth - 1 for depth in depths) * squares
+    biases = sum(depths) * total + n * len(widths) * n_out
+    deepest, widest = max(depths), max(widths)
+    largest = widest * (n_in + n_out + deepest) + (deepest - 1) * widest**2 + n_out
+    units = n_in + deepest * widest + n_out
+    return _Shapes(n * len(widths), products + biases, products, n * total * n_in, largest, units, max(n_in, widest))
+
+
+def _layers(network: Architecture, n_features: int) -> Iterator[tuple[int, int, bool]]:
+    """Fan-in and fan-out of every dense layer, and whether it reads the input itself."""
+    for branch in network.branches:
+        yield from _path(branch, n_features, True)
+    yield from _path(network.trunk, network.branch_units(n_features), not network.branches)
+
+
+def _path(layers: Path, units: int, at_input: bool) -> Iterator[tuple[int, int, bool]]:
+    for layer in layers:
+        if not isinstance(layer, Activation):
+            yield units, layer.units, at_input
+            units = layer.units
+        at_input = False
+
+
+def _summed(networks: Iterable[list[tuple[int, int, bool]]]) -> _Shapes:
+    """The sums over networks given by their dense layers."""
+    rows = [
+        (
+            1,
+            sum((fan_in + 1) * fan_out for fan_in, fan_out, _ in layers),
+            sum(fan_in * fan_out for fan_in, fan_out, _ in layers),
+            sum(fan_in * fan_out for fan_in, fan_out, at_input in layers if at_input),
+            sum(fan_out for _, fan_out, _ in layers),
+            max(fan_in for fan_in, _, _ in layers),
+        )
+        for layers in networks
+    ]
+    n, parameters, products, first, units, widest = zip(*rows, strict=True)
+    return _Shapes(sum(n), sum(parameters), sum(products), sum(first), max(parameters), max(units), max(widest))
+
+
+def amount(n: int) -> str:
+    """A count as people read it: 1,443; 12.3 million; 3.4e12."""
+    if n < 10**6:
+        return f"{n:,}"
+    return f"{n / 10**6:.1f} million" if n < 10**9 else f"{Decimal(n):.1e}".replace("e+", "e")
+
+
+def size(n_bytes: int) -> str:
+    """Bytes as people read them: 0.4 MB; 7.5 GB; 3.4e12 GB."""
+    if n_bytes < 10**9:
+        return f"{n_bytes / 10**6:.1f} MB"
+    return f"{n_bytes / 10**9:,.1f} GB" if n_bytes < 10**15 else f"{amount(n_bytes // 10**9)} GB"

@@ -1,0 +1,104 @@
+"""What a study takes, against the grid itself, and what is refused because it would not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels.ensemble import recorded_steps
+from kernels.layout import layout_of
+from pipeline import plan
+from pipeline.config import Sweep
+from pipeline.flops import sweep_flops
+from pipeline.grid import cells
+from pipeline.plan import Cost, Setting
+
+ACTIVATIONS = ["relu", "linear", "tanh", "sigmoid"]
+NETWORKS = [
+    "dense 3 > tanh", "relu > dense 4", "relu", "(dense 2 | relu > dense 2 | dense 5 > tanh > tanh > dense 2)",
+    "(dense 7 > relu | dense 7) > dense 3 > tanh", "dense 4 > relu > dense 4 > dense 2",
+]  # fmt: skip
+
+
+def several(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
+    return st.lists(values, min_size=1, max_size=3, unique=True)
+
+
+COUNTS = several(st.integers(1, 12))
+SHAPES = st.one_of(
+    st.fixed_dictionaries({"activation": several(st.sampled_from(ACTIVATIONS)), "depth": COUNTS, "width": COUNTS}),
+    st.fixed_dictionaries({"activation": several(st.sampled_from(ACTIVATIONS)),
+                           "hidden_sizes": several(st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple)).map(
+                               lambda sizes: [list(part) for part in sizes])}),
+    several(st.sampled_from(NETWORKS)).map(lambda texts: {"architecture": {f"n{i}": t for i, t in enumerate(texts)}}),
+)  # fmt: skip
+RATES = several(st.floats(0.001, 1))
+BATCHES = several(st.one_of(st.integers(1, 20), st.just("full")))
+TRAINING = st.one_of(
+    st.fixed_dictionaries({"optimizer": st.just("ridge"), "alpha": RATES}),
+    st.fixed_dictionaries({"learning_rate": RATES, "batch_size": BATCHES, "steps": several(st.integers(1, 300))}),
+    st.fixed_dictionaries({"learning_rate": RATES, "batch_size": BATCHES, "epochs": several(st.integers(1, 60))}),
+)
+SETTINGS = st.builds(Setting, st.integers(1, 4), st.integers(1, 3), st.integers(20, 50), st.just(8), st.just(2))
+
+
+@st.composite
+def blocks(draw: st.DrawFn) -> dict[str, Any]:
+    """A sound block of any kind, some of its keys by activation."""
+    block = draw(SHAPES) | draw(TRAINING) | {"replicates": draw(st.integers(1, 3))}
+    by_activation = {"learning_rate": RATES, "alpha": RATES, "batch_size": BATCHES, "steps": COUNTS, "epochs": COUNTS}
+    for key in set(block) & set(by_activation) if "activation" in block else ():
+        if draw(st.booleans()):
+            block[key] = {name: draw(by_activation[key]) for name in block["activation"]}
+    return block
+
+
+@settings(max_examples=300, deadline=None)
+@given(block=blocks(), setting=SETTINGS)
+def test_counts_are_those_of_the_grid(block: dict[str, Any], setting: Setting) -> None:
+    sweep = Sweep.model_validate(block)
+    grid = cells(sweep, setting.n_outputs, setting.n_samples)
+    specs = [spec for cell in grid for spec in cell.specs()]
+    found = plan.cost(sweep, setting)
+    assert found.networks == len(grid) * sweep.replicates == len(specs)
+    assert found.parameters == sum(layout_of(spec.architecture, setting.n_features).n_params for spec in specs)
+    flops = sweep_flops(((spec, spec.steps or 0) for spec in specs), setting.n_features, setting.n_samples)
+    assert float(found.operations) == pytest.approx(flops, rel=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(block=blocks(), setting=SETTINGS)
+def test_bytes_hold_the_numbers_of_the_files(block: dict[str, Any], setting: Setting) -> None:
+    """Every parameter, and the cost at every point of every curve; those of mini-batches have 51 points at most."""
+    sweep = Sweep.model_validate(block)
+    specs = [spec for cell in cells(sweep, setting.n_outputs, setting.n_samples) for spec in cell.specs()]
+    points = sum(len(recorded_steps(spec.steps, spec.batch_size)) for spec in specs if spec.steps)
+    most = sum(51 if spec.batch_size else spec.steps + 1 for spec in specs if spec.steps)
+    found = plan.cost(sweep, setting)
+    assert 8 * (found.parameters + points) + 100 * len(specs) <= found.disk
+    assert found.disk == 8 * (found.parameters + most) + 100 * len(specs)
+    assert found.memory > 4 * 8 * found.parameters + 70 * points + 10_000 * len(specs)
+
+
+def test_sweeps_run_one_after_the_other() -> None:
+    one, two = Cost(1, 2, plan.Fraction(3), memory=40, disk=5), Cost(10, 20, plan.Fraction(1, 2), memory=4, disk=50)
+    assert one + two == Cost(11, 22, plan.Fraction(7, 2), memory=40, disk=55)
+
+
+@pytest.mark.parametrize(
+    ("n", "text"),
+    [(0, "0"), (1443, "1,443"), (12_345_678, "12.3 million"), (3_400_000_000_000, "3.4e12"), (10**500, "1.0e500")],
+)
+def test_amounts_are_readable(n: int, text: str) -> None:
+    assert plan.amount(n) == text
+
+
+@pytest.mark.parametrize(
+    ("n", "text"),
+    [(350_000, "0.3 MB"), (7_500_000_000, "7.5 GB"), (8 * 10**12, "8,000.0 GB"), (10**400, "1.0e391 GB")],
+)
+def test_sizes_are_readable(n: int, text: str) -> None:
+    assert plan.size(n) == text
