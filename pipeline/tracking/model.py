@@ -21,6 +21,7 @@ import kernels
 from pipeline import store
 from pipeline.machine import LIBRARIES
 from pipeline.paths import Paths
+from pipeline.tracking.client import every
 
 KEY = "shoal.key"
 EXAMPLE_ROWS = 5
@@ -62,7 +63,7 @@ def log_model(client: MlflowClient, run: Run, chosen: Chosen) -> str:
     What interrupted attempts left is deleted. Models of networks that were chosen before stay.
     """
     key = f"{run.data.tags[KEY]}/{chosen.digest}"
-    found = [model for model in client.search_logged_models([run.info.experiment_id]) if KEY in model.tags]
+    found = [model for model in every(client.search_logged_models, [run.info.experiment_id]) if KEY in model.tags]
     whole = [model for model in found if model.status == LoggedModelStatus.READY]
     same = [str(model.model_id) for model in whole if model.tags[KEY] == key]
     for model in found:

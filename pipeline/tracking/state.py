@@ -27,7 +27,7 @@ class SweepState:
     """The results of a sweep as they are now.
 
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
-    have runs of their own. `choice` is predictions/chosen.json where the chosen network is one of this sweep.
+    have runs of their own. `choice` is predictions/chosen.json where a network is chosen, and one of this sweep.
     """
 
     sweep: str
@@ -114,7 +114,7 @@ def _read_state(
     sweep: str,
     cells: pd.DataFrame,
     provenance: Provenance,
-    choice: dict[str, Any],
+    choice: dict[str, Any] | None,
     granularity: Granularity,
 ) -> SweepState:
     files = [path.read_bytes() for path in (paths.runs(sweep), paths.curves(sweep))]
@@ -126,7 +126,7 @@ def _read_state(
         _rows(cells),
         table,
         sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file()),
-        choice if choice["sweep"] == sweep else None,
+        choice if choice and choice["sweep"] == sweep else None,
         _networks(paths, sweep) if granularity == "network" else {},
     )
 
