@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 repro: $(VENV)/installed
 	shoal check
 	dvc repro
-	shoal track
+	shoal track --if-elsewhere
 
 test: lint
 	pytest

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import config
+from pipeline import config, destination
 from pipeline.check import check
 from pipeline.config import ConfigError
 from pipeline.errors import guarded
@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=int, default=5000, help="first port to try (5000)")
     command.set_defaults(run=_ui)
     command = commands.add_parser("track", help="send to MLflow what it lacks; MLFLOW_TRACKING_URI says where to")
+    words = "only if tracking/receipt.json names another place than that"
+    command.add_argument("--if-elsewhere", action="store_true", help=words)
     command.set_defaults(run=_track)
     return parser
 
@@ -87,11 +89,16 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _track(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import store
+
+    place = destination.place(paths)
+    if words.if_elsewhere and paths.receipt.exists() and store.read_json(paths.receipt).get("store") == place:
+        return 0
     from pipeline import tracking
 
     settings = config.load(paths)
     sent = tracking.send(paths, list(settings.sweeps), settings.tracking.granularity)
-    print(f"{tracking.place(paths)}: {'holds all results now' if sent else 'holds all results already'}")
+    print(f"{place}: {'has all results now' if sent else 'has all results already'}")
     return 0
 
 

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels._jit import source_hash
-from pipeline import statistics, store
+from pipeline import destination, statistics, store
 from pipeline.paths import Paths
-from pipeline.tracking import is_tracked, location, records, track
+from pipeline.tracking import is_tracked, records, track
 from pipeline.tracking.curves import Curves
 from pipeline.tracking.provenance import Provenances
 from tests import studies
@@ -221,7 +221,7 @@ def test_the_chosen_network_is_a_model_of_its_sweep(root: Path, monkeypatch: pyt
     track(paths, ["sizes", "ridge"])
     uri = parent_of(paths, "sizes").data.tags["shoal.model"]
     assert "shoal.model" not in parent_of(paths, "ridge").data.tags
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", location.tracking_uri(paths))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", destination.tracking_uri(paths))
     model = mlflow.pyfunc.load_model(uri)
     assert model.metadata.signature.inputs.input_names() == ["x"]
     x = np.array([[-1.5], [2.0]])

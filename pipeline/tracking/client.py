@@ -15,8 +15,9 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline import destination
 from pipeline.paths import Paths
-from pipeline.tracking import database, faults, location
+from pipeline.tracking import database, faults
 
 for chatter, level in (
     ("alembic", logging.WARNING),
@@ -70,7 +71,7 @@ def _told(paths: Paths) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, requests.RequestException) as error:
-        line = faults.told(error, location.place(paths))
+        line = faults.told(error, destination.place(paths))
         if line is None:
             raise
         raise line from None
@@ -78,14 +79,14 @@ def _told(paths: Paths) -> Iterator[None]:
 
 def _opened(paths: Paths) -> MlflowClient:
     """A client that has asked its first question."""
-    uri = location.tracking_uri(paths)
+    uri = destination.tracking_uri(paths)
     try:
-        if location.is_database_server(uri):
+        if destination.is_database_server(uri):
             create_engine(uri).connect().close()  # MLflow would try a dead one for two minutes
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, ImportError) as error:
-        raise faults.unopened(error, location.place(paths)) from None
+        raise faults.unopened(error, destination.place(paths)) from None
     return client
 
 

@@ -13,9 +13,8 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.version import VERSION
 
-from pipeline import store
+from pipeline import destination, store
 from pipeline.paths import Paths
-from pipeline.tracking import location
 from pipeline.tracking.faults import BUILT_ANEW, DAMAGED, TrackingError, code_of
 
 NOT_WHOLE = "no whole database of MLflow"
@@ -40,7 +39,7 @@ def state(paths: Paths) -> State:
     folder where the experiments were made. DAMAGED, too, is the project's own alone, as it can be built anew.
     Raises TrackingError where any other database is of no use, sqlite3.Error where one cannot be read now.
     """
-    file = location.database(paths)
+    file = destination.database(paths)
     if file is None:
         return State.READY
     if not file.exists() or file.stat().st_size == 0:
@@ -52,14 +51,14 @@ def state(paths: Paths) -> State:
         if code_of(error) not in DAMAGED:
             raise
         found = State.DAMAGED
-    if location.is_own(paths) or found is State.READY:
+    if destination.is_own(paths) or found is State.READY:
         return found
-    raise TrackingError(location.place(paths), NOT_WHOLE, BUILT_ANEW)
+    raise TrackingError(destination.place(paths), NOT_WHOLE, BUILT_ANEW)
 
 
 def prepare(paths: Paths) -> None:
     """Leave a file that MLflow can open: what is damaged or moved is kept under another name, and a line says so."""
-    file, found = location.database(paths), state(paths)
+    file, found = destination.database(paths), state(paths)
     if file is None or found is State.READY:
         return
     if found is not State.ABSENT:
@@ -75,7 +74,7 @@ def _judged(paths: Paths, connection: sqlite3.Connection) -> State:
         return State.DAMAGED
     if "alembic_version" in tables:
         _refuse_newer(paths, connection)
-    return State.MOVED if location.is_own(paths) and _is_moved(paths, connection) else State.READY
+    return State.MOVED if destination.is_own(paths) and _is_moved(paths, connection) else State.READY
 
 
 def _refuse_newer(paths: Paths, connection: sqlite3.Connection) -> None:
@@ -83,7 +82,7 @@ def _refuse_newer(paths: Paths, connection: sqlite3.Connection) -> None:
     migrations = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
     for (version,) in connection.execute("SELECT version_num FROM alembic_version"):
         if not any(migrations.glob(f"{version}_*.py")):
-            raise TrackingError(location.place(paths), f"the tables of a newer MLflow than {VERSION}", BUILT_ANEW)
+            raise TrackingError(destination.place(paths), f"the tables of a newer MLflow than {VERSION}", BUILT_ANEW)
 
 
 def _is_moved(paths: Paths, connection: sqlite3.Connection) -> bool:
@@ -93,7 +92,7 @@ def _is_moved(paths: Paths, connection: sqlite3.Connection) -> bool:
     """
     here = paths.mlflow_artifacts.resolve()
     rows = connection.execute("SELECT name, artifact_location FROM experiments WHERE artifact_location IS NOT NULL")
-    folders = [location.local_path(place) for name, place in rows if place.endswith(f"/{here.name}/{name}")]
+    folders = [destination.local_path(place) for name, place in rows if place.endswith(f"/{here.name}/{name}")]
     return any(folder.parent.resolve() != here for folder in folders)
 
 
@@ -112,6 +111,6 @@ def _put_aside(file: Path, found: State) -> Path:
 
 def _make(database: Path) -> None:
     """A store without runs. Its tables take 2 s, in which a killed process would leave half of them for ever."""
-    MlflowClient(tracking_uri=location.sqlite_uri(database)).search_experiments(max_results=1)
+    MlflowClient(tracking_uri=destination.sqlite_uri(database)).search_experiments(max_results=1)
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")  # a property of the file: reading goes on during a write

@@ -10,9 +10,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.version import VERSION
 from sqlalchemy.exc import DBAPIError
 
+from pipeline import destination
 from pipeline.config.faults import Fault, shown
 from pipeline.errors import ShoalError
-from pipeline.tracking import location
 
 STORES = "sqlite:////FOLDER/mlflow.db, http://HOST:PORT, or no MLFLOW_TRACKING_URI: the runs are then in mlflow.db"
 AGAIN = "run the same command again"
@@ -33,7 +33,7 @@ _OF_SQLITE = {
     sqlite3.SQLITE_CANTOPEN: _NO_ENTRY,
 } | dict.fromkeys(DAMAGED, ("a damaged file", BUILT_ANEW))
 
-_ADDRESS = f"the address of an MLflow server that runs, or no {location.VARIABLE}: the runs are then in mlflow.db"
+_ADDRESS = f"the address of an MLflow server that runs, or no {destination.VARIABLE}: the runs are then in mlflow.db"
 _OF_REQUESTS = {
     requests.exceptions.Timeout: ("no answer in time", f"{_ADDRESS}; MLFLOW_HTTP_REQUEST_TIMEOUT=60 waits 60 s"),
     requests.exceptions.SSLError: (
@@ -65,7 +65,7 @@ class TrackingError(ShoalError):
 def told(error: Exception, place: str) -> TrackingError | None:
     """What MLflow, or what lies below it, raised as a line; None where that is no fault of the store."""
     words = next(filter(None, map(_words, _causes(error))), None)
-    if words is None and isinstance(error, MlflowException) and location.is_remote(place):
+    if words is None and isinstance(error, MlflowException) and destination.is_remote(place):
         status = error.get_http_status_code()  # type: ignore[no-untyped-call]
         words = _OF_STATUS.get(status, (f"the answer {_quoted(error)}", _SERVER))
     return TrackingError(place, *words) if words else None
@@ -74,12 +74,12 @@ def told(error: Exception, place: str) -> TrackingError | None:
 def unopened(error: Exception, place: str) -> TrackingError:
     """What was raised when a store was opened for the first time, as a line."""
     if "mlflow db upgrade" in str(error):
-        address = place if "://" in place else location.SQLITE + place
+        address = place if "://" in place else destination.SQLITE + place
         return TrackingError(
             place, "the tables of an older MLflow", f"a copy of it, then `mlflow db upgrade {address}`"
         )
     if "filesystem tracking backend" in str(error):
-        return TrackingError(location.VARIABLE, f"{shown(place)}, a folder for MLflow, which takes none now", STORES)
+        return TrackingError(destination.VARIABLE, f"{shown(place)}, a folder for MLflow, which takes none now", STORES)
     return told(error, place) or TrackingError(place, f"a store that cannot be opened: {_quoted(error)}", STORES)
 
 
@@ -105,5 +105,5 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _quoted(error: object) -> str:
     """The first line of a foreign message, without credentials."""
-    lines = location.without_credentials(str(error)).strip().splitlines()
+    lines = destination.without_credentials(str(error)).strip().splitlines()
     return shown(lines[0] if lines else "")

@@ -15,9 +15,9 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
-from pipeline import progress
+from pipeline import destination, progress
 from pipeline.paths import Paths
-from pipeline.tracking import location, view
+from pipeline.tracking import view
 from pipeline.tracking.client import connected, every, is_ready
 from pipeline.tracking.model import KEY, log_model, read_chosen
 from pipeline.tracking.provenance import Provenance
@@ -53,7 +53,7 @@ def track(
                 if progress:
                     progress(done, total)
     return {
-        "store": location.place(paths),
+        "store": destination.place(paths),
         "sweeps": {state.sweep: {"state": state.digest, "runs": state.keys} for state in states},
     }
 
@@ -124,8 +124,8 @@ def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
     """Id of the experiment of a sweep, made or restored where needed, its saved view that of the present state."""
     found = client.get_experiment_by_name(state.sweep)
     if found is None:
-        remote = location.is_remote(location.tracking_uri(paths))
-        artifacts = None if remote else f"{location.artifact_root(paths)}/{state.sweep}"
+        remote = destination.is_remote(destination.tracking_uri(paths))
+        artifacts = None if remote else f"{destination.artifact_root(paths)}/{state.sweep}"
         tags = {NOTE: DEFINITIONS, "mlflow.experimentKind": "custom_model_development"}
         found = client.get_experiment(client.create_experiment(state.sweep, artifacts, tags))
     elif found.lifecycle_stage == "deleted":

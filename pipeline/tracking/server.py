@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from pipeline import destination
 from pipeline.paths import Paths
-from pipeline.tracking import location, runs, view
+from pipeline.tracking import runs, view
 from pipeline.tracking.faults import TrackingError
 from pipeline.tracking.state import Granularity
 
@@ -33,9 +34,9 @@ def ui(paths: Paths, sweeps: list[str], port: int, granularity: Granularity = "c
         raise TrackingError("--port", str(port), f"whole numbers from 1 to {LAST_PORT}")
     runs.send(paths, sweeps, granularity)
     ids = runs.experiment_ids(paths, sweeps)
-    uri = location.tracking_uri(paths)
-    if location.is_remote(uri):
-        print(_welcome(location.place(paths), ids))
+    uri = destination.tracking_uri(paths)
+    if destination.is_remote(uri):
+        print(_welcome(destination.place(paths), ids))
     else:
         _serve(paths, uri, free_port(port), ids)
 
@@ -63,7 +64,7 @@ def free_port(first: int) -> int:
 
 def _serve(paths: Paths, uri: str, port: int, ids: dict[str, str]) -> None:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--default-artifact-root", location.artifact_root(paths), "--uvicorn-opts", "--log-level warning"]
+    command += ["--default-artifact-root", destination.artifact_root(paths), "--uvicorn-opts", "--log-level warning"]
     secret = {"MLFLOW_BACKEND_STORE_URI": uri}  # other users see the words of a command, and an address has passwords
     environment = os.environ | secret | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     log = paths.logs / "ui.log"

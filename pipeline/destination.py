@@ -1,4 +1,4 @@
-"""Where the MLflow store lies: absolute, so that nothing depends on the folder a command is started in."""
+"""Where runs go, the MLflow store: absolute, so that nothing depends on the folder a command is started in."""
 
 from __future__ import annotations
 
