@@ -18,6 +18,9 @@ from pipeline.tracking.provenance import Provenance, Provenances
 FORMAT = "2"
 """Part of every key: another number, and runs of what is recorded here now appear beside those of before."""
 
+SERVED = Path(__file__).with_name("served.py")
+"""The code of the chosen network's model: where it changes, the model is another one."""
+
 LISTED_CELLS = 10
 Granularity = Literal["cell", "network"]
 
@@ -71,8 +74,8 @@ class SweepState:
     def files_digest(self) -> str:
         """Digest of what hangs at the sweep's own run, which can change while the results stay."""
         parts = (part for path in self.figures for part in (path.name.encode(), path.read_bytes()))
-        chosen = self.choice["network_id"] if self.choice else ""
-        return _digest([self.table.encode(), str(chosen).encode(), *parts])
+        model = [str(self.choice["network_id"]).encode(), SERVED.read_bytes()] if self.choice else []
+        return _digest([self.table.encode(), *model, *parts])
 
     @property
     def note(self) -> str:
