@@ -15,8 +15,9 @@ from mlflow.version import VERSION
 
 from pipeline import destination, store
 from pipeline.paths import Paths
-from pipeline.tracking.faults import BUILT_ANEW, DAMAGED, TrackingError, code_of
+from pipeline.tracking.faults import BUILT_ANEW, DAMAGED, STORES, TrackingError, code_of
 
+IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
 NOT_WHOLE = "no whole database of MLflow"
 
 
@@ -39,7 +40,9 @@ def state(paths: Paths) -> State:
     folder where the experiments were made. DAMAGED, too, is the project's own alone, as it can be built anew.
     Raises TrackingError where any other database is of no use, sqlite3.Error where one cannot be read now.
     """
-    file = destination.database(paths)
+    file, uri = destination.database(paths), destination.tracking_uri(paths)
+    if uri in IN_MEMORY:
+        raise TrackingError(destination.VARIABLE, f"'{uri}', a database without a file", STORES)
     if file is None:
         return State.READY
     if not file.exists() or file.stat().st_size == 0:
@@ -111,6 +114,8 @@ def _put_aside(file: Path, found: State) -> Path:
 
 def _make(database: Path) -> None:
     """A store without runs. Its tables take 2 s, in which a killed process would leave half of them for ever."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # where nothing can be written, MLflow would try for two minutes
     MlflowClient(tracking_uri=destination.sqlite_uri(database)).search_experiments(max_results=1)
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")  # a property of the file: reading goes on during a write

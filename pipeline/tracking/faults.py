@@ -80,6 +80,8 @@ def unopened(error: Exception, place: str) -> TrackingError:
         )
     if "filesystem tracking backend" in str(error):
         return TrackingError(destination.VARIABLE, f"{shown(place)}, a folder for MLflow, which takes none now", STORES)
+    if "unsupported URI" in str(error):
+        return TrackingError(destination.VARIABLE, shown(place), STORES)
     return told(error, place) or TrackingError(place, f"a store that cannot be opened: {_quoted(error)}", STORES)
 
 
