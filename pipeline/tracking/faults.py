@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import requests
 from mlflow.exceptions import MlflowException
 from mlflow.version import VERSION
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from pipeline import destination
 from pipeline.config.faults import Fault, shown
@@ -34,17 +34,17 @@ _OF_SQLITE = {
 } | dict.fromkeys(DAMAGED, ("a damaged file", BUILT_ANEW))
 
 _ADDRESS = f"the address of an MLflow server that runs, or no {destination.VARIABLE}: the runs are then in mlflow.db"
-_OF_REQUESTS = {
-    requests.exceptions.Timeout: ("no answer in time", f"{_ADDRESS}; MLFLOW_HTTP_REQUEST_TIMEOUT=60 waits 60 s"),
+_OF_KIND: dict[type[Exception], tuple[str, str]] = {
+    TimeoutError: ("no answer in time", f"{_ADDRESS}; MLFLOW_HTTP_REQUEST_TIMEOUT=60 waits 60 s"),
     requests.exceptions.SSLError: (
-        "a certificate that is not trusted",
-        "MLFLOW_TRACKING_SERVER_CERT_PATH, the file of who signed it, or MLFLOW_TRACKING_INSECURE_TLS=true",
+        "no https, or a certificate that is not trusted",
+        "MLFLOW_TRACKING_SERVER_CERT_PATH, the file of who signed it, MLFLOW_TRACKING_INSECURE_TLS=true, or http://",
     ),
     requests.exceptions.RetryError: ("an error of the server", f"see the server's own log, and {AGAIN}"),
     requests.exceptions.InvalidURL: ("no address of a server", "such as http://127.0.0.1:5000"),
     requests.exceptions.RequestException: ("nothing that answers", _ADDRESS),
 }
-"""By kind of error, special ones first."""
+"""On the way to a server, by kind of error, special ones first."""
 
 _SERVER = f"an MLflow server of version {VERSION}, and its whole address"
 _CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of one who may write"
@@ -64,7 +64,7 @@ class TrackingError(ShoalError):
 
 def told(error: Exception, place: str) -> TrackingError | None:
     """What MLflow, or what lies below it, raised as a line; None where that is no fault of the store."""
-    words = next(filter(None, map(_words, _causes(error))), None)
+    words = next(filter(None, map(_words, reversed(list(_causes(error))))), None)  # the innermost says most
     if words is None and isinstance(error, MlflowException) and destination.is_remote(place):
         status = error.get_http_status_code()  # type: ignore[no-untyped-call]
         words = _OF_STATUS.get(status, (f"the answer {_quoted(error)}", _SERVER))
@@ -94,9 +94,9 @@ def _words(error: BaseException) -> tuple[str, str] | None:
     """What was found and what is allowed, as far as the kind of this one error says it."""
     if isinstance(error, sqlite3.Error):
         return _OF_SQLITE.get(code_of(error))
-    if isinstance(error, DBAPIError) and not isinstance(error.orig, sqlite3.Error):
+    if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
         return f"an error of the database: {_quoted(error.orig)}", "a database that runs, and credentials that it takes"
-    return next((words for kind, words in _OF_REQUESTS.items() if isinstance(error, kind)), None)
+    return next((words for kind, words in _OF_KIND.items() if isinstance(error, kind)), None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
