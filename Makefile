@@ -10,6 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 repro: $(VENV)/installed
 	shoal check
 	dvc repro
+	shoal track --if-elsewhere
 
 test: lint
 	pytest

@@ -20,7 +20,7 @@ import pandas as pd
 from pipeline import store
 from pipeline.paths import Paths
 from pipeline.statistics.cells import cell_table, with_errors
-from pipeline.tracking import client, track
+from pipeline.tracking import database, track
 
 REPLICATES, STEPS = 20, 500
 SWEEPS = {24: 3.0, 1000: 60.0}
@@ -76,7 +76,7 @@ def tracked(n_cells: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         paths = study(Path(folder), n_cells)
         begin = time.perf_counter()
-        client.client_of(paths).search_experiments()
+        database.prepare(paths)
         made = time.perf_counter()
         track(paths, ["made"])
         return made - begin, time.perf_counter() - made

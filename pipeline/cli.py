@@ -1,4 +1,4 @@
-"""The `shoal` command: check the configuration, show and compare results, predict, browse."""
+"""The `shoal` command: check the configuration, show and compare results, predict, browse, track."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import config
+from pipeline import config, destination
 from pipeline.check import check
 from pipeline.config import ConfigError
 from pipeline.errors import REFUSED, guarded
@@ -50,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("ui", help="browse the results in MLflow on 127.0.0.1")
     command.add_argument("--port", type=int, default=5000, help="first port to try (5000)")
     command.set_defaults(run=_ui)
+    command = commands.add_parser("track", help="send to MLflow what it lacks; MLFLOW_TRACKING_URI says where to")
+    words = "only if tracking/receipt.json names another place than that"
+    command.add_argument("--if-elsewhere", action="store_true", help=words)
+    command.set_defaults(run=_track)
     return parser
 
 
@@ -92,12 +96,22 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
 def _ui(paths: Paths, words: argparse.Namespace) -> int:
     from pipeline.tracking import ui
 
-    try:
-        settings = config.load(paths)
-        ui(paths, list(settings.sweeps), words.port, settings.tracking.granularity)
-    except RuntimeError as error:
-        print(error, file=sys.stderr)
-        return 1
+    settings = config.load(paths)
+    ui(paths, list(settings.sweeps), words.port, settings.tracking.granularity)
+    return 0
+
+
+def _track(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import store
+
+    place = destination.place(paths)
+    if words.if_elsewhere and paths.receipt.exists() and store.read_json(paths.receipt).get("store") == place:
+        return 0
+    from pipeline import tracking
+
+    settings = config.load(paths)
+    sent = tracking.send(paths, list(settings.sweeps), settings.tracking.granularity)
+    print(f"{place}: {'has all results now' if sent else 'has all results already'}")
     return 0
 
 

@@ -12,10 +12,10 @@ from pipeline.paths import Paths
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store without experiments, made as `track` makes it: its tables take 2 s."""
-    from pipeline.tracking import client  # MLflow takes a second: only the tests of tracking wait for it
+    from pipeline.tracking import database  # MLflow takes a second: only the tests of tracking wait for it
 
     paths = Paths(tmp_path_factory.mktemp("blank"))
-    client.client_of(paths)
+    database.prepare(paths)
     return paths.mlflow_database
 
 

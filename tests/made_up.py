@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import store
+from pipeline import destination, store
 from pipeline.paths import Paths
 from pipeline.statistics.cells import cell_table, with_errors
-from pipeline.tracking import location
 from pipeline.tracking.runs import MlflowClient, Run
 from tests import studies
 
@@ -104,7 +103,7 @@ def copy_store(database: Path, to: Path) -> None:
 
 
 def client_of(paths: Paths) -> MlflowClient:
-    return MlflowClient(location.tracking_uri(paths))
+    return MlflowClient(destination.tracking_uri(paths))
 
 
 def runs_of(paths: Paths, sweep: str, client: MlflowClient | None = None) -> list[Run]:

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels._jit import source_hash
-from pipeline import statistics, store
+from pipeline import destination, statistics, store
 from pipeline.paths import Paths
-from pipeline.tracking import is_tracked, location, records, track
+from pipeline.tracking import is_tracked, records, track
 from pipeline.tracking.curves import Curves
 from pipeline.tracking.provenance import Provenances
 from tests import studies
@@ -221,9 +221,9 @@ def test_the_chosen_network_is_a_model_of_its_sweep(root: Path, monkeypatch: pyt
     track(paths, ["sizes", "ridge"])
     uri = parent_of(paths, "sizes").data.tags["shoal.model"]
     assert "shoal.model" not in parent_of(paths, "ridge").data.tags
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", location.tracking_uri(paths))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", destination.tracking_uri(paths))
     model = mlflow.pyfunc.load_model(uri)
-    assert model.metadata.signature.inputs.input_names() == ["x"]
+    assert model.metadata.signature.outputs.input_names() == ["y_predicted"]
     x = np.array([[-1.5], [2.0]])
     params = np.arange(1, 17) / 10
     expected = 2 * studies.forward("dense 5 > relu > dense 1", params, (x - 0.5) / 2) + 0.5
@@ -239,3 +239,14 @@ def test_the_chosen_network_is_a_model_of_its_sweep(root: Path, monkeypatch: pyt
     assert "shoal.model" not in parent_of(paths, "sizes").data.tags
     assert parent_of(paths, "ridge").data.tags["shoal.model"] != uri
     assert is_tracked(paths, ["sizes", "ridge"])
+
+
+def test_where_no_network_is_chosen_there_is_no_model(root: Path) -> None:
+    """As where all of them diverged; what was chosen before loses the tag."""
+    paths = write_results(root, {"sizes": SMALL})
+    track(paths, ["sizes"])
+    store.write_json(paths.chosen, None)
+    assert not is_tracked(paths, ["sizes"])
+    assert_whole(paths, ["sizes"], track(paths, ["sizes"]))
+    assert "shoal.model" not in parent_of(paths, "sizes").data.tags
+    assert is_tracked(paths, ["sizes"])

@@ -42,7 +42,7 @@ def test_a_taken_port_is_passed_over() -> None:
 def test_a_server_that_does_not_start_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = write_results(root, {"sizes": SMALL})
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
-    with pytest.raises(RuntimeError, match=r"ended with status 1: see .*ui\.log"):
+    with pytest.raises(server.TrackingError, match=r"it ended with status 1; allowed: see .*ui\.log"):
         ui(paths, ["sizes"], 5700)
     assert is_tracked(paths, ["sizes"])
 

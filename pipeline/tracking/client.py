@@ -1,31 +1,102 @@
-"""The client of the MLflow store, and the store itself where it is not there yet."""
+"""The client of the MLflow store: the one place where a store is opened, and where what goes wrong becomes a line."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import requests
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import store
+from pipeline import destination
 from pipeline.paths import Paths
-from pipeline.tracking import location
+from pipeline.tracking import database, faults
 
-for chatter in ("alembic", "mlflow.store.db.utils", "mlflow.pyfunc"):
-    logging.getLogger(chatter).setLevel(logging.WARNING)
+for chatter, level in (
+    ("alembic", logging.WARNING),
+    ("mlflow.pyfunc", logging.WARNING),
+    ("mlflow.store.db.utils", logging.CRITICAL),  # it logs the traceback of what it raises
+):
+    logging.getLogger(chatter).setLevel(level)
+
+AT_FIRST = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "8", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+THEN = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""How long a server is waited for where the user says nothing: MLflow's own 120 s, eight times, are long silences."""
+
+PAGE = 10_000
+"""Rows of an answer: MLflow gives 50,000 at most, and says where the next ones begin."""
 
 
-def client_of(paths: Paths) -> MlflowClient:
-    """A client of the store; a SQLite store is made first, as a whole or not at all."""
-    if database := location.absent_database(paths):
-        store.write_whole(database, _make)
-    return MlflowClient(tracking_uri=location.tracking_uri(paths))
+@contextmanager
+def connected(paths: Paths) -> Iterator[MlflowClient]:
+    """A client of the store, which is made, or made anew, where it has to be.
+
+    Raises TrackingError for all that the store or the way to it is at fault for, within the block too.
+    """
+    with _told(paths):
+        database.prepare(paths)
+        with _patience(AT_FIRST):
+            client = _opened(paths)
+        with _patience(THEN):
+            yield client
 
 
-def _make(database: Path) -> None:
-    """A store without runs. Its tables take 2 s, in which a killed process would leave half of them for ever."""
-    MlflowClient(tracking_uri=location.sqlite_uri(database)).search_experiments(max_results=1)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")  # a property of the file: reading goes on during a write
+def is_ready(paths: Paths) -> bool:
+    """Whether the store is there as it is, as far as can be said without opening it; changes nothing."""
+    with _told(paths):
+        return database.state(paths) is database.State.READY
+
+
+def every(search: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """All that a search of a client finds, page by page."""
+    found: list[Any] = []
+    token = None
+    while True:
+        page = search(*arguments, max_results=PAGE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+@contextmanager
+def _told(paths: Paths) -> Iterator[None]:
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, requests.RequestException) as error:
+        line = faults.told(error, destination.place(paths))
+        if line is None:
+            raise
+        raise line from None
+
+
+def _opened(paths: Paths) -> MlflowClient:
+    """A client that has asked its first question."""
+    uri = destination.tracking_uri(paths)
+    try:
+        if destination.is_database_server(uri):
+            create_engine(uri).connect().close()  # MLflow would try a dead one for two minutes
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
+        raise faults.unopened(error, destination.place(paths)) from None
+    return client
+
+
+@contextmanager
+def _patience(values: dict[str, str]) -> Iterator[None]:
+    """Variables of the environment that the user has not set."""
+    ours = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]

@@ -21,6 +21,8 @@ import kernels
 from pipeline import store
 from pipeline.machine import LIBRARIES
 from pipeline.paths import Paths
+from pipeline.tracking.client import every
+from pipeline.tracking.state import SERVED
 
 KEY = "shoal.key"
 EXAMPLE_ROWS = 5
@@ -37,7 +39,19 @@ class Chosen:
     @property
     def digest(self) -> str:
         """16 hex digits over what it predicts with."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        return hashlib.sha256(self.text.encode() + SERVED.read_bytes()).hexdigest()[:16]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the columns that it predicts."""
+        return [f"{name}_predicted" for name in self.content["target_names"]]
+
+    @property
+    def note(self) -> str:
+        """Why it was chosen, and what it takes and gives, as its signature has no inputs: see served.py."""
+        columns = (self.content["feature_names"], self.outputs)
+        takes, gives = (", ".join(f"`{name}`" for name in names) for names in columns)
+        return f"Chosen for the {self.choice['why']}. Takes the columns {takes}, numbers all; gives {gives}."
 
     @property
     def text(self) -> str:
@@ -62,7 +76,7 @@ def log_model(client: MlflowClient, run: Run, chosen: Chosen) -> str:
     What interrupted attempts left is deleted. Models of networks that were chosen before stay.
     """
     key = f"{run.data.tags[KEY]}/{chosen.digest}"
-    found = [model for model in client.search_logged_models([run.info.experiment_id]) if KEY in model.tags]
+    found = [model for model in every(client.search_logged_models, [run.info.experiment_id]) if KEY in model.tags]
     whole = [model for model in found if model.status == LoggedModelStatus.READY]
     same = [str(model.model_id) for model in whole if model.tags[KEY] == key]
     for model in found:
@@ -77,7 +91,7 @@ def log_model(client: MlflowClient, run: Run, chosen: Chosen) -> str:
 
 def _log(client: MlflowClient, run: Run, key: str, chosen: Chosen) -> str:
     params = {name: str(value) for name, value in chosen.choice.items() if name != "why"}
-    tags = {KEY: key, "mlflow.note.content": f"Chosen for the {chosen.choice['why']}."}
+    tags = {KEY: key, "mlflow.note.content": chosen.note}
     name = f"network-{chosen.choice['network_id']}"
     model = client.create_logged_model(run.info.experiment_id, name, run.info.run_id, tags, params, "regressor")
     with tempfile.TemporaryDirectory() as folder:
@@ -97,19 +111,10 @@ def _save(chosen: Chosen, folder: Path, model: Model) -> None:
         pyfunc.save_model(
             folder / "model",
             mlflow_model=model,
-            python_model=str(Path(__file__).with_name("served.py")),
+            python_model=str(SERVED),
             artifacts={"network": str(folder / "network.json")},
             code_paths=[kernels.__path__[0]],
-            signature=_signature(chosen),
+            signature=ModelSignature(outputs=Schema([ColSpec("double", name) for name in chosen.outputs])),
             input_example=chosen.example,
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", *LIBRARIES)],
         )
-
-
-def _signature(chosen: Chosen) -> ModelSignature:
-    features, targets = chosen.content["feature_names"], chosen.content["target_names"]
-    return ModelSignature(_columns(features), _columns([f"{name}_predicted" for name in targets]))
-
-
-def _columns(names: list[str]) -> Schema:
-    return Schema([ColSpec("double", name) for name in names])

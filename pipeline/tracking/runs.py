@@ -15,9 +15,10 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
+from pipeline import destination, progress
 from pipeline.paths import Paths
-from pipeline.tracking import location, view
-from pipeline.tracking.client import client_of
+from pipeline.tracking import view
+from pipeline.tracking.client import connected, every, is_ready
 from pipeline.tracking.model import KEY, log_model, read_chosen
 from pipeline.tracking.provenance import Provenance
 from pipeline.tracking.records import DEFINITIONS, Record, Records
@@ -29,8 +30,6 @@ STATE = "shoal.state"
 NOT_FINITE = "shoal.not_finite"
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
-MOST_RUNS = 50_000
-"""Most that MLflow gives in one answer."""
 
 Progress = Callable[[int, int], object]
 
@@ -41,36 +40,49 @@ def track(
     """Bring the store up to date; returns the key of every run that it now holds for the named sweeps.
 
     Calls `progress` with runs done and runs in all. Waits while another process tracks the same project, which one
-    does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing.
+    does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing, TrackingError where the store
+    is out of reach.
     """
     states = read_states(paths, sweeps, granularity)
     total, done = sum(len(state.keys) for state in states), 0
     paths.logs.mkdir(parents=True, exist_ok=True)
-    with FileLock(paths.logs / "track.lock"):
-        client = client_of(paths)
+    with FileLock(paths.logs / "track.lock"), connected(paths) as client:
         for state in states:
             for _ in _write_sweep(client, paths, state):
                 done += 1
                 if progress:
                     progress(done, total)
-    return {"sweeps": {state.sweep: {"state": state.digest, "runs": state.keys} for state in states}}
+    return {
+        "store": destination.place(paths),
+        "sweeps": {state.sweep: {"state": state.digest, "runs": state.keys} for state in states},
+    }
 
 
 def is_tracked(paths: Paths, sweeps: list[str], granularity: Granularity = "cell") -> bool:
     """Whether the store holds the current state of every named sweep; changes nothing.
 
-    Raises FileNotFoundError where results are missing.
+    Raises FileNotFoundError where results are missing, TrackingError where the store is out of reach.
     """
     states = read_states(paths, sweeps, granularity)
-    if location.absent_database(paths):
+    if not is_ready(paths):
         return False
-    client = client_of(paths)
-    return all(_holds(client, state) for state in states)
+    with connected(paths) as client:
+        return all(_holds(client, state) for state in states)
+
+
+def send(paths: Paths, sweeps: list[str], granularity: Granularity) -> bool:
+    """Track what the store lacks, under a progress bar; whether that was anything. Raises what `track` does."""
+    if is_tracked(paths, sweeps, granularity):
+        return False
+    with progress.bar("track") as advance:
+        track(paths, sweeps, advance, granularity)
+    return True
 
 
 def experiment_ids(paths: Paths, sweeps: list[str]) -> dict[str, str]:
-    """Ids of the experiments of tracked sweeps; raises KeyError for a sweep that is not tracked."""
-    found = {experiment.name: experiment.experiment_id for experiment in client_of(paths).search_experiments()}
+    """Ids of the experiments of sweeps that are tracked."""
+    with connected(paths) as client:
+        found = {experiment.name: experiment.experiment_id for experiment in every(client.search_experiments)}
     return {sweep: str(found[sweep]) for sweep in sweeps}
 
 
@@ -112,8 +124,8 @@ def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
     """Id of the experiment of a sweep, made or restored where needed, its saved view that of the present state."""
     found = client.get_experiment_by_name(state.sweep)
     if found is None:
-        remote = location.is_remote(location.tracking_uri(paths))
-        artifacts = None if remote else f"{location.artifact_root(paths)}/{state.sweep}"
+        remote = destination.is_remote(destination.tracking_uri(paths))
+        artifacts = None if remote else f"{destination.artifact_root(paths)}/{state.sweep}"
         tags = {NOTE: DEFINITIONS, "mlflow.experimentKind": "custom_model_development"}
         found = client.get_experiment(client.create_experiment(state.sweep, artifacts, tags))
     elif found.lifecycle_stage == "deleted":
@@ -125,8 +137,8 @@ def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
 
 
 def _runs_by_key(client: MlflowClient, experiment_id: str, state: SweepState) -> dict[str, list[Run]]:
-    """Every run of the state in the experiment, by one search, the finished ones of a key first."""
-    runs = client.search_runs([experiment_id], f"tags.`{STATE}` = '{state.digest}'", max_results=MOST_RUNS)
+    """Every run of the state in the experiment, the finished ones of a key first."""
+    runs = every(client.search_runs, [experiment_id], f"tags.`{STATE}` = '{state.digest}'")
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (not _is_finished(run), run.info.start_time)):
         if KEY in run.data.tags:
@@ -136,7 +148,7 @@ def _runs_by_key(client: MlflowClient, experiment_id: str, state: SweepState) ->
 
 def _end_interrupted(client: MlflowClient, experiment_id: str, state: SweepState) -> None:
     """End what an interrupted process left running of other states."""
-    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=MOST_RUNS):
+    for run in every(client.search_runs, [experiment_id], "attributes.status = 'RUNNING'"):
         if KEY in run.data.tags and run.data.tags.get(STATE) != state.digest:
             client.set_terminated(run.info.run_id, "KILLED")
 

@@ -11,13 +11,15 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline import progress
+from pipeline import destination
 from pipeline.paths import Paths
-from pipeline.tracking import location, runs, view
+from pipeline.tracking import runs, view
+from pipeline.tracking.faults import TrackingError
 from pipeline.tracking.state import Granularity
 
 HOST = "127.0.0.1"
 PORTS = 100
+LAST_PORT = 65_535
 START_SECONDS = 60
 
 
@@ -25,15 +27,16 @@ def ui(paths: Paths, sweeps: list[str], port: int, granularity: Granularity = "c
     """Track what the store lacks, serve the UI from `port` or the next free one, print its address, end on Ctrl-C.
 
     With a tracking server in MLFLOW_TRACKING_URI the address is that server's, and nothing is started.
-    Raises FileNotFoundError where results are missing, RuntimeError where the server does not start.
+    Raises FileNotFoundError where results are missing, TrackingError where the store is out of reach or the server
+    does not start.
     """
-    if not runs.is_tracked(paths, sweeps, granularity):
-        with progress.bar("track") as advance:
-            runs.track(paths, sweeps, advance, granularity)
+    if not 1 <= port <= LAST_PORT:
+        raise TrackingError("--port", str(port), f"whole numbers from 1 to {LAST_PORT}")
+    runs.send(paths, sweeps, granularity)
     ids = runs.experiment_ids(paths, sweeps)
-    uri = location.tracking_uri(paths)
-    if location.is_remote(uri):
-        print(_welcome(uri.rstrip("/"), ids))
+    uri = destination.tracking_uri(paths)
+    if destination.is_remote(uri):
+        print(_welcome(destination.place(paths), ids))
     else:
         _serve(paths, uri, free_port(port), ids)
 
@@ -46,8 +49,9 @@ def _welcome(url: str, ids: dict[str, str]) -> str:
 
 
 def free_port(first: int) -> int:
-    """The first port from `first` on that nothing listens on; raises RuntimeError after PORTS of them."""
-    for port in range(first, first + PORTS):
+    """The first port from `first` on that nothing listens on; raises TrackingError after PORTS of them."""
+    ports = range(first, min(first + PORTS, LAST_PORT + 1))
+    for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just closed is free
             try:
@@ -55,14 +59,14 @@ def free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise RuntimeError(f"no free port from {first} to {first + PORTS - 1}")
+    raise TrackingError("--port", f"no free port from {first} to {ports[-1]}", "another first port")
 
 
 def _serve(paths: Paths, uri: str, port: int, ids: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--default-artifact-root", location.artifact_root(paths), "--host", HOST, "--port", str(port)]
-    command += ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--default-artifact-root", destination.artifact_root(paths), "--uvicorn-opts", "--log-level warning"]
+    secret = {"MLFLOW_BACKEND_STORE_URI": uri}  # other users see the words of a command, and an address has passwords
+    environment = os.environ | secret | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     log = paths.logs / "ui.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -83,11 +87,11 @@ def _wait_until_up(server: subprocess.Popen[bytes], port: int, log: Path) -> Non
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if server.poll() is not None:
-            raise RuntimeError(f"the MLflow server ended with status {server.returncode}: see {log}")
+            raise TrackingError("mlflow server", f"that it ended with status {server.returncode}", f"see {log}")
         if _is_up(port):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"the MLflow server did not answer on port {port} within {START_SECONDS} s: see {log}")
+    raise TrackingError("mlflow server", f"no answer on port {port} within {START_SECONDS} s", f"see {log}")
 
 
 def _is_up(port: int) -> bool:

@@ -18,6 +18,9 @@ from pipeline.tracking.provenance import Provenance, Provenances
 FORMAT = "2"
 """Part of every key: another number, and runs of what is recorded here now appear beside those of before."""
 
+SERVED = Path(__file__).with_name("served.py")
+"""The code of the chosen network's model: where it changes, the model is another one."""
+
 LISTED_CELLS = 10
 Granularity = Literal["cell", "network"]
 
@@ -27,7 +30,7 @@ class SweepState:
     """The results of a sweep as they are now.
 
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
-    have runs of their own. `choice` is predictions/chosen.json where the chosen network is one of this sweep.
+    have runs of their own. `choice` is predictions/chosen.json where a network is chosen, and one of this sweep.
     """
 
     sweep: str
@@ -71,8 +74,8 @@ class SweepState:
     def files_digest(self) -> str:
         """Digest of what hangs at the sweep's own run, which can change while the results stay."""
         parts = (part for path in self.figures for part in (path.name.encode(), path.read_bytes()))
-        chosen = self.choice["network_id"] if self.choice else ""
-        return _digest([self.table.encode(), str(chosen).encode(), *parts])
+        model = [str(self.choice["network_id"]).encode(), SERVED.read_bytes()] if self.choice else []
+        return _digest([self.table.encode(), *model, *parts])
 
     @property
     def note(self) -> str:
@@ -114,7 +117,7 @@ def _read_state(
     sweep: str,
     cells: pd.DataFrame,
     provenance: Provenance,
-    choice: dict[str, Any],
+    choice: dict[str, Any] | None,
     granularity: Granularity,
 ) -> SweepState:
     files = [path.read_bytes() for path in (paths.runs(sweep), paths.curves(sweep))]
@@ -126,7 +129,7 @@ def _read_state(
         _rows(cells),
         table,
         sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file()),
-        choice if choice["sweep"] == sweep else None,
+        choice if choice and choice["sweep"] == sweep else None,
         _networks(paths, sweep) if granularity == "network" else {},
     )
 
