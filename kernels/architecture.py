@@ -82,8 +82,8 @@ class Architecture:
         return last.units
 
     def check(self, n_features: int) -> None:
-        """Raise ValueError where the last layer is not dense, or the branches cannot be summed."""
-        _ = self.n_outputs, self.branch_units(n_features)
+        """Raise ValueError where a layer cannot be written, the last is not dense, or branches cannot be summed."""
+        _ = Architecture.parse(str(self)), self.n_outputs, self.branch_units(n_features)
 
     def branch_units(self, n_features: int) -> int:
         """Units that every branch ends with; raises ValueError where they differ and cannot be summed."""

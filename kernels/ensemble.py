@@ -34,6 +34,7 @@ __all__ = [
     "train",
 ]
 
+DTYPES = ("float64", "float32")
 METHODS = {"gd": GD, "adam": ADAM, "ridge": RIDGE}
 NO_STEPS = np.zeros(1, np.int64)
 """What a ridge readout records: its cost, as of step 0."""
@@ -85,13 +86,14 @@ def train(
     (`n_threads`; None is Numba's NUMBA_NUM_THREADS, by default one a processor). Networks that differ only in `steps`
     are trained once, to the largest. `progress(done, total)` counts the trained networks from time to time; `note` is
     given a sentence where kernels have to be compiled first, which takes seconds. Raises ValueError for arrays or specs
-    that do not fit together.
+    that do not fit together, numbers that are not finite, and other dtypes than DTYPES.
     """
     x, y = _samples(x, y)
+    _check_dtype("dtype", dtype)
     if n_threads is not None and n_threads < 1:
         raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
     for spec in specs:
-        spec.check(len(x), y.shape[1])
+        spec.check(len(x), x.shape[1], y.shape[1])
     if not specs:
         return []
     steps: dict[NetworkSpec, set[int]] = {}
@@ -108,7 +110,8 @@ def train(
 def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Outputs (n, n_outputs) float64 for x (n, n_features), computed in the dtype of `params` (n_params,).
 
-    Raises ValueError for arrays that do not fit the architecture.
+    NaN stays NaN, in the parameters of a diverged network and in x. Raises ValueError for arrays that do not fit the
+    architecture.
     """
     x, params = _matrix("x", x), np.array(params)
     layout = _fitting_layout(architecture, params, x)
@@ -120,7 +123,8 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
 def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
     """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
 
-    Raises ValueError for arrays that do not fit the architecture or each other.
+    Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
+    finite.
     """
     (x, y), params = _samples(x, y), np.array(params)
     layout = _fitting_layout(architecture, params, x)
@@ -138,6 +142,8 @@ def _samples(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x, y = _matrix("x", x), _matrix("y", y)
     if len(x) != len(y) or not len(x):
         raise ValueError(f"x has {len(x)} samples and y has {len(y)}; both need the same number, at least 1")
+    _check_finite("x", x)
+    _check_finite("y", y)
     return x, y
 
 
@@ -145,11 +151,27 @@ def _matrix(name: str, values: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim != 2:
         raise ValueError(f"{name} has shape {values.shape}; it needs two dimensions, (n_samples, columns)")
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {values.dtype}; it needs numbers")
     return values
+
+
+def _check_finite(name: str, values: np.ndarray) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if bad.size:
+        row, column = bad[0]
+        found = f"{values[row, column]} in row {row}, column {column} (counted from 0)"
+        raise ValueError(f"{name} has {found}; all of its numbers must be finite")
+
+
+def _check_dtype(name: str, dtype: str | np.dtype) -> None:
+    if dtype not in DTYPES:
+        raise ValueError(f"{name} {dtype} is not one that networks are trained in; allowed: {', '.join(DTYPES)}")
 
 
 def _fitting_layout(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> Layout:
     layout = layout_of(architecture, x.shape[1])
+    _check_dtype("params: dtype", params.dtype)
     if params.shape != (layout.n_params,):
         raise ValueError(
             f"params has shape {params.shape}; '{architecture}' with {x.shape[1]} inputs needs ({layout.n_params},)"

@@ -106,8 +106,11 @@ class _Builder:
 def layout_of(architecture: Architecture, n_features: int) -> Layout:
     """Lay out a network for inputs of `n_features`.
 
-    Raises ValueError where branches cannot be summed, or the last layer is not dense.
+    Raises TypeError for what is not an architecture, and ValueError where the notation has no such layer, branches
+    cannot be summed, or the last layer is not dense.
     """
+    if not isinstance(architecture, Architecture):
+        raise TypeError(f"{architecture!r} is not an Architecture; Architecture.parse({str(architecture)!r}) makes one")
     architecture.check(n_features)
     builder = _Builder([n_features])
     source = 0

@@ -23,12 +23,11 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import ccallback, cgutils
-from numba.core.caching import FunctionCache
-from numba.core.registry import cpu_target
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin
 
 from kernels._jit import FUSED
+from kernels.cache import KernelCache
 
 types: Any = numba.types
 Pointer: TypeAlias = Any
@@ -38,23 +37,6 @@ POINTERS = {"Costs": types.CPointer(types.float64), "Table": types.CPointer(type
 SCALARS = {"int": types.intp, "float": types.float64}
 kernels: dict[tuple[str, str], Linked] = {}
 """By group and name; callees come before their callers."""
-
-
-class _KernelCache(FunctionCache):  # type: ignore[misc]
-    """Numba's cache on disk with the symbol for a key, since Numba's own key changes from process to process for
-    functions made by functions; that the source is the same is known from the name of the folder."""
-
-    def __init__(self, function: Callable[..., Any], symbol: str) -> None:
-        super().__init__(function)
-        self._symbol = symbol
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return sig, codegen.magic_tuple(), self._symbol
-
-    def holds(self, sig: Any) -> bool:
-        """Whether the compiled kernel is there."""
-        key = self._index_key(sig, cpu_target.target_context.codegen())
-        return key in self._cache_file._load_index()
 
 
 @contextmanager
@@ -91,7 +73,7 @@ class Linked:
         kind = numba.from_dtype(dtype)
         if kind in self.compiled:
             return True
-        return _KernelCache(self.function, self.symbol(kind)).holds(self.c_signature(kind))
+        return KernelCache(self.symbol(kind)).holds()
 
     def load(self, dtype: np.dtype) -> None:
         """Compile it, or take it from the cache, and make its symbol known."""
@@ -100,7 +82,7 @@ class Linked:
             return
         sig, options = self.c_signature(kind), {"nopython": True, "fastmath": FUSED, "error_model": "numpy"}
         compiled: Any = ccallback.CFunc(self.function, (sig.args, sig.return_type), locals={}, options=options)
-        compiled._cache = _KernelCache(self.function, self.symbol(kind))
+        compiled._cache = KernelCache(self.symbol(kind))
         with _no_garbage_collection():
             compiled.compile()
         self.compiled[kind] = compiled

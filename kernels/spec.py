@@ -31,16 +31,23 @@ class NetworkSpec:
     steps: int | None = None
     alpha: float | None = None
 
-    def check(self, n_samples: int, n_outputs: int) -> None:
-        """Raise ValueError where the network cannot be trained on `n_samples` with `n_outputs` targets."""
+    def check(self, n_samples: int, n_features: int, n_outputs: int) -> None:
+        """Raise ValueError where the network cannot be trained on x (n_samples, n_features), y (n_samples, n_outputs).
+
+        TypeError where its architecture is none.
+        """
+        layout_of(self.architecture, n_features)
         if self.architecture.n_outputs != n_outputs:
             found = f"'{self.architecture}' ends with {self.architecture.n_outputs} outputs"
             raise ValueError(f"{found}; y has {n_outputs}")
         if self.optimizer not in OPTIMIZERS or self.initialiser not in INITIALISERS:
             raise ValueError(f"unknown optimizer or initialiser in {self}; allowed: {OPTIMIZERS}, {INITIALISERS}")
-        needed = (self.alpha,) if self.optimizer == "ridge" else (self.learning_rate, self.steps)
-        if None in needed:
+        ridge = self.optimizer == "ridge"
+        name, rate = ("alpha", self.alpha) if ridge else ("learning_rate", self.learning_rate)
+        if rate is None or (self.steps is None and not ridge):
             raise ValueError(f"{self} lacks what its optimizer needs (gd, adam: learning_rate, steps; ridge: alpha)")
+        if not np.isfinite(rate):
+            raise ValueError(f"{name} {rate} is not a finite number")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps {self.steps} is not 1 or more")
         if self.batch_size is not None and not 1 <= self.batch_size <= n_samples:

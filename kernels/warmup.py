@@ -20,6 +20,7 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 
+from kernels import cache
 from kernels.linked import Linked
 
 Wanted: TypeAlias = Sequence[tuple[Linked, np.dtype]]
@@ -30,7 +31,7 @@ NOWHERE = 1
 def load_all(wanted: Wanted) -> None:
     """Make the kernels ready to be called, and compile those that are not in the cache; callees stand first."""
     cold = [(kernel, dtype) for kernel, dtype in wanted if not kernel.is_ready(dtype)]
-    if len(cold) > 2:
+    if len(cold) > 2 and cache.is_writable():
         with tempfile.TemporaryDirectory() as claims, _helper(claims, cold):
             _compile(wanted, Path(claims))
     for kernel, dtype in wanted:

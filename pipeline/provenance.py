@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from kernels._jit import source_hash
+from kernels.cache import source_hash
 from pipeline.config import yamlfile
 from pipeline.paths import Paths
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kernels.architecture import Architecture
@@ -118,7 +119,18 @@ def file_hash(path: Path) -> str:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet (no index); the bytes depend on its contents and the library version alone."""
-    write_whole(path, lambda temporary: table.to_parquet(temporary, engine="pyarrow", index=False, compression="zstd"))
+    arrow = _arrow(table)
+    write_whole(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
+
+
+def _arrow(table: pd.DataFrame) -> pa.Table:
+    """The table for Arrow. Lists of numbers keep NaN, which the parameters of a diverged network may be: as a part of
+    a pandas table it would become null, and come back as no number at all."""
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    for i, field in enumerate(arrow.schema):
+        if pa.types.is_list(field.type):
+            arrow = arrow.set_column(i, field, pa.array(table[field.name].tolist(), field.type, from_pandas=False))
+    return arrow
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:

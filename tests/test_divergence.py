@@ -17,6 +17,8 @@ from tests import studies
 FULL = studies.SIZES | {"activation": "linear", "width": 4, "learning_rate": [0.01, 10.0], "depth": 2, "steps": 40}
 MINIBATCH = FULL | {"batch_size": 50, "replicates": 2}
 FATAL = FULL | {"learning_rate": 10.0}
+TO_NAN = FULL | {"activation": "tanh", "width": 20, "learning_rate": [0.01, 1.0], "steps": 100}
+"""In float32, networks of the larger rate end with parameters that are NaN."""
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,19 @@ def test_the_choice_is_among_the_others(study: Paths) -> None:
     assert store.read_json(study.chosen)["cell"] == "linear-d2-w004-lr0.01"
     table = store.read_table(study.all_cells)
     assert set(table.loc[table["sweep"] == "fatal", "cell"]) == {"linear-d2-w004"}
+
+
+def test_parameters_that_are_nan_stop_no_stage(tmp_path: Path) -> None:
+    paths = studies.complete(tmp_path, {"nan": TO_NAN}, "float32")
+    runs = store.read_table(paths.runs("nan")).set_index("network_id")
+    weights = store.read_weights(paths, "nan")
+    lost = [key for key, row in weights.items() if np.isnan(row).any()]
+    assert lost
+    assert set(runs["status"][lost]) == {"diverged"}
+    assert all(len(row) == 20 * 2 + 20 * 21 + 21 for row in weights.values())
+    networks = store.read_table(paths.networks).set_index("network_id")
+    assert np.isposinf(networks.loc[lost, "test_mse"]).all()
+    assert runs["learning_rate"][store.read_json(paths.chosen)["network_id"]] == 0.01
 
 
 def test_nothing_is_chosen_where_every_network_diverged(tmp_path: Path) -> None:

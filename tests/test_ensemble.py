@@ -1,4 +1,5 @@
-"""The door: interrupts, progress, the arrays it takes and what it refuses. tests/test_same_bits.py has its promises."""
+"""The door: interrupts, progress and the arrays it takes. tests/test_same_bits.py has its promises,
+tests/test_ensemble_refusals.py what it refuses."""
 
 from __future__ import annotations
 
@@ -9,17 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kernels import ensemble, linked, run
-from kernels.architecture import Architecture
 from kernels.ensemble import NetworkSpec
 from tests.fleet import FLEET, NETWORKS, X, Y, bits, spec, train
-from tests.naive import Array
 from tests.problems import SEED
 
 # --- progress and interrupts ----------------------------------------------------------------------------------------
@@ -144,7 +142,7 @@ def test_an_error_in_the_compiled_call_is_raised(monkeypatch: pytest.MonkeyPatch
         train(FLEET[:1])
 
 
-# --- arrays and specs that fit, and that do not ---------------------------------------------------------------------
+# --- arrays and specs that fit ---------------------------------------------------------------------
 
 
 def test_no_network_is_no_result() -> None:
@@ -177,59 +175,3 @@ def test_arrays_of_any_layout_are_taken() -> None:
         np.testing.assert_array_equal(ensemble.predict(architecture, params, strided), y_hat)
         grads = ensemble.gradients(architecture, params, strided, np.asfortranarray(Y))
         np.testing.assert_array_equal(grads.half_mse, ensemble.gradients(architecture, want.params, X, Y).half_mse)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"batch_size": 0}, "batch_size 0 is not between 1 and the 150 samples; None is full batch"),
-        ({"batch_size": 151}, "batch_size 151 is not between 1 and the 150 samples"),
-        ({"steps": 0}, "steps 0"),
-        ({"steps": -1, "batch_size": 3}, "steps -1"),
-        ({"steps": None}, "lacks what its optimizer needs"),
-        ({"learning_rate": None}, "lacks what its optimizer needs"),
-        ({"optimizer": "ridge"}, "lacks what its optimizer needs"),
-        ({"optimizer": "sgd"}, "unknown optimizer"),
-        ({"initialiser": "zeros"}, "unknown optimizer or initialiser"),
-        ({"architecture": Architecture.parse("dense 1")}, "'dense 1' ends with 1 outputs; y has 2"),
-        ({"architecture": Architecture.parse("relu")}, "the last layer must be 'dense N'"),
-        ({"architecture": Architecture.parse("(dense 1 | relu) > dense 2")}, r"branches end with \[1, 2\] units"),
-        (
-            {"initialiser": "assignment-stream", "replicate": 0},
-            "not a 1-100-100-1 network, which assignment-stream needs",
-        ),
-    ],
-)
-def test_a_spec_that_does_not_fit_is_an_error(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        train([FLEET[0], replace(spec(), **changes)])
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (X[:, 0], Y, r"x has shape \(150,\); it needs two dimensions"),
-        (X, Y[:, 0], r"y has shape \(150,\); it needs two dimensions"),
-        (X[:10], Y, "x has 10 samples and y has 150"),
-        (X[:0], Y[:0], "x has 0 samples and y has 0; both need the same number, at least 1"),
-        (X, Y[:, :1], "ends with 2 outputs; y has 1"),
-    ],
-)
-def test_arrays_that_do_not_fit_are_an_error(x: Array, y: Array, message: str) -> None:
-    [trained] = train([FLEET[0]])
-    with pytest.raises(ValueError, match=message):
-        ensemble.train([FLEET[0]], x, y, seed=SEED)
-    with pytest.raises(ValueError, match=message):
-        ensemble.gradients(FLEET[0].architecture, trained.params, x, y)
-
-
-def test_parameters_and_inputs_that_do_not_fit_are_an_error() -> None:
-    architecture = FLEET[0].architecture
-    [trained] = train([FLEET[0]])
-    assert ensemble.predict(architecture, trained.params, X[:0]).shape == (0, 2)
-    with pytest.raises(ValueError, match=r"params has shape \(5,\); 'dense 2' with 2 inputs needs \(6,\)"):
-        ensemble.predict(architecture, trained.params[:5], X)
-    with pytest.raises(ValueError, match="'dense 2' with 1 inputs"):
-        ensemble.predict(architecture, trained.params, X[:, :1])
-    with pytest.raises(ValueError, match="two dimensions"):
-        ensemble.predict(architecture, trained.params, X[0])

@@ -75,6 +75,20 @@ def test_the_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameters_come_back_bit_for_bit(tmp_path: Path, dtype: str) -> None:
+    """NaN of every sign and payload, infinity, -0; also where every number of a network is NaN."""
+    nan = np.full(4, np.nan, dtype)
+    nan.view(f"u{nan.itemsize}")[1:] |= np.array([5, 7, 1 << (8 * nan.itemsize - 1)], f"u{nan.itemsize}")
+    rows = [np.array([np.inf, -np.inf, -0.0, np.pi], dtype), nan, np.r_[nan, np.ones(3, dtype)], np.ones(2, dtype)]
+    paths = Paths(tmp_path)
+    store.write_table(paths.weights("any"), pd.DataFrame({"network_id": list("abcd"), "params": rows}))
+    weights = store.read_weights(paths, "any")
+    assert {key: (row.dtype, row.tobytes()) for key, row in weights.items()} == {
+        key: (np.dtype(dtype), row.tobytes()) for key, row in zip("abcd", rows, strict=True)
+    }
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     sweeps = {"ridge": studies.RIDGE, "branches": studies.BRANCHES}

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels._jit import source_hash
+from kernels.cache import source_hash
 from pipeline import destination, statistics, store
 from pipeline.paths import Paths
 from pipeline.tracking import is_tracked, records, track
