@@ -7,9 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import config
-from pipeline.check import check
-from pipeline.config import ConfigError
 from pipeline.errors import guarded
 from pipeline.paths import Paths
 
@@ -44,7 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# What a command needs is imported when it runs: others start sooner, and whatever happens then is told by `guarded`.
+
+
 def _check(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
+    from pipeline.check import check
+
     faults = check(paths)
     for fault in faults:
         print(fault, file=sys.stderr)
@@ -55,13 +58,18 @@ def _check(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _show(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline.show import show  # pandas takes its time: `check` starts without it
+    from pipeline import config
+    from pipeline.show import show
 
-    show(paths, _sweeps(paths, words.sweep))
+    settings = config.load(paths)
+    if words.sweep:
+        settings.sweep(words.sweep)
+    show(paths, [words.sweep] if words.sweep else list(settings.sweeps))
     return 0
 
 
 def _compare(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
     from pipeline.compare import compare
 
     compare(paths, config.load(paths).seed, words.a, words.b)
@@ -69,6 +77,7 @@ def _compare(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _predict(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
     from pipeline.predictions import predict_file
 
     rows = predict_file(paths, list(config.load(paths).sweeps), words.input, words.output, words.network)
@@ -77,6 +86,7 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _ui(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
     from pipeline.tracking import ui
 
     try:
@@ -86,12 +96,3 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def _sweeps(paths: Paths, name: str | None) -> list[str]:
-    sweeps = list(config.load(paths).sweeps)
-    if name is None:
-        return sweeps
-    if name not in sweeps:
-        raise ConfigError([config.Fault("", f"no sweep '{name}'", ", ".join(sweeps))])
-    return [name]

@@ -10,6 +10,7 @@ from kernels.ensemble import predict
 from pipeline import data, store
 from pipeline.config import ConfigError, Fault
 from pipeline.data import tables
+from pipeline.errors import OutOfDateError
 from pipeline.paths import Paths
 from pipeline.store import StoredNetwork
 
@@ -41,6 +42,7 @@ def _network(paths: Paths, sweeps: list[str], network_id: str | None) -> StoredN
         return store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
     try:
         return store.load_network(paths, sweeps, network_id)
-    except KeyError as error:
+    except OutOfDateError:
+        found = f"no network '{network_id}' in the results of {', '.join(sweeps)}"
         allowed = "a network_id from results/<sweep>/runs.parquet or the MLflow UI"
-        raise ConfigError([Fault("", str(error.args[0]), allowed, "--network")]) from None
+        raise ConfigError([Fault("", found, allowed, "--network")]) from None

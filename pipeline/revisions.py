@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from ruamel.yaml import YAML
 
+from pipeline import store
 from pipeline.config import ConfigError, Fault
 from pipeline.paths import Paths
 
@@ -30,12 +30,12 @@ def snapshot(paths: Paths, revision: str) -> Snapshot:
     files = (paths.networks, paths.params, *(paths.data / f"{split}.parquet" for split in ("train", "test")))
     networks, params, *data = (_read(paths, file, revision) for file in files)
     seed = YAML(typ="safe").load(params.decode())["seed"]
-    return Snapshot(revision, pd.read_parquet(io.BytesIO(networks)), int(seed), tuple(data))
+    return Snapshot(revision, store.table_of(networks, paths.networks), int(seed), tuple(data))
 
 
 def _read(paths: Paths, file: Path, revision: str) -> bytes:
     if revision == WORKSPACE:
-        return file.read_bytes()
+        return store.read_bytes(file)
     from dvc import api  # takes a second
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import store
+from pipeline.errors import OutOfDateError
 from pipeline.paths import Paths
 from tests import studies
 
@@ -102,7 +103,7 @@ def test_load_network_has_none_where_a_column_does_not_apply(study: Paths) -> No
 
 
 def test_load_network_says_where_it_looked(study: Paths) -> None:
-    with pytest.raises(KeyError, match="no network 'abc' in the results of ridge, branches"):
+    with pytest.raises(OutOfDateError, match="no network 'abc' in the results of ridge, branches"):
         store.load_network(study, ["ridge", "branches"], "abc")
 
 

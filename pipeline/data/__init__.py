@@ -14,7 +14,7 @@ from pipeline.config.faults import ConfigError, Fault
 from pipeline.data import tables
 from pipeline.data.dataset import Dataset, Scaling, Split
 from pipeline.paths import Paths
-from pipeline.store import read_json, read_table, write_json, write_table
+from pipeline.store import read_json, read_table, refuse_unwritable, write_sealed_json, write_table
 
 __all__ = ["SPLITS", "Dataset", "Scaling", "Split", "build", "load", "save"]
 
@@ -31,9 +31,11 @@ def build(config: Config, paths: Paths) -> Dataset:
 def save(dataset: Dataset, paths: Paths) -> None:
     """Write data/*.parquet (features then targets, original units) and data/data.json (names, scalings, hash)."""
     names = [*dataset.feature_names, *dataset.target_names]
-    for name in SPLITS:
+    files = {name: paths.data / f"{name}.parquet" for name in SPLITS}
+    refuse_unwritable(*files.values(), paths.data / "data.json")
+    for name, file in files.items():
         split: Split = getattr(dataset, name)
-        write_table(paths.data / f"{name}.parquet", pd.DataFrame(np.hstack([split.x, split.y]), columns=names))
+        write_table(file, pd.DataFrame(np.hstack([split.x, split.y]), columns=names))
     description = {
         "feature_names": dataset.feature_names,
         "target_names": dataset.target_names,
@@ -41,15 +43,16 @@ def save(dataset: Dataset, paths: Paths) -> None:
         "y_scaling": _scaling_to_json(dataset.y_scaling),
         "data_hash": dataset.data_hash,
     }
-    write_json(paths.data / "data.json", description)
+    write_sealed_json(paths.data / "data.json", description)
 
 
 def load(paths: Paths) -> Dataset:
-    """Read what `save` wrote, bit for bit; raises FileNotFoundError before the data stage has run."""
+    """Read what `save` wrote, bit for bit; raises FileNotFoundError before the data stage has run, DamagedFileError."""
     description = read_json(paths.data / "data.json")
     features, targets = tuple(description["feature_names"]), tuple(description["target_names"])
     x_scaling, y_scaling = (_scaling_from_json(description[key]) for key in ("x_scaling", "y_scaling"))
-    stored = (read_table(paths.data / f"{name}.parquet")[[*features, *targets]].to_numpy() for name in SPLITS)
+    names = [*features, *targets]
+    stored = (read_table(paths.data / f"{name}.parquet", names)[names].to_numpy() for name in SPLITS)
     splits = (_split(values, len(features)) for values in stored)
     return Dataset(features, targets, x_scaling, y_scaling, *splits)
 

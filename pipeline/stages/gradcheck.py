@@ -27,6 +27,7 @@ LIMIT = 1e-6
 def run(paths: Paths) -> dict[str, Any]:
     """Write gradcheck/gradcheck.parquet; raises ArithmeticError naming the tensor whose gradient is wrong."""
     settings, dataset = load(paths)
+    store.refuse_unwritable(paths.gradcheck)
     grids = [cells(sweep, dataset.n_outputs, len(dataset.train.x)) for sweep in settings.sweeps.values()]
     shapes = {str(cell.spec.architecture): cell.shape for grid in grids for cell in grid}
     x, y = (values[:N_SAMPLES] for values in (dataset.inputs(dataset.train), dataset.outputs(dataset.train)))
