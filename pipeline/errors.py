@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from threading import Timer
 from typing import Any
+
+from pipeline import INTERRUPTED
 
 REFUSED = 2
 """Exit status where the user's files, words or machine are at fault."""
@@ -80,49 +82,42 @@ def guarded(call: Callable[[], int | None]) -> int:
     except MemoryError as error:
         _say(f"memory: found too little ({error or 'of this machine'}); allowed: a smaller study, or a larger machine")
     except KeyboardInterrupt as error:
-        return _interrupted(error)
+        _say(INTERRUPTED)
+        return _SIGNALLED + next(iter(error.args), signal.SIGINT)
     return REFUSED
-
-
-def guard_imports() -> None:
-    """Let Ctrl-C end this program with a line also before `guarded` is called: its imports take a second or two."""
-
-    def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not isinstance(error, KeyboardInterrupt):
-            sys.__excepthook__(kind, error, trace)
-            return
-        os._exit(_interrupted(error))  # a hook has no other way to set the status
-
-    sys.excepthook, sys.unraisablehook = uncaught, _passed_on
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """A termination counts as Ctrl-C in here, and neither is lost."""
-    handler, hook = signal.signal(signal.SIGTERM, _interrupt), sys.unraisablehook
-    sys.unraisablehook = _passed_on
+    """In here Ctrl-C and a termination raise KeyboardInterrupt(number), whatever other code makes of that.
+
+    A signal that is ignored, as in a job in the background, stays so.
+    """
+    seen: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        seen.append(number)
+        raise KeyboardInterrupt(number)
+
+    def dropped(what: Any) -> None:
+        if isinstance(what.exc_value, KeyboardInterrupt):  # it met a callback, which cannot pass it on
+            Timer(0.01, _thread.interrupt_main).start()
+        else:
+            hook(what)
+
+    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
+    handlers = {number: signal.signal(number, interrupt) for number in heeded}
+    hook, sys.unraisablehook = sys.unraisablehook, dropped
     try:
         yield
+    except Exception:
+        if seen:  # compiled modules make errors of their own of it
+            raise KeyboardInterrupt(*seen) from None
+        raise
     finally:
-        signal.signal(signal.SIGTERM, handler)
         sys.unraisablehook = hook
-
-
-def _passed_on(what: Any) -> None:
-    """Python drops what a callback raises, such as those of its imports: an interrupt is raised again after it."""
-    if isinstance(what.exc_value, KeyboardInterrupt):
-        _thread.interrupt_main()
-    else:
-        sys.__unraisablehook__(what)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt(number)
-
-
-def _interrupted(error: BaseException) -> int:
-    _say("interrupted; the next run continues with what is missing")
-    return _SIGNALLED + next(iter(error.args), signal.SIGINT)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _line(error: OSError) -> str:
