@@ -5,14 +5,16 @@ import signal
 import sys
 
 INTERRUPTED = "interrupted; the next run continues with what is missing"
+ENDING = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+"""Signals that end a program: Ctrl-C and a termination, but for those ignored, as in a job in the background."""
 
 
-def _leave(number: int, frame: object) -> None:
+def leave(number: int, frame: object = None) -> None:
+    """End at once, with a line and the exit status that shells have for a signal: 130 after Ctrl-C."""
     os.write(2, f"{INTERRUPTED}\n".encode())
     os._exit(128 + number)
 
 
-# A program, whose imports take a second or two; what is raised in some of them is lost. `errors.guarded` begins the work.
-if sys.argv[:1] == ["-m"] or "".join(sys.argv[:1]).endswith("/shoal"):  # Python says -m until the module is found
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _leave)
+if sys.argv[:1] == ["-m"] or "".join(sys.argv[:1]).endswith("/shoal"):  # a program; -m until its module is found
+    for number in ENDING:
+        signal.signal(number, leave)  # its imports take a second or two; `errors.guarded` begins the work

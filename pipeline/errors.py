@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from pipeline import INTERRUPTED
+from pipeline import ENDING, INTERRUPTED, leave
 
 REFUSED = 2
 """Exit status where the user's files, words or machine are at fault."""
@@ -21,6 +21,8 @@ UNREAD = 1
 """Exit status where nobody reads the output to its end, as `head` does; nothing is said then."""
 _SIGNALLED = 128
 """Exit status after Ctrl-C or a termination is this and the signal's number, as shells have it: 130, 143."""
+PATIENCE = 2.0
+"""Seconds after such a signal until the program ends in any case."""
 
 _WAYS_OUT = {
     errno.ENOSPC: "free some space and run the same command again",
@@ -91,30 +93,38 @@ def guarded(call: Callable[[], int | None]) -> int:
 def _interruptible() -> Iterator[None]:
     """In here Ctrl-C and a termination raise KeyboardInterrupt(number), whatever other code makes of that.
 
-    A signal that is ignored, as in a job in the background, stays so.
+    What does not end then, as a compiled call on another thread, is left behind after PATIENCE.
     """
     seen: list[int] = []
+    timers: list[Timer] = []
+
+    def later(seconds: float, call: Callable[[], object]) -> None:
+        timers.append(Timer(seconds, call))
+        timers[-1].daemon = True
+        timers[-1].start()
 
     def interrupt(number: int, frame: object) -> None:
         seen.append(number)
+        later(PATIENCE, lambda: leave(number))
         raise KeyboardInterrupt(number)
 
     def dropped(what: Any) -> None:
         if isinstance(what.exc_value, KeyboardInterrupt):  # it met a callback, which cannot pass it on
-            Timer(0.01, _thread.interrupt_main).start()
+            later(0.01, _thread.interrupt_main)
         else:
             hook(what)
 
-    heeded = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN]
-    handlers = {number: signal.signal(number, interrupt) for number in heeded}
+    handlers = {number: signal.signal(number, interrupt) for number in ENDING}
     hook, sys.unraisablehook = sys.unraisablehook, dropped
     try:
         yield
-    except Exception:
+    except BaseException:
         if seen:  # compiled modules make errors of their own of it
             raise KeyboardInterrupt(*seen) from None
         raise
     finally:
+        for timer in timers:
+            timer.cancel()
         sys.unraisablehook = hook
         for number, handler in handlers.items():
             signal.signal(number, handler)

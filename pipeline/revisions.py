@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
@@ -17,7 +18,7 @@ WORKSPACE = "workspace"
 
 
 class Snapshot(NamedTuple):
-    """Errors of all networks at a revision, the root seed that they start from, the bytes of train and test data."""
+    """Errors of all networks at a revision, the root seed they start from, the numbers of train and test data."""
 
     name: str
     networks: pd.DataFrame
@@ -27,10 +28,13 @@ class Snapshot(NamedTuple):
 
 def snapshot(paths: Paths, revision: str) -> Snapshot:
     """Read a revision's results; raises ConfigError where there is none, or where DVC's cache no longer has them."""
-    files = (paths.networks, paths.params, *(paths.data / f"{split}.parquet" for split in ("train", "test")))
-    networks, params, *data = (_read(paths, file, revision) for file in files)
-    seed = YAML(typ="safe").load(params.decode())["seed"]
-    return Snapshot(revision, store.table_of(networks, paths.networks), int(seed), tuple(data))
+    networks, *data = (
+        store.table_of(_read(paths, file, revision), file)
+        for file in (paths.networks, *(paths.data / f"{split}.parquet" for split in ("train", "test")))
+    )
+    seed = YAML(typ="safe").load(_read(paths, paths.params, revision).decode())["seed"]
+    numbers = (table.to_numpy(np.float64).tobytes() for table in data)
+    return Snapshot(revision, networks, int(seed), tuple(numbers))
 
 
 def _read(paths: Paths, file: Path, revision: str) -> bytes:

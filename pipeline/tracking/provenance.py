@@ -52,11 +52,9 @@ class Provenances:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         description = store.read_json(paths.data / "data.json")
-        self.data = TrainingData(
-            description["data_hash"],
-            [*description["feature_names"], *description["target_names"]],
-            len(store.read_table(paths.data / "train.parquet")),
-        )
+        columns = [*description["feature_names"], *description["target_names"]]
+        rows = len(store.read_table(paths.data / "train.parquet", columns))
+        self.data = TrainingData(description["data_hash"], columns, rows)
         self.tags = {"shoal.data": self.data.digest, "shoal.kernels": kernels_hash()}
         self.tags |= {tag: os.environ[name] for name, tag in DVC_TAGS.items() if name in os.environ}
         if commit := _commit(paths):
