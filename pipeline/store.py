@@ -116,19 +116,15 @@ class StoredNetwork:
 def refuse_unwritable(*paths: Path) -> None:
     """Raise OSError where files could not be written at these paths: known before the work, not after it."""
     for path in paths:
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        folder = next(parent for parent in path.parents if parent.exists())
         if not folder.is_dir():
-            raise _refusal(errno.ENOTDIR, next(parent for parent in path.parents if parent.exists()))
+            raise OSError(errno.ENOTDIR, "a file", str(folder))
         if path.is_dir():
-            raise _refusal(errno.EISDIR, path)
+            raise OSError(errno.EISDIR, "a folder", str(path))
         if path.exists() and not path.is_file():  # renaming a file to a device would remove the device
-            raise _refusal(errno.ENODEV, path)
+            raise OSError(errno.ENODEV, "a device", str(path))
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise _refusal(errno.EACCES, path)
-
-
-def _refusal(number: int, path: Path) -> OSError:
-    return OSError(number, os.strerror(number), str(path))
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

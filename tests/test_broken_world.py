@@ -203,10 +203,7 @@ def test_a_file_in_the_place_of_an_output_folder(line: str, study: Path, capsys:
             folder.rename(aside)
         folder.parent.mkdir(exist_ok=True)
         folder.write_text("mine", encoding="utf-8")
-        assert (
-            run(line, capsys)
-            == f"{folder}: found not a directory; allowed: a folder; move the file of this name away\n"
-        )
+        assert run(line, capsys) == f"{folder}: found a file; allowed: a folder; move the file of this name away\n"
         folder.unlink()
         if aside.exists():
             aside.rename(folder)
@@ -218,7 +215,7 @@ def test_a_folder_in_the_place_of_an_output(line: str, study: Path, capsys: pyte
         if Path(name).suffix:
             Path(name).unlink(missing_ok=True)
             Path(name).mkdir(parents=True)
-            assert run(line, capsys) == f"{name}: found is a directory; allowed: the name of a file\n"
+            assert run(line, capsys) == f"{name}: found a folder; allowed: the name of a file\n"
             Path(name).rmdir()
 
 

@@ -112,3 +112,9 @@ def test_read_runs_keeps_the_order_and_types(study: Paths) -> None:
     assert list(runs["sweep"].drop_duplicates()) == ["branches", "ridge"]
     assert list(runs.index) == list(range(8))
     assert {name: str(kind) for name, kind in runs.dtypes.items()} == store.RUN_COLUMNS
+
+
+def test_a_device_is_never_replaced_by_a_file() -> None:
+    with pytest.raises(OSError, match="a device"):
+        store.write_text(Path("/dev/null"), "x")
+    assert Path("/dev/null").is_char_device()

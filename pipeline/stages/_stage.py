@@ -55,9 +55,7 @@ def _check_arguments(name: str, run: Callable[..., object], given: tuple[str, ..
     wanted = [word for word in signature(run).parameters if word != "paths"]
     if len(given) != len(wanted):
         found = f"'{' '.join(given)}'" if given else "nothing after its name"
-        raise ConfigError(
-            [Fault("", found, f"{' '.join(wanted).upper() or 'nothing'} after its name", f"stage {name}")]
-        )
+        raise ConfigError([Fault("", found, " ".join(wanted).upper() or "nothing after its name", f"stage {name}")])
 
 
 def summary(name: str, seconds: float, facts: dict[str, Any]) -> str:
