@@ -1,0 +1,20 @@
+"""From params.yaml to results, report and tracking; what runs as a program is `shoal` and the stages of dvc.yaml."""
+
+import os
+import signal
+import sys
+
+INTERRUPTED = "interrupted; the next run continues with what is missing"
+ENDING = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+"""Signals that end a program: Ctrl-C and a termination, but for those ignored, as in a job in the background."""
+
+
+def leave(number: int, frame: object = None) -> None:
+    """End at once, with a line and the exit status that shells have for a signal: 130 after Ctrl-C."""
+    os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(128 + number)
+
+
+if sys.argv[:1] == ["-m"] or "".join(sys.argv[:1]).endswith("/shoal"):  # a program; -m until its module is found
+    for number in ENDING:
+        signal.signal(number, leave)  # its imports take a second or two; `errors.guarded` begins the work

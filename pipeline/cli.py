@@ -7,9 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import config, destination
-from pipeline.check import check
-from pipeline.config import ConfigError
 from pipeline.errors import REFUSED, guarded
 from pipeline.naming import FLAG
 from pipeline.paths import Paths
@@ -57,7 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# What a command needs is imported when it runs: others start sooner, and whatever happens then is told by `guarded`.
+
+
 def _check(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
+    from pipeline.check import check
+
     found = check(paths)
     for line in (*found.faults, *found.notices):
         print(line, file=sys.stderr)
@@ -69,13 +72,18 @@ def _check(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _show(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline.show import show  # pandas takes its time: `check` starts without it
+    from pipeline import config
+    from pipeline.show import show
 
-    show(paths, _sweeps(paths, words.sweep))
+    settings = config.load(paths)
+    if words.sweep:
+        settings.sweep(words.sweep)
+    show(paths, [words.sweep] if words.sweep else list(settings.sweeps))
     return 0
 
 
 def _compare(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
     from pipeline.compare import compare
 
     compare(paths, config.load(paths).seed, words.a, words.b)
@@ -83,6 +91,7 @@ def _compare(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _predict(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
     from pipeline.predictions import Request, predict_file
 
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
@@ -94,6 +103,7 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _ui(paths: Paths, words: argparse.Namespace) -> int:
+    from pipeline import config
     from pipeline.tracking import ui
 
     settings = config.load(paths)
@@ -102,7 +112,7 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _track(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import store
+    from pipeline import config, destination, store
 
     place = destination.place(paths)
     if words.if_elsewhere and paths.receipt.exists() and store.read_json(paths.receipt).get("store") == place:
@@ -113,12 +123,3 @@ def _track(paths: Paths, words: argparse.Namespace) -> int:
     sent = tracking.send(paths, list(settings.sweeps), settings.tracking.granularity)
     print(f"{place}: {'has all results now' if sent else 'has all results already'}")
     return 0
-
-
-def _sweeps(paths: Paths, name: str | None) -> list[str]:
-    sweeps = list(config.load(paths).sweeps)
-    if name is None:
-        return sweeps
-    if name not in sweeps:
-        raise ConfigError([config.Fault("", f"no sweep '{name}'", ", ".join(sweeps))])
-    return [name]

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from pipeline import ENDING, INTERRUPTED, leave
 
 REFUSED = 2
 """Exit status where the user's files, words or machine are at fault."""
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT, as shells have it."""
+UNREAD = 1
+"""Exit status where nobody reads the output to its end, as `head` does; nothing is said then."""
+_SIGNALLED = 128
+"""Exit status after Ctrl-C or a termination is this and the signal's number, as shells have it: 130, 143."""
+PATIENCE = 2.0
+"""Seconds after such a signal until the program ends in any case."""
 
 _WAYS_OUT = {
     errno.ENOSPC: "free some space and run the same command again",
@@ -19,7 +32,9 @@ _WAYS_OUT = {
     errno.EPERM: "a place that may be read and written",
     errno.EROFS: "a place that may be written",
     errno.EISDIR: "the name of a file",
-    errno.ENOTDIR: "a path whose folders are folders",
+    errno.ENODEV: "the name of a file",
+    errno.ENOTDIR: "a folder; move the file of this name away",
+    errno.ENAMETOOLONG: "a shorter name",
 }
 
 
@@ -31,26 +46,107 @@ class ShoalError(Exception):
     """
 
 
+class DamagedFileError(ShoalError):
+    """A result file is not what was written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: this file is damaged; delete it, and `dvc repro` restores it")
+
+
+class OldFileError(ShoalError):
+    """A result file lacks columns or keys, since another version of the program wrote it."""
+
+    def __init__(self, path: Path, missing: Iterable[str]) -> None:
+        names = ", ".join(f"'{name}'" for name in missing)
+        super().__init__(f"{path}: found no {names}, as in a file of another version; `dvc repro` makes it anew")
+
+
+class OutOfDateError(ShoalError):
+    """Result files do not belong together."""
+
+
 def guarded(call: Callable[[], int | None]) -> int:
-    """The exit status of `call`: its own (None is 0), REFUSED with one line a fault, or INTERRUPTED after Ctrl-C."""
+    """The exit status of `call`: its own (None is 0), REFUSED with one line a fault, or that of a signal."""
     try:
-        return call() or 0
+        with _interruptible():
+            status = call() or 0
+            if sys.stdout:
+                sys.stdout.flush()  # an output that is full is told here, and not when Python ends
+            return status
     except ShoalError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
+    except BrokenPipeError:
+        _drop_output()
+        return UNREAD
     except OSError as error:
-        print(_line(error), file=sys.stderr)
-    except KeyboardInterrupt:
-        print("interrupted; the next run continues with what is missing", file=sys.stderr)
-        return INTERRUPTED
+        _say(_line(error))
+        _drop_output()
+    except MemoryError as error:
+        _say(f"memory: found too little ({error or 'of this machine'}); allowed: a smaller study, or a larger machine")
+    except KeyboardInterrupt as error:
+        _say(INTERRUPTED)
+        return _SIGNALLED + next(iter(error.args), signal.SIGINT)
     return REFUSED
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """In here Ctrl-C and a termination raise KeyboardInterrupt(number), whatever other code makes of that.
+
+    What does not end then, as a compiled call on another thread, is left behind after PATIENCE.
+    """
+    seen: list[int] = []
+    timers: list[Timer] = []
+
+    def later(seconds: float, call: Callable[[], object]) -> None:
+        timers.append(Timer(seconds, call))
+        timers[-1].daemon = True
+        timers[-1].start()
+
+    def interrupt(number: int, frame: object) -> None:
+        seen.append(number)
+        later(PATIENCE, lambda: leave(number))
+        raise KeyboardInterrupt(number)
+
+    def dropped(what: Any) -> None:
+        if isinstance(what.exc_value, KeyboardInterrupt):  # it met a callback, which cannot pass it on
+            later(0.01, _thread.interrupt_main)
+        else:
+            hook(what)
+
+    handlers = {number: signal.signal(number, interrupt) for number in ENDING}
+    hook, sys.unraisablehook = sys.unraisablehook, dropped
+    try:
+        yield
+    except BaseException:
+        if seen:  # compiled modules make errors of their own of it
+            raise KeyboardInterrupt(*seen) from None
+        raise
+    finally:
+        for timer in timers:
+            timer.cancel()
+        sys.unraisablehook = hook
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _line(error: OSError) -> str:
     """An error of the operating system: the file, what was found, a way out."""
-    if isinstance(error, FileNotFoundError):
-        name = error.filename or error  # pyarrow's errors are the name itself
-        return f"{name}: no such file; run `dvc repro` first, in the folder of params.yaml"
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename}: no such file; run `dvc repro` first, in the folder of params.yaml"
     found = error.strerror or str(error)
     allowed = _WAYS_OUT.get(error.errno or 0, "a file that can be read and written")
-    place = f"{error.filename}: " if error.filename else ""
-    return f"{place}found {found[:1].lower()}{found[1:]}; allowed: {allowed}"
+    return f"{error.filename or 'the output'}: found {found[:1].lower()}{found[1:]}; allowed: {allowed}"
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # there is nobody left to tell
+        print(text, file=sys.stderr, flush=True)
+
+
+def _drop_output() -> None:
+    """What is left in the buffer of an output that takes nothing any more: Python would try it again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,7 +13,7 @@ from pipeline import data, naming, outputs, store
 from pipeline.config import Config, ConfigError, Fault
 from pipeline.data import tables, texts
 from pipeline.data.tables import Table
-from pipeline.errors import ShoalError
+from pipeline.errors import OutOfDateError, ShoalError
 from pipeline.paths import Paths
 from pipeline.ranges import Outside
 from pipeline.store import StoredNetwork
@@ -91,9 +91,10 @@ def _network(paths: Paths, sweeps: list[str], network_id: str | None) -> StoredN
         return _chosen(paths)
     try:
         network = store.load_network(paths, sweeps, network_id)
-    except KeyError as error:
+    except OutOfDateError:
+        found = f"no network '{network_id}' in the results of {', '.join(sweeps)}"
         allowed = "a network_id from results/<sweep>/runs.parquet or the MLflow UI"
-        raise ConfigError([Fault("", str(error.args[0]), allowed, "--network")]) from None
+        raise ConfigError([Fault("", found, allowed, "--network")]) from None
     if network.run["status"] == "diverged":
         found = f"network '{network_id}', which diverged at step {network.run['diverged_step']}"
         raise ConfigError([Fault("", found, "a network with status ok in results/<sweep>/runs.parquet", "--network")])

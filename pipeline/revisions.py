@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
+from pipeline import store
 from pipeline.config import ConfigError, Fault
 from pipeline.paths import Paths
 
@@ -17,7 +18,7 @@ WORKSPACE = "workspace"
 
 
 class Snapshot(NamedTuple):
-    """Errors of all networks at a revision, the root seed that they start from, the bytes of train and test data."""
+    """Errors of all networks at a revision, the root seed they start from, the numbers of train and test data."""
 
     name: str
     networks: pd.DataFrame
@@ -27,15 +28,18 @@ class Snapshot(NamedTuple):
 
 def snapshot(paths: Paths, revision: str) -> Snapshot:
     """Read a revision's results; raises ConfigError where there is none, or where DVC's cache no longer has them."""
-    files = (paths.networks, paths.params, *(paths.data / f"{split}.parquet" for split in ("train", "test")))
-    networks, params, *data = (_read(paths, file, revision) for file in files)
-    seed = YAML(typ="safe").load(params.decode())["seed"]
-    return Snapshot(revision, pd.read_parquet(io.BytesIO(networks)), int(seed), tuple(data))
+    networks, *data = (
+        store.table_of(_read(paths, file, revision), file)
+        for file in (paths.networks, *(paths.data / f"{split}.parquet" for split in ("train", "test")))
+    )
+    seed = YAML(typ="safe").load(_read(paths, paths.params, revision).decode())["seed"]
+    numbers = (table.to_numpy(np.float64).tobytes() for table in data)
+    return Snapshot(revision, networks, int(seed), tuple(numbers))
 
 
 def _read(paths: Paths, file: Path, revision: str) -> bytes:
     if revision == WORKSPACE:
-        return file.read_bytes()
+        return store.read_bytes(file)
     from dvc import api  # takes a second
     from dvc.exceptions import DvcException
     from scmrepo.exceptions import SCMError

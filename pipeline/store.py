@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kernels.architecture import Architecture
+from pipeline import seal
+from pipeline.errors import DamagedFileError, OldFileError, OutOfDateError
 from pipeline.paths import Paths
 
 RUN_COLUMNS: dict[str, str] = {
@@ -73,6 +76,30 @@ CONTRAST_COLUMNS: dict[str, str] = {
 }
 """Columns of contrasts.parquet and their pandas types; errors are test mse."""
 
+HELD: dict[str, Collection[str]] = {
+    "runs.parquet": RUN_COLUMNS,
+    "curves.parquet": ["network_id", "step", "half_mse"],
+    "weights.parquet": ["network_id", "params"],
+    "networks.parquet": [
+        "network_id", "sweep", "cell", "replicate", "status", "train_mse", "validation_mse", "test_mse",
+    ],
+    "cells.parquet": [
+        *CELL_COLUMNS, "n_networks", "n_diverged", "diverged_fraction", *INTERVAL_COLUMNS,
+        *(
+            f"{error}_{rank}"
+            for error in ("train_mse", "validation_mse", "test_mse", "log10_test_mse", "train_half_mse")
+            for rank in ("median", "q1", "q3", "min", "max")
+        ),
+    ],
+    "contrasts.parquet": CONTRAST_COLUMNS,
+    "gradcheck.parquet": [
+        "architecture", "activation", "tensor", "n_coordinates", "max_difference", "max_gradient", "relative_error",
+    ],
+    "data.json": ["feature_names", "target_names", "x_scaling", "y_scaling", "data_hash"],
+    "chosen.json": ["network_id", "sweep", "cell", "architecture", "test_mse", "why"],
+}  # fmt: skip
+"""Columns or keys that are read of a result file, by its name: one that lacks any is of an older version."""
+
 A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE = "a beats b", "b beats a", "not shown", "untestable"
 """Verdicts: shown at 5 % over the whole sweep, not shown, or not to be shown with so few replicates."""
 
@@ -86,30 +113,83 @@ class StoredNetwork:
     params: np.ndarray
 
 
+def refuse_unwritable(*paths: Path) -> None:
+    """Raise OSError where files could not be written at these paths: known before the work, not after it."""
+    for path in paths:
+        folder = next(parent for parent in path.parents if parent.exists())
+        if not folder.is_dir():
+            raise OSError(errno.ENOTDIR, "a file", str(folder))
+        if path.is_dir():
+            raise OSError(errno.EISDIR, "a folder", str(path))
+        if path.exists() and not path.is_file():  # renaming a file to a device would remove the device
+            raise OSError(errno.ENODEV, "a device", str(path))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` on a temporary file beside `path` and rename it: readers see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Call `write` on a temporary file beside `path` and rename it: readers see the old file or the new one.
+
+    Raises OSError with the name of `path` where it cannot be written.
+    """
+    refuse_unwritable(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes, whole or not at all."""
+    write_whole(path, lambda temporary: temporary.write_bytes(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all, with the same line ends everywhere."""
-    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON with two spaces of indent; raises ValueError for NaN and infinity, which JSON lacks."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_text(path, _json(value))
+
+
+def write_sealed_json(path: Path, value: dict[str, Any] | None) -> None:
+    """Write JSON as `write_json` does, with a digest of the file in it; null has room for none."""
+    if value is None:
+        write_json(path, None)
+        return
+    write_bytes(path, seal.sealed(_json(value | {seal.KEY: seal.BLANK}).encode()))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file, without its digest; raises DamagedFileError and OldFileError."""
+    try:
+        value = json.loads(read_bytes(path))
+    except ValueError:
+        raise DamagedFileError(path) from None
+    if value is not None:  # which is a whole answer: no network was chosen
+        held = value if isinstance(value, dict) else {}
+        held.pop(seal.KEY, None)
+        _refuse_old(path, held, HELD.get(path.name, ()))
+    return value
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a result file as it is; raises DamagedFileError where it is not what was written."""
+    content = path.read_bytes()
+    if seal.is_broken(content):
+        raise DamagedFileError(path)
+    return content
 
 
 def file_hash(path: Path) -> str:
@@ -118,9 +198,15 @@ def file_hash(path: Path) -> str:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet (no index); the bytes depend on its contents and the library version alone."""
-    arrow = _arrow(table)
-    write_whole(path, lambda temporary: pq.write_table(arrow, temporary, compression="zstd"))
+    """Write a table as Parquet (no index), with a digest of the file in it.
+
+    The bytes depend on its contents and the library version alone.
+    """
+    content, buffer = _arrow(table), pa.BufferOutputStream()
+    with pq.ParquetWriter(buffer, content.schema, compression="zstd") as writer:
+        writer.write_table(content)
+        writer.add_key_value_metadata({seal.KEY: seal.BLANK})
+    write_bytes(path, seal.sealed(buffer.getvalue().to_pybytes()))
 
 
 def _arrow(table: pd.DataFrame) -> pa.Table:
@@ -134,8 +220,28 @@ def _arrow(table: pd.DataFrame) -> pa.Table:
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet table, or only some of its columns."""
-    return pd.read_parquet(path, engine="pyarrow", columns=columns)
+    """Read a Parquet table, or only some of its columns; raises DamagedFileError and OldFileError."""
+    return table_of(read_bytes(path), path, columns)
+
+
+def table_of(content: bytes, path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """The table that a file's content holds; `path` is its name in errors."""
+    table: pd.DataFrame = _arrow_table(content, path, columns).to_pandas()
+    return table
+
+
+def _arrow_table(content: bytes, path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        _refuse_old(path, file.schema_arrow.names, columns or HELD.get(path.name, ()))
+        return file.read(columns)
+    except (pa.ArrowException, OSError):
+        raise DamagedFileError(path) from None
+
+
+def _refuse_old(path: Path, held: Collection[str], needed: Collection[str]) -> None:
+    if missing := [name for name in needed if name not in held]:
+        raise OldFileError(path, missing)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -155,13 +261,14 @@ def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
 
 def read_weights(paths: Paths, sweep: str) -> dict[str, np.ndarray]:
     """Flat parameter rows of a sweep's networks, shape (n_params,) each, by network_id."""
-    table = pq.read_table(paths.weights(sweep))
+    path = paths.weights(sweep)
+    table = _arrow_table(read_bytes(path), path)
     rows = (row.values.to_numpy() for row in table["params"])
     return dict(zip(table["network_id"].to_pylist(), rows, strict=True))
 
 
 def load_network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetwork:
-    """Find a network in the named sweeps by its id; raises KeyError naming the id and the sweeps searched."""
+    """Find a network in the named sweeps by its id; raises OutOfDateError naming the id and the sweeps searched."""
     for sweep in sweeps:
         runs = read_table(paths.runs(sweep))
         found = runs[runs["network_id"] == network_id]
@@ -169,4 +276,6 @@ def load_network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetw
             run = {str(key): None if pd.isna(value) else value for key, value in found.iloc[0].items()}
             params = read_weights(paths, sweep)[network_id]
             return StoredNetwork(run, Architecture.parse(str(run["architecture"])), params)
-    raise KeyError(f"no network '{network_id}' in the results of {', '.join(sweeps)}")
+    raise OutOfDateError(
+        f"no network '{network_id}' in the results of {', '.join(sweeps)}; `dvc repro` brings them up to date"
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import ShoalError
 from pipeline.readme import with_results
 
 ROOT = Path(__file__).parent.parent
@@ -20,5 +21,5 @@ def test_readme_holds_the_measured_results() -> None:
 
 def test_markers_are_needed() -> None:
     """A README without them is refused rather than overwritten."""
-    with pytest.raises(ValueError, match="lacks the lines"):
+    with pytest.raises(ShoalError, match="lacks the lines"):
         with_results("# shoal\n", "| a |\n")

@@ -61,6 +61,31 @@ def test_stages_refuse_what_the_data_cannot_give(
     assert studies.refusal(lambda: _stage.main(name, run, *arguments), capsys) == words
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["size"], "params.yaml: found no sweep 'size'; allowed: sizes\n"),
+        ([], "stage sweep: found nothing after its name; allowed: NAME\n"),
+        (["a", "b"], "stage sweep: found 'a b'; allowed: NAME\n"),
+    ],
+)
+def test_a_sweep_by_hand_needs_the_name_of_one(
+    words: list[str], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data.run(studies.write(tmp_path, {"sizes": studies.SIZES}))
+    monkeypatch.chdir(tmp_path)
+    assert studies.refusal(lambda: _stage.main("sweep", sweep.run, *words), capsys) == line
+
+
+def test_a_log_that_cannot_be_written_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("logs").write_text("mine", encoding="utf-8")
+    said = studies.refusal(lambda: _stage.main("data", data.run), capsys)
+    assert said == "logs: found a file; allowed: a folder; move the file of this name away\n"
+
+
 def test_only_the_log_knows_how_long_it_took(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

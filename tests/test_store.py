@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline import store
+from pipeline.errors import OutOfDateError
 from pipeline.paths import Paths
 from tests import studies
 
@@ -116,7 +117,7 @@ def test_load_network_has_none_where_a_column_does_not_apply(study: Paths) -> No
 
 
 def test_load_network_says_where_it_looked(study: Paths) -> None:
-    with pytest.raises(KeyError, match="no network 'abc' in the results of ridge, branches"):
+    with pytest.raises(OutOfDateError, match="no network 'abc' in the results of ridge, branches"):
         store.load_network(study, ["ridge", "branches"], "abc")
 
 
@@ -125,3 +126,9 @@ def test_read_runs_keeps_the_order_and_types(study: Paths) -> None:
     assert list(runs["sweep"].drop_duplicates()) == ["branches", "ridge"]
     assert list(runs.index) == list(range(8))
     assert {name: str(kind) for name, kind in runs.dtypes.items()} == store.RUN_COLUMNS
+
+
+def test_a_device_is_never_replaced_by_a_file() -> None:
+    with pytest.raises(OSError, match="a device"):
+        store.write_text(Path("/dev/null"), "x")
+    assert Path("/dev/null").is_char_device()

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from kernels.architecture import ACTIVATIONS
-from pipeline.config.faults import refusal
+from pipeline.config.faults import ConfigError, Fault, refusal
 from pipeline.config.fields import (
     Activation,
     Axis,
@@ -150,3 +150,9 @@ class Config(Closed):
     data: DataConfig = Field(description=f"a mapping with the keys {', '.join(DataConfig.model_fields)}")
     tracking: Tracking = Field(description=f"a mapping with the keys {', '.join(Tracking.model_fields)}")
     sweeps: dict[Name, Sweep] = Field(description="at least one block of sweep keys under a name")
+
+    def sweep(self, name: str) -> Sweep:
+        """The block of a sweep; raises ConfigError for a name that there is not."""
+        if name not in self.sweeps:
+            raise ConfigError([Fault("", f"no sweep '{name}'", ", ".join(self.sweeps))])
+        return self.sweeps[name]

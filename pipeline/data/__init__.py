@@ -14,7 +14,7 @@ from pipeline.config.faults import ConfigError, Fault
 from pipeline.data import notices, tables
 from pipeline.data.dataset import FLOAT64, Dataset, Scaling, Split
 from pipeline.paths import Paths
-from pipeline.store import read_json, read_table, write_json, write_table
+from pipeline.store import read_json, read_table, refuse_unwritable, write_sealed_json, write_table
 
 __all__ = ["SPLITS", "Dataset", "Scaling", "Split", "build", "load", "save"]
 
@@ -34,9 +34,11 @@ def save(dataset: Dataset, paths: Paths) -> None:
     Row numbers are in a file of their own, data/rows.parquet, as a feature may be called `row` too.
     """
     names = [*dataset.feature_names, *dataset.target_names]
-    for name in SPLITS:
+    files = {name: paths.data / f"{name}.parquet" for name in SPLITS}
+    refuse_unwritable(*files.values(), paths.data / "rows.parquet", paths.data / "data.json")
+    for name, file in files.items():
         split: Split = getattr(dataset, name)
-        write_table(paths.data / f"{name}.parquet", pd.DataFrame(np.hstack([split.x, split.y]), columns=names))
+        write_table(file, pd.DataFrame(np.hstack([split.x, split.y]), columns=names))
     rows = [pd.DataFrame({"split": name, "row": getattr(dataset, name).rows}) for name in SPLITS]
     write_table(paths.data / "rows.parquet", pd.concat(rows, ignore_index=True))
     description = {
@@ -46,16 +48,17 @@ def save(dataset: Dataset, paths: Paths) -> None:
         "y_scaling": _scaling_to_json(dataset.y_scaling),
         "data_hash": dataset.data_hash,
     }
-    write_json(paths.data / "data.json", description)
+    write_sealed_json(paths.data / "data.json", description)
 
 
 def load(paths: Paths) -> Dataset:
-    """Read what `save` wrote, bit for bit; raises FileNotFoundError before the data stage has run."""
+    """Read what `save` wrote, bit for bit; raises FileNotFoundError before the data stage has run, DamagedFileError."""
     description = read_json(paths.data / "data.json")
     features, targets = tuple(description["feature_names"]), tuple(description["target_names"])
     x_scaling, y_scaling = (_scaling_from_json(description[key]) for key in ("x_scaling", "y_scaling"))
     rows = {name: part.to_numpy() for name, part in read_table(paths.data / "rows.parquet").groupby("split")["row"]}
-    stored = {name: read_table(paths.data / f"{name}.parquet")[[*features, *targets]].to_numpy() for name in SPLITS}
+    names = [*features, *targets]
+    stored = {name: read_table(paths.data / f"{name}.parquet", names)[names].to_numpy() for name in SPLITS}
     splits = (_split(values, len(features), rows[name]) for name, values in stored.items())
     return Dataset(features, targets, x_scaling, y_scaling, *splits)
 

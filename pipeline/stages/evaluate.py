@@ -25,6 +25,7 @@ def run(paths: Paths) -> dict[str, Any]:
     """Write evaluation/{networks,cells,contrasts}.parquet and metrics/<sweep>.json; returns counts for the log."""
     settings = config.load(paths)
     sweeps = list(settings.sweeps)
+    store.refuse_unwritable(paths.networks, paths.cells, paths.contrasts, *map(paths.metrics, sweeps))
     _forget_removed_sweeps(paths, sweeps)
     dataset = data.load(paths)
     runs = store.read_runs(paths, sweeps)

@@ -18,6 +18,7 @@ from pipeline.stages import _stage
 def run(paths: Paths) -> dict[str, Any]:
     """Write predictions/{test_predictions.csv,chosen.json,all_cells.parquet}; returns the choice for the log."""
     sweeps = list(config.load(paths).sweeps)
+    store.refuse_unwritable(paths.all_cells, paths.test_predictions, paths.chosen)
     dataset = data.load(paths)
     best = _best_of_cells(store.read_table(paths.networks))
     architectures = store.read_runs(paths, sweeps).drop_duplicates("network_id").set_index("network_id")["architecture"]
@@ -33,7 +34,7 @@ def run(paths: Paths) -> dict[str, Any]:
     choice = _choice(chosen, best, len(store.read_table(paths.networks, ["network_id"])), str(network.architecture))
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
     store.write_csv(paths.test_predictions, _predictions(dataset, network.architecture, network.params))
-    store.write_json(paths.chosen, choice)
+    store.write_sealed_json(paths.chosen, choice)
     return {"chosen": choice["network_id"]}
 
 

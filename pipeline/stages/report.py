@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 from pipeline import config, data, progress, report, store
@@ -22,6 +21,8 @@ from pipeline.stages import _stage
 
 def run(paths: Paths) -> dict[str, Any]:
     """Write the report and the figures; returns counts for the log."""
+    pages = (paths.docs / "results.md", paths.docs / "results.png")
+    store.refuse_unwritable(paths.report, paths.report_pdf, paths.figures / "any", *pages)
     study = load(paths)
     sections = report.sections(study)
     shutil.rmtree(paths.figures, ignore_errors=True)
@@ -33,9 +34,9 @@ def run(paths: Paths) -> dict[str, Any]:
     at_a_glance = style.svg(overview(study.sweeps))
     files = [*(paths.figures / f"{plot.path}.png" for plot in plots), paths.docs / "results.png"]
     for path, picture in zip(files, pictures([*(plot.svg for plot in plots), at_a_glance]), strict=True):
-        _write_bytes(path, picture)
+        store.write_bytes(path, picture)
     store.write_text(paths.report, html(sections))
-    _write_bytes(paths.report_pdf, pdf(sections))
+    store.write_bytes(paths.report_pdf, pdf(sections))
     store.write_text(paths.docs / "results.md", report.results_page(study))
     return {"sweeps": len(study.sweeps)}
 
@@ -53,10 +54,6 @@ def _heat_maps(study: Study) -> list[Plot]:
     """Files for MLflow, which has no such view of its own; the report's tables show the same."""
     with style.house_style():
         return [plot for results in study.sweeps if (plot := heat_plot(results))]
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    store.write_whole(path, lambda temporary: temporary.write_bytes(content))
 
 
 if __name__ == "__main__":

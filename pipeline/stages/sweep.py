@@ -26,7 +26,8 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     Raises ConfigError where params.yaml is bad, or asks for what the data cannot give.
     """
     settings, dataset = load(paths)
-    grid = cells(settings.sweeps[name], dataset.n_outputs, len(dataset.train.x))
+    grid = cells(settings.sweep(name), dataset.n_outputs, len(dataset.train.x))
+    store.refuse_unwritable(paths.runs(name), paths.curves(name), paths.weights(name))
     networks = [(cell, spec) for cell in grid for spec in cell.specs()]
     start = time.perf_counter()
     with progress.bar(f"sweep {name}") as advance:
@@ -116,4 +117,4 @@ def _curves(ids: list[str], networks: list[tuple[Cell, NetworkSpec]], outcomes: 
 
 
 if __name__ == "__main__":
-    _stage.main(f"sweep-{sys.argv[1]}", run, sys.argv[1])
+    _stage.main("-".join(["sweep", *sys.argv[1:]]), run, *sys.argv[1:])

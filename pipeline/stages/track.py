@@ -12,6 +12,7 @@ from pipeline.stages import _stage
 def run(paths: Paths) -> dict[str, Any]:
     """Track all sweeps and write tracking/receipt.json; returns the number of runs for the log."""
     settings = config.load(paths)
+    store.refuse_unwritable(paths.receipt)
     with progress.bar("track") as advance:
         receipt = tracking.track(paths, list(settings.sweeps), advance, settings.tracking.granularity)
     store.write_json(paths.receipt, receipt)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.errors import OutOfDateError
 from pipeline.statistics import summary
 from pipeline.statistics.intervals import interquartile_mean, interval
 from pipeline.store import CELL_COLUMNS, INTERVAL_COLUMNS
@@ -17,12 +18,12 @@ SUMMARISED = ("train_mse", "validation_mse", "test_mse", "log10_test_mse", "trai
 def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     """Runs with the errors of evaluation/networks.parquet beside them; float64, +infinity where a network diverged.
 
-    Raises ValueError where a run has no errors: then the evaluation is older than the runs.
+    Raises OutOfDateError where a run has no errors: then the evaluation is older than the runs.
     """
     errors = ["train_mse", "validation_mse", "test_mse"]
     table = runs.merge(networks[["sweep", "network_id", *errors]], on=["sweep", "network_id"], validate="one_to_one")
     if len(table) < len(runs):
-        raise ValueError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
+        raise OutOfDateError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
     table["train_half_mse"] = table["train_half_mse"].astype("float64").fillna(np.inf)
     table["log10_test_mse"] = log10(table["test_mse"])
     return table

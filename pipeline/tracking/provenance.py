@@ -8,9 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipeline import store
+from pipeline.errors import DamagedFileError
 from pipeline.paths import Paths
 from pipeline.provenance import kernels_hash, params_hash, read_params
 
@@ -53,11 +52,9 @@ class Provenances:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         description = store.read_json(paths.data / "data.json")
-        self.data = TrainingData(
-            description["data_hash"],
-            [*description["feature_names"], *description["target_names"]],
-            pq.read_metadata(paths.data / "train.parquet").num_rows,
-        )
+        columns = [*description["feature_names"], *description["target_names"]]
+        rows = len(store.read_table(paths.data / "train.parquet", columns))
+        self.data = TrainingData(description["data_hash"], columns, rows)
         self.tags = {"shoal.data": self.data.digest, "shoal.kernels": kernels_hash()}
         self.tags |= {tag: os.environ[name] for name, tag in DVC_TAGS.items() if name in os.environ}
         if commit := _commit(paths):
@@ -76,8 +73,10 @@ class Provenances:
         return Provenance(self.data, tags, times)
 
     def _log(self, sweep: str) -> dict[str, Any]:
-        path = self.paths.log(f"sweep-{sweep}")
-        return dict(store.read_json(path)) if path.exists() else {}
+        try:
+            return dict(store.read_json(self.paths.log(f"sweep-{sweep}")))
+        except (FileNotFoundError, DamagedFileError):
+            return {}
 
 
 def _commit(paths: Paths) -> str:

@@ -120,7 +120,7 @@ def _read_state(
     choice: dict[str, Any] | None,
     granularity: Granularity,
 ) -> SweepState:
-    files = [path.read_bytes() for path in (paths.runs(sweep), paths.curves(sweep))]
+    files = [store.read_bytes(path) for path in (paths.runs(sweep), paths.curves(sweep))]
     table = cells.to_csv(index=False, lineterminator="\n")
     return SweepState(
         sweep,

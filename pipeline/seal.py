@@ -1,0 +1,48 @@
+"""A digest inside a file: one flipped bit anywhere in it is noticed when the file is read.
+
+The digest is SHA-256 of the whole file with zeros where the digest itself stands, as 64 hex digits. In JSON it is the
+last key, `sha256`, in Parquet an entry of that name in the file's own metadata. So the bytes of a file still depend on
+its contents alone, and any other program can read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+KEY = "sha256"
+BLANK = "0" * 64
+"""Stands where the digest will be, until the rest of the file is known."""
+_DIGEST = re.compile(rb'sha256(?:": "|..)([0-9a-f]{64})', re.DOTALL)  # in JSON; in Parquet, whose texts have a length
+
+
+def sealed(content: bytes) -> bytes:
+    """A file's content that has BLANK under KEY, with the digest in that place; raises ValueError without the place."""
+    found = _place(content)
+    if found is None:
+        raise ValueError(f"there is no place for a digest: the last '{KEY}' has no {len(BLANK)} zeros")
+    start, end = found
+    return content[:start] + _digest(content, start, end) + content[end:]
+
+
+def is_broken(content: bytes) -> bool:
+    """Whether the content differs from what was sealed. One without a seal, of an older version, cannot tell: False."""
+    found = _place(content)
+    return found is not None and content[slice(*found)] != _digest(content, *found)
+
+
+def _place(content: bytes) -> tuple[int, int] | None:
+    """Where the digest begins and ends: after the last KEY that has one."""
+    at = content.rfind(KEY.encode())
+    while at >= 0:
+        if found := _DIGEST.match(content, at):
+            return found.span(1)
+        at = content.rfind(KEY.encode(), 0, at)
+    return None
+
+
+def _digest(content: bytes, start: int, end: int) -> bytes:
+    digest = hashlib.sha256(memoryview(content)[:start])
+    digest.update(BLANK.encode())
+    digest.update(memoryview(content)[end:])
+    return digest.hexdigest().encode()
