@@ -47,13 +47,6 @@ CELL_COLUMNS = [
 ]  # fmt: skip
 """Columns that describe a cell: the same for all its replicates."""
 
-INTERVAL_COLUMNS = {
-    "log10_test_mse_iqm": "Float64",
-    "log10_test_mse_iqm_low": "Float64",
-    "log10_test_mse_iqm_high": "Float64",
-}
-"""The interquartile mean of a cell and the ends of its 95 % interval, which are null for fewer than 10 replicates."""
-
 CONTRAST_COLUMNS: dict[str, str] = {
     "sweep": "string",
     "axis": "string",  # what a and b differ in: series (activation or architecture), depth, width, ...
@@ -61,16 +54,16 @@ CONTRAST_COLUMNS: dict[str, str] = {
     "b": "string",
     "level_a": "string",
     "level_b": "string",
-    "n_pairs": "Int64",  # replicates; in how many of them each cell has the smaller test mse
+    "n_pairs": "Int64",  # replicates; in how many of them each cell has the smaller error
     "a_smaller": "Int64",
     "b_smaller": "Int64",
-    "log10_ratio": "Float64",  # typical log10 of mse_a / mse_b; infinite where one of them typically diverged
+    "log10_ratio": "Float64",  # typical log10 of error a / error b; infinite where one typically diverged or is 0
     "p": "Float64",  # of the signed-rank test; null for fewer than 10 replicates, as is p_holm
     "p_holm": "Float64",  # adjusted for all contrasts of the sweep
     "p_smallest": "Float64",  # the least p_holm that so many replicates could have given
     "verdict": "string",
 }
-"""Columns of contrasts.parquet and their pandas types; errors are test mse."""
+"""Columns of contrasts.parquet and their pandas types; errors are the test errors that decide (pipeline.statistics.errors)."""
 
 A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE = "a beats b", "b beats a", "not shown", "untestable"
 """Verdicts: shown at 5 % over the whole sweep, not shown, or not to be shown with so few replicates."""

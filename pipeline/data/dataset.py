@@ -72,6 +72,15 @@ class Dataset:
         return len(self.target_names)
 
     @cached_property
+    def error_scale(self) -> np.ndarray:
+        """What the errors of each target are divided by where they are weighed against each other, (n_outputs,).
+
+        The deviation of the target on the training rows, whatever the networks see, 1 for a constant one; and 1 for a
+        single target, which has nothing to be weighed against.
+        """
+        return Scaling.fit(self.train.y).scale if self.n_outputs > 1 else np.ones(1)
+
+    @cached_property
     def data_hash(self) -> str:
         """Hex SHA-256 of what networks are trained on: shape and float64 bytes of the standardised training split."""
         digest = hashlib.sha256()
