@@ -127,7 +127,7 @@ def test_show_prints_the_table_of_cells(in_empty: Path, capsys: Captured, optimi
     cells |= {"log10_test_mse_iqm_low": [None, None] if few else [-1.0, 3.0]}
     cells |= {"log10_test_mse_iqm_high": [None, None] if few else [0.0, np.inf]}
     table = pd.DataFrame(cells | {f"test_mse_{name}": values for name, values in errors.items()})
-    store.write_table(Paths().cells, table.astype(store.INTERVAL_COLUMNS))
+    store.write_table(Paths().cells, table.astype(MSE.interval_columns))
     status, out, err = shoal(capsys, "show")
     assert (status, err) == (0, "")
     assert [line.rstrip() for line in out.splitlines()] == (GOLDEN[replicates] + LEGEND).splitlines()
