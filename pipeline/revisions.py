@@ -17,12 +17,16 @@ WORKSPACE = "workspace"
 
 
 class Snapshot(NamedTuple):
-    """Errors of all networks at a revision, the root seed that they start from, the bytes of train and test data."""
+    """Errors of all networks at a revision, the root seed that they start from, and train and test data.
+
+    `data` are the bytes of the two, `n_test` the rows of the latter.
+    """
 
     name: str
     networks: pd.DataFrame
     seed: int
     data: tuple[bytes, ...]
+    n_test: int
 
 
 def snapshot(paths: Paths, revision: str) -> Snapshot:
@@ -30,7 +34,8 @@ def snapshot(paths: Paths, revision: str) -> Snapshot:
     files = (paths.networks, paths.params, *(paths.data / f"{split}.parquet" for split in ("train", "test")))
     networks, params, *data = (_read(paths, file, revision) for file in files)
     seed = YAML(typ="safe").load(params.decode())["seed"]
-    return Snapshot(revision, pd.read_parquet(io.BytesIO(networks)), int(seed), tuple(data))
+    n_test = len(pd.read_parquet(io.BytesIO(data[-1])))
+    return Snapshot(revision, pd.read_parquet(io.BytesIO(networks)), int(seed), tuple(data), n_test)
 
 
 def _read(paths: Paths, file: Path, revision: str) -> bytes:

@@ -119,6 +119,11 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     return pd.read_parquet(path, engine="pyarrow", columns=columns)
 
 
+def count_rows(path: Path) -> int:
+    """The number of rows of a Parquet table, of which nothing else is read."""
+    return int(pq.read_metadata(path).num_rows)
+
+
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, numbers with all the digits that tell them apart."""
     write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))

@@ -33,6 +33,12 @@ def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{error.log10: log10(table[error.of("test")]) for error in errors})
 
 
+def power(log10: float) -> float:
+    """10 to this power, infinite where that is beyond float64."""
+    with np.errstate(over="ignore"):
+        return float(np.float64(10.0) ** log10)
+
+
 def log10(errors: pd.Series) -> np.ndarray:
     """log10 of errors (n,), infinite ones included; -infinity for no error at all."""
     with np.errstate(divide="ignore"):
