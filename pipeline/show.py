@@ -68,7 +68,9 @@ def table_of(sweep: str, cells: pd.DataFrame) -> Table:
         table.add_column(number, justify="right")
     best = best_cell(cells)
     for place, (_, cell) in enumerate(cells.iterrows()):
-        ranks = [cell[f"{error.of('test')}_{rank}"] for rank in ("median", "q1", "q3", *(() if many else ("min", "max")))]
+        ranks = [
+            cell[f"{error.of('test')}_{rank}"] for rank in ("median", "q1", "q3", *(() if many else ("min", "max")))
+        ]
         numbers = [f"{value:.3e}" for value in (*ranks, *(typical(cell) if many else ()))]
         mark, diverged = BEST if place == best else "", f"{cell['n_diverged']} / {cell['n_networks']}"
         table.add_row(mark, *(_text(axis, cell) for axis in axes), *numbers, diverged)

@@ -63,7 +63,7 @@ CONTRAST_COLUMNS: dict[str, str] = {
     "p_smallest": "Float64",  # the least p_holm that so many replicates could have given
     "verdict": "string",
 }
-"""Columns of contrasts.parquet and their pandas types; errors are the test errors that decide (pipeline.statistics.errors)."""
+"""Columns of contrasts.parquet and their pandas types; errors are those that decide, on the test split."""
 
 A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE = "a beats b", "b beats a", "not shown", "untestable"
 """Verdicts: shown at 5 % over the whole sweep, not shown, or not to be shown with so few replicates."""

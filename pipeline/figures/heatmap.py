@@ -49,7 +49,7 @@ def _grid(
     panel_axis: str | None,
     level: object,
 ) -> np.ndarray:
-    """log10 of the median error, (n_series, n_columns): +inf where it diverged, -inf where it is 0, NaN where no cell is."""
+    """log10 of the median error, (n_series, n_columns): +inf: diverged, -inf: 0, NaN: no cell."""
     part = sweep_axes.at_levels(cells, {panel_axis: level}) if panel_axis else cells
     grid = np.full((len(all_series), len(columns)), np.nan)
     rows = part["series"].map(list(all_series).index)
@@ -61,7 +61,7 @@ def _grid(
 
 def _draw(panel: Axes, grid: np.ndarray, scale: Normalize) -> AxesImage:
     """Draw one panel: the error as colour, the darkest for 0, and in figures; `diverged` where the median is."""
-    colours = np.where(np.isposinf(grid), np.nan, np.maximum(grid, scale.vmin))
+    colours = np.where(np.isposinf(grid), np.nan, np.maximum(grid, scale.vmin or 0.0))
     image = panel.imshow(colours, cmap=COLOURS, norm=scale, aspect="auto")
     panel.set_facecolor("#dddddd")
     panel.grid(visible=False)

@@ -19,7 +19,6 @@ from pipeline.statistics.cells import cell_table, with_errors
 from pipeline.statistics.contrasts import contrast_table, declared
 from pipeline.statistics.errors import LARGEST, MSE, SCORE, SPLITS, best_cell, deciding, errors_of
 
-
 Ranks = dict[str, dict[str, float | None]]
 
 
@@ -99,7 +98,8 @@ def _errors(dataset: Dataset, architecture: Architecture, params: np.ndarray, st
 
 def _deviations(dataset: Dataset, architecture: Architecture, params: np.ndarray, split: Split) -> np.ndarray:
     """y_hat - y, (n, n_outputs), in the targets' own units."""
-    return dataset.predictions(predict(architecture, params, dataset.inputs(split))) - split.y
+    deviations: np.ndarray = dataset.predictions(predict(architecture, params, dataset.inputs(split))) - split.y
+    return deviations
 
 
 def _of_target(name: str) -> str:

@@ -25,19 +25,19 @@ def run(paths: Paths) -> dict[str, Any]:
     dataset = data.load(paths)
     networks = store.read_table(paths.networks)
     best = best_networks(networks)
-    runs = store.read_runs(paths, sweeps).drop_duplicates("network_id").set_index("network_id")
+    architectures = store.read_runs(paths, sweeps).drop_duplicates("network_id").set_index("network_id")["architecture"]
     tables, outputs = [], {}
     for sweep, winners in best.groupby("sweep", sort=False):
         weights = store.read_weights(paths, str(sweep))
         for _, winner in winners.iterrows():
-            key = winner["network_id"]
-            outputs[key] = _y_hat(dataset, runs.loc[key], weights[key])
-            columns = {name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}
-            tables.append(_long(dataset, outputs[key]).assign(**columns))
-    chosen = best.loc[best[deciding(best).of("validation")].idxmin()]
+            key = str(winner["network_id"])
+            outputs[key] = _y_hat(dataset, architectures[key], weights[key], winner["status"])
+            table = _long(dataset, outputs[key])
+            tables.append(table.assign(**{name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}))
+    chosen = best.iloc[int(best[deciding(best).of("validation")].to_numpy().argmin())]
     choice = None
     if chosen["status"] != "diverged":
-        choice = _choice(chosen, len(best), len(networks), runs["architecture"][chosen["network_id"]])
+        choice = _choice(chosen, len(best), len(networks), architectures[chosen["network_id"]])
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
     store.write_csv(paths.test_predictions, _predictions(dataset, outputs[chosen["network_id"]]))
     store.write_json(paths.chosen, choice)
@@ -62,11 +62,11 @@ def _long(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _y_hat(dataset: Dataset, run: pd.Series, params: np.ndarray) -> np.ndarray:
+def _y_hat(dataset: Dataset, architecture: str, params: np.ndarray, status: str) -> np.ndarray:
     """Predictions (n_test, n_outputs) for the test split, in original units; NaN from a network that diverged."""
-    if run["status"] == "diverged":
+    if status == "diverged":
         return np.full_like(dataset.test.y, np.nan)
-    return dataset.predictions(predict(Architecture.parse(run["architecture"]), params, dataset.inputs(dataset.test)))
+    return dataset.predictions(predict(Architecture.parse(architecture), params, dataset.inputs(dataset.test)))
 
 
 def _choice(chosen: pd.Series, n_cells: int, n_networks: int, architecture: str) -> dict[str, Any]:

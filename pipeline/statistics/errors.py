@@ -57,13 +57,14 @@ SCORE = Error(
 )
 
 
-Table = pd.DataFrame | pd.Series  # type: ignore[type-arg]
+Table = pd.DataFrame | pd.Series
 """A table of networks or of cells, or a row of one."""
 
 
 def errors_of(table: Table) -> list[Error]:
     """The errors that a table has: the mse, and, of several targets, the score."""
-    has_score = any(str(column).startswith(SCORE.of("test")) for column in table.keys())
+    columns = table.columns if isinstance(table, pd.DataFrame) else table.index
+    has_score = any(str(column).startswith(SCORE.of("test")) for column in columns)
     return [MSE, SCORE] if has_score else [MSE]
 
 

@@ -18,7 +18,9 @@ AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_
 
 def saved_view(state: SweepState, created: int) -> str:
     """Value of the tag TAG of an experiment, as MLflow 3 itself writes it; `created` in ms since 1970."""
-    shown = [f"metrics.`{name}`" for name in _metrics(state.error)] + [f"params.`{name}`" for name in _told_apart_by(state.cells)]
+    shown = [f"metrics.`{name}`" for name in _metrics(state.error)] + [
+        f"params.`{name}`" for name in _told_apart_by(state.cells)
+    ]
     view = {
         "searchFilter": f"tags.`shoal.state` = '{state.digest}' AND tags.`shoal.kind` = 'cell'",
         "orderByKey": f"metrics.`{state.error.of('test')}`",  # not its logarithm: that of an error of 0 is no number
