@@ -74,8 +74,8 @@ def _method(contrasts: pd.DataFrame, error: Error) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
     return (
         f"'Beats' means a smaller {error.label('test')} over {n} pairs of networks that started alike and saw the same "
-        f"data (exact signed-rank test, {counted(m, 'comparison')} declared beforehand, 5 % for all of them together by "
-        "Holm)."
+        f"data (exact signed-rank test, {counted(m, 'comparison')} declared beforehand, 5 % for all of them together "
+        "by Holm)."
     )
 
 

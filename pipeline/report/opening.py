@@ -17,7 +17,7 @@ from pipeline.report.training import all_diverged, divergence_counts
 from pipeline.report.trends import trend
 from pipeline.report.wording import counted
 from pipeline.statistics.errors import SCORE, Error
-from pipeline.statistics.intervals import SCOPE
+from pipeline.statistics.intervals import SCOPE, few_rows
 
 _MSE = (
     "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded (the assignment's "
@@ -53,7 +53,13 @@ def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
     lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
-    return Section("Summary", [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, table, definitions(study.error)])
+    paragraphs = [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, *caveats(study)]
+    return Section("Summary", [*paragraphs, table, definitions(study.error)])
+
+
+def caveats(study: Study) -> list[str]:
+    """What has to be known before any of the numbers is believed."""
+    return list(filter(None, [few_rows(len(study.dataset.test.x))]))
 
 
 def headline(results: SweepResults, sweeps: Sequence[SweepResults]) -> str:

@@ -10,7 +10,6 @@ from pipeline.report.document import Section
 from pipeline.report.plots import Plot
 from pipeline.report.results import SweepResults
 from pipeline.report.tables import Table
-from pipeline.statistics.intervals import few_rows
 
 EXAMPLE = Architecture.plain((5, 3), "relu", 1)
 """The network that the assignment asks to be drawn: one input, hidden layers of 5 and 3, one linear output."""
@@ -40,7 +39,7 @@ def network_plots(results: SweepResults) -> list[Plot]:
 
 
 def data_section(config: Config, dataset: Dataset) -> Section:
-    """Source, columns and sizes of the splits, and a warning where errors rest on few test rows."""
+    """Source, columns and sizes of the splits."""
     splits = (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     is_function = config.data.source == "function"
     rows = [
@@ -51,8 +50,7 @@ def data_section(config: Config, dataset: Dataset) -> Section:
         ["samples", ", ".join(f"{name} {len(split.x)}" for name, split in splits)],
         ["units", "as they are" if is_function or not config.data.standardise else _STANDARDISED],
     ]
-    warning = few_rows(len(dataset.test.x))
-    return Section("Data", [Table("", ["", ""], rows), *([warning] if warning else [])])
+    return Section("Data", [Table("", ["", ""], rows)])
 
 
 _LEGACY = "the first numbers of NumPy's legacy generator with seed {seed}, as in the assignment"

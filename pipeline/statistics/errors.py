@@ -51,10 +51,7 @@ class Error:
 
 
 MSE = Error("mse", "mean of (y_hat - y)^2")
-SCORE = Error(
-    "score",
-    "mean over targets of mse / variance of the target on the training rows (1 in place of the variance of a constant)",
-)
+SCORE = Error("score", "mean over targets of mse / variance of the target on the training rows")
 
 
 Table = pd.DataFrame | pd.Series

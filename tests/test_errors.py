@@ -1,0 +1,209 @@
+"""The errors that evaluation reports, and the one that decides; a study of which every network diverged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import data, store
+from pipeline.paths import Paths
+from pipeline.show import table_of
+from pipeline.stages import _stage, evaluate, predict, report, track
+from pipeline.statistics.errors import LARGEST, MSE, SCORE, best_cell, deciding
+from tests import studies
+from tests.made_up import parent_of, runs_of
+
+RIDGE: dict[str, Any] = {"optimizer": "ridge", "alpha": 1e-3, "depth": 1, "width": 12, "replicates": 10}
+HOPELESS = {"activation": "linear", "depth": 2, "width": 4, "learning_rate": 1e12, "steps": 20, "replicates": 2}
+
+
+def tabled(root: Path, columns: dict[str, np.ndarray], sweeps: dict[str, Any], **keys: Any) -> Paths:
+    """A study of a table of one's own, run up to predict; all columns but x are targets."""
+    (root / "input").mkdir(exist_ok=True)
+    pd.DataFrame(columns).to_csv(root / "input" / "own.csv", index=False)
+    targets = [name for name in columns if name != "x"]
+    return studies.complete(root, sweeps, source="file", path="input/own.csv", targets=targets, **keys)
+
+
+def unlike(n: int = 120) -> dict[str, np.ndarray]:
+    """A straight line around 1e5 with noise, which tanh fits no better than a line, and a wave of 1e-4."""
+    x = np.linspace(-1, 1, n)
+    noise = np.random.default_rng(3).normal(0, 1500, n)
+    return {"x": x, "pressure": 1e5 + 8e3 * x + noise, "flow": 1e-4 * np.sin(5 * x)}
+
+
+# ---- targets of unlike units
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_a_score_is_the_mean_over_targets_of_mse_over_variance_on_the_training_rows(
+    tmp_path: Path, standardise: bool
+) -> None:
+    paths = tabled(tmp_path, unlike(), {"ridge": RIDGE | {"activation": "tanh"}}, standardise=standardise)
+    networks = store.read_table(paths.networks)
+    dataset = data.load(paths)
+    variances = pd.read_parquet(paths.data / "train.parquet")[["pressure", "flow"]].var(ddof=0).to_numpy()
+    for _, network in networks.iterrows():
+        stored = store.load_network(paths, ["ridge"], network["network_id"])
+        for name in ("train", "validation", "test"):
+            split = getattr(dataset, name)
+            z = studies.forward(str(stored.architecture), stored.params, dataset.x_scaling.apply(split.x))
+            squares = (z * dataset.y_scaling.scale + dataset.y_scaling.mean - split.y) ** 2
+            assert network[f"{name}_score"] == pytest.approx((squares.mean(axis=0) / variances).mean(), rel=1e-8)
+            assert network[f"{name}_mse"] == pytest.approx(squares.mean(), rel=1e-8)
+        of_targets = network[["test_mse_pressure", "test_mse_flow"]].to_numpy(float)
+        assert of_targets == pytest.approx(squares.mean(axis=0), rel=1e-6)
+
+
+def test_the_small_target_has_its_say_in_choice_tests_and_claims(tmp_path: Path) -> None:
+    """By the mse a straight line is as good as anything: it follows the pressure, and no one sees the flow."""
+    sweeps = {"both": RIDGE | {"activation": ["linear", "tanh"]}}
+    paths = tabled(tmp_path, unlike(), sweeps)
+    networks = store.read_table(paths.networks)
+    by_mse, chosen = networks.loc[networks["validation_mse"].idxmin()], store.read_json(paths.chosen)
+    assert by_mse["cell"] == "linear-d1-w012"
+    assert chosen["cell"] == "tanh-d1-w012"
+    best = networks.loc[networks["validation_score"].idxmin()]
+    assert chosen["network_id"] == best["network_id"]
+    assert [chosen[name] for name in ("validation_score", "test_score")] == [
+        best[name] for name in ("validation_score", "test_score")
+    ]
+    table = pd.read_csv(paths.test_predictions)
+    for target in ("pressure", "flow"):
+        r2 = 1 - ((table[f"{target}_predicted"] - table[target]) ** 2).mean() / table[target].var(ddof=0)
+        reachable = 1 - networks[f"test_mse_{target}"].min() / table[target].var(ddof=0)
+        assert r2 > reachable - 0.02
+    [contrast] = store.read_table(paths.contrasts).to_dict("records")
+    assert (contrast["a"], contrast["verdict"], contrast["b_smaller"]) == ("linear-d1-w012", "b beats a", 10)
+    metrics = store.read_json(paths.metrics("both"))
+    assert metrics["best_cell"] == "tanh-d1-w012"
+    of_best = networks[networks["cell"] == "tanh-d1-w012"]
+    assert metrics["best"]["test_score"]["median"] == of_best["test_score"].median()
+    assert metrics["best"]["test_mse"]["median"] == of_best["test_mse"].median()
+    title = str(table_of("both", store.read_table(paths.cells)).title)
+    assert "test score = mean over targets of mse / variance of the target on the training rows" in title
+
+
+def test_names_of_targets_clash_with_no_statistic(tmp_path: Path) -> None:
+    x = np.linspace(-1, 1, 40)
+    columns = {"x": x, "median": x**2, "score": 3 + x}
+    paths = tabled(tmp_path, columns, {"ridge": RIDGE | {"activation": "tanh"}})
+    cells, networks = store.read_table(paths.cells), store.read_table(paths.networks)
+    assert cells.columns.is_unique and networks.columns.is_unique
+    assert cells["test_mse_median"][0] == networks["test_mse"].median()
+    assert list(networks)[-2:] == ["test_mse_median", "test_mse_score"]
+    assert networks["test_score"].to_numpy() == pytest.approx(
+        ((networks["test_mse_median"] / data.load(paths).error_scale[0] ** 2)
+         + networks["test_mse_score"] / data.load(paths).error_scale[1] ** 2) / 2
+    )  # fmt: skip
+
+
+def test_a_constant_target_counts_in_its_own_units(tmp_path: Path) -> None:
+    x = np.linspace(-1, 1, 40)
+    paths = tabled(
+        tmp_path, {"x": x, "level": np.full(40, 7.5), "wave": np.sin(3 * x)}, {"ridge": RIDGE | {"activation": "tanh"}}
+    )
+    networks, scale = store.read_table(paths.networks), data.load(paths).error_scale
+    assert scale[0] == 1
+    expected = (networks["test_mse_level"] + networks["test_mse_wave"] / scale[1] ** 2) / 2
+    assert networks["test_score"].to_numpy() == pytest.approx(expected)
+
+
+def test_with_one_target_the_mse_decides(tmp_path: Path) -> None:
+    paths = studies.complete(tmp_path, {"ridge": studies.RIDGE})
+    for table in (store.read_table(paths.networks), store.read_table(paths.cells)):
+        assert deciding(table) == MSE
+        assert not [name for name in table if "score" in name]
+    assert set(store.read_json(paths.metrics("ridge"))["all"]) == {"test_mse", "log10_test_mse"}
+
+
+# ---- 0 and infinity
+
+
+def test_an_error_beyond_float64_is_no_divergence(tmp_path: Path) -> None:
+    """Predictions of 1e160 have squares beyond float64; the network is there, and predicts."""
+    paths = studies.train(studies.write(tmp_path, {"ridge": studies.RIDGE}), ["ridge"])
+    weights = store.read_table(paths.weights("ridge"))
+    weights["params"] = [params * (1e160 if n == 0 else 1) for n, params in enumerate(weights["params"])]
+    store.write_table(paths.weights("ridge"), weights)
+    evaluate.run(paths)
+    networks, cells = store.read_table(paths.networks), store.read_table(paths.cells)
+    assert list(networks.loc[0, MSE.columns]) == [LARGEST] * 3
+    assert np.isfinite(networks[MSE.columns]).all(axis=None)
+    assert list(cells["n_diverged"]) == [0, 0]
+    assert cells["log10_test_mse_max"][0] == 308
+
+
+def test_the_best_cell_may_be_exact_and_is_none_where_all_medians_are_infinite() -> None:
+    def cells(*medians: float) -> pd.DataFrame:
+        return pd.DataFrame({"validation_mse_median": medians, "test_mse_median": medians})
+
+    assert best_cell(cells(np.inf, 1.0, 0.0)) == 2
+    assert best_cell(cells(np.inf, np.inf)) is None
+    scored = cells(1.0, 2.0).assign(validation_score_median=[4.0, 3.0], test_score_median=0.0)
+    assert (deciding(scored), best_cell(scored)) == (SCORE, 1)
+
+
+# ---- all diverged
+
+
+@pytest.fixture(scope="module")
+def hopeless(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """A study of which no network is left, with several targets and up to the end of it."""
+    paths = studies.complete(tmp_path_factory.mktemp("hopeless"), {"one": HOPELESS, "two": HOPELESS}, source="file")
+    checks = {"architecture": "a", "activation": "relu", "tensor": "W1", "n_coordinates": 1}
+    checks |= dict.fromkeys(("max_difference", "max_gradient", "relative_error"), 0.0)
+    store.write_table(paths.gradcheck, pd.DataFrame([checks]))
+    report.run(paths)
+    return paths
+
+
+def test_where_all_diverged_nothing_is_chosen_and_predictions_are_empty(hopeless: Paths) -> None:
+    assert hopeless.chosen.read_text(encoding="utf-8") == "null\n"
+    table = pd.read_csv(hopeless.test_predictions)
+    names = ["speed_m_s", "angle_deg", "range_m", "height_m"]
+    assert list(table) == [*names, "range_m_predicted", "height_m_predicted"]
+    np.testing.assert_array_equal(table[names], pd.read_parquet(hopeless.data / "test.parquet")[names])
+    assert table[["range_m_predicted", "height_m_predicted"]].isna().all(axis=None)
+    assert store.read_table(hopeless.all_cells)["y_hat"].isna().all()
+    metrics = store.read_json(hopeless.metrics("one"))
+    assert (metrics["diverged"], metrics["best_cell"], metrics["best"]) == (2, None, None)
+    assert _stage.summary("predict", 1.0, predict.run(hopeless)) == (
+        "predict: none chosen: all 4 networks diverged, 1.0 s"
+    )
+
+
+def test_where_all_diverged_no_cell_is_marked_as_the_best(hopeless: Paths) -> None:
+    cells = store.read_table(hopeless.cells)
+    marks = table_of("one", cells[cells["sweep"] == "one"]).columns[0]
+    assert list(marks.cells) == [""]
+
+
+def test_the_report_says_that_all_diverged_and_when(hopeless: Paths) -> None:
+    steps = store.read_runs(hopeless, ["one", "two"])["diverged_step"]
+    assert steps.notna().all() and steps.nunique() == 1
+    page = hopeless.report.read_text(encoding="utf-8")
+    said = f"All 4 networks diverged, at step {steps[0]}: there is none to predict with"
+    assert f"{said}." in page
+    assert f"{said}, and <code>predictions/test_predictions.csv</code> has no predicted values." in page
+    assert f"Sweep one: All 2 networks diverged, at step {steps[0]}." in page
+    assert "| one | 2 | 2 | - | - | - |" in (hopeless.docs / "results.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+def test_mlflow_has_a_study_of_which_nothing_is_left(hopeless: Paths) -> None:
+    assert track.run(hopeless) == {"runs": 4}
+    step = store.read_runs(hopeless, ["one"])["diverged_step"][0]
+    for sweep in ("one", "two"):
+        run = parent_of(hopeless, sweep)
+        assert f"All networks diverged, the first at step {step}." in run.data.tags["mlflow.note.content"]
+        assert "shoal.model" not in run.data.tags
+        [cell] = (run for run in runs_of(hopeless, sweep) if run.data.tags["shoal.kind"] == "cell")
+        assert cell.data.tags["mlflow.note.content"].endswith(
+            "Median test score diverged, quartiles diverged and diverged."
+        )
+        assert run.data.tags["shoal.state"] == cell.data.tags["shoal.state"]
