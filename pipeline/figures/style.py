@@ -20,7 +20,7 @@ OTHER_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#CC79A7", "#009E73", "#0072B2
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
-HIGHEST = 1e250
+HIGHEST = 1e200
 """Where larger numbers are drawn on a logarithmic axis: above, float64 has no room for its margins and ticks."""
 ZERO = "v"
 """The mark of a 0 at the lower edge of a logarithmic axis."""
