@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import data, store
+from pipeline import cli, data, store
 from pipeline.paths import Paths
+from pipeline.report.tables import number
 from pipeline.show import table_of
 from pipeline.stages import _stage, evaluate, predict, report, track
 from pipeline.statistics.errors import LARGEST, MSE, SCORE, best_cell, deciding
+from pipeline.statistics.intervals import few_rows
 from tests import studies
 from tests.made_up import parent_of, runs_of
 
@@ -27,6 +29,13 @@ def tabled(root: Path, columns: dict[str, np.ndarray], sweeps: dict[str, Any], *
     pd.DataFrame(columns).to_csv(root / "input" / "own.csv", index=False)
     targets = [name for name in columns if name != "x"]
     return studies.complete(root, sweeps, source="file", path="input/own.csv", targets=targets, **keys)
+
+
+def without_gradcheck(paths: Paths) -> None:
+    """A made-up table of the gradient check, which a report needs."""
+    checks = {"architecture": "a", "activation": "relu", "tensor": "W1", "n_coordinates": 1}
+    checks |= dict.fromkeys(("max_difference", "max_gradient", "relative_error"), 0.0)
+    store.write_table(paths.gradcheck, pd.DataFrame([checks]))
 
 
 def unlike(n: int = 120) -> dict[str, np.ndarray]:
@@ -86,6 +95,44 @@ def test_the_small_target_has_its_say_in_choice_tests_and_claims(tmp_path: Path)
     assert metrics["best"]["test_mse"]["median"] == of_best["test_mse"].median()
     title = str(table_of("both", store.read_table(paths.cells)).title)
     assert "test score = mean over targets of mse / variance of the target on the training rows" in title
+
+
+SCOPE = "over random starts on this one split of the data; it does not say how the error varies with other rows."
+FEW = "Errors and claims rest on 24 test rows only (fewer than 30): on other rows they may well differ."
+
+
+def test_terminal_and_report_speak_of_the_score_and_of_few_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = tabled(tmp_path, unlike(), {"both": RIDGE | {"activation": ["linear", "tanh"]}})
+    without_gradcheck(paths)
+    monkeypatch.chdir(tmp_path)
+    for words in (["show"], ["compare", "linear-d1-w012", "tanh-d1-w012"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        out = capsys.readouterr().out
+        assert end.value.code == 0
+        definition = "test score = mean over targets of mse / variance of the target on the training rows"
+        assert definition in " ".join(out.split())
+        assert SCOPE in out and FEW in out
+        assert "test mse" not in out
+    assert "B has the smaller" not in out and "A has the smaller test score in 0, B in 10; typically score A / " in out
+    report.run(paths)
+    page = (paths.docs / "results.md").read_text(encoding="utf-8")
+    networks = store.read_table(paths.networks)
+    median = networks.loc[networks["cell"] == "tanh-d1-w012", "test_score"].median()
+    assert f"| both | 20 | 0 | tanh-d1-w012 | {number(median)} [" in page
+    assert "its test score, median [quartiles]" in page and "'Beats' means a smaller test score over 10 pairs" in page
+    assert "score = (1/K)" in page and SCOPE in page and FEW in page
+    network = networks.set_index("network_id").loc[store.read_json(paths.chosen)["network_id"]]
+    for target, scale in zip(("pressure", "flow"), data.load(paths).error_scale, strict=True):
+        mse = network[f"test_mse_{target}"]
+        assert f"| {target} | {number(mse)} | {number(scale**2)} | {number(mse / scale**2)} |" in page
+
+
+def test_thirty_test_rows_are_not_few() -> None:
+    assert few_rows(30) == ""
+    assert few_rows(1) == FEW.replace("24 test rows", "1 test row")
 
 
 def test_names_of_targets_clash_with_no_statistic(tmp_path: Path) -> None:
@@ -155,9 +202,7 @@ def test_the_best_cell_may_be_exact_and_is_none_where_all_medians_are_infinite()
 def hopeless(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     """A study of which no network is left, with several targets and up to the end of it."""
     paths = studies.complete(tmp_path_factory.mktemp("hopeless"), {"one": HOPELESS, "two": HOPELESS}, source="file")
-    checks = {"architecture": "a", "activation": "relu", "tensor": "W1", "n_coordinates": 1}
-    checks |= dict.fromkeys(("max_difference", "max_gradient", "relative_error"), 0.0)
-    store.write_table(paths.gradcheck, pd.DataFrame([checks]))
+    without_gradcheck(paths)
     report.run(paths)
     return paths
 
@@ -171,7 +216,8 @@ def test_where_all_diverged_nothing_is_chosen_and_predictions_are_empty(hopeless
     assert table[["range_m_predicted", "height_m_predicted"]].isna().all(axis=None)
     assert store.read_table(hopeless.all_cells)["y_hat"].isna().all()
     metrics = store.read_json(hopeless.metrics("one"))
-    assert (metrics["diverged"], metrics["best_cell"], metrics["best"]) == (2, None, None)
+    assert (metrics["diverged"], metrics["best_cell"]) == (2, None)
+    assert {value for ranks in metrics["best"].values() for value in ranks.values()} == {None}
     assert _stage.summary("predict", 1.0, predict.run(hopeless)) == (
         "predict: none chosen: all 4 networks diverged, 1.0 s"
     )

@@ -118,15 +118,16 @@ def _metrics(cells: pd.DataFrame, networks: pd.DataFrame) -> dict[str, Any]:
     There is no best cell where the median network of every cell diverged.
     """
     place = best_cell(cells)
-    best = None if place is None else cells.iloc[place]
+    best = cells.iloc[place or 0]
+    of_best = _ranks_of_cell(best, networks[networks["cell"] == best["cell"]])
     n_diverged = int(cells["n_diverged"].sum())
     return {
         "networks": len(networks),
         "diverged": n_diverged,
         "diverged_fraction": n_diverged / len(networks),
-        "best_cell": None if best is None else best["cell"],
+        "best_cell": None if place is None else best["cell"],
         "all": _ranks(networks),
-        "best": None if best is None else _ranks_of_cell(best, networks[networks["cell"] == best["cell"]]),
+        "best": {name: dict.fromkeys(ranks) if place is None else ranks for name, ranks in of_best.items()},
     }
 
 
