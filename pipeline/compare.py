@@ -159,7 +159,7 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     keys_a, keys_b = _cells(a), _cells(b)
     error = min(deciding(a.networks), deciding(b.networks), key=[MSE, SCORE].index)
     common = [(_side(a, key, error), _side(b, key, error)) for key in keys_a if key in keys_b]
-    pairs = [pair for pair in common if not _is_identical(*pair)]
+    pairs = [pair for pair in common if not is_identical(*pair)]
     console = terminal()
     if pairs:
         console.print(_table(a, b, pairs, error))
@@ -196,7 +196,7 @@ def _is_paired(a: Snapshot, b: Snapshot) -> bool:
     return a.seed == b.seed and a.data == b.data
 
 
-def _is_identical(a: Side, b: Side) -> bool:
+def is_identical(a: Side, b: Side) -> bool:
     """Whether two sides are the same networks with the same errors, to the bit; a network_id says how it was made."""
     columns = ["network_id", "replicate", *MSE.columns]
     return a.networks[columns].reset_index(drop=True).equals(b.networks[columns].reset_index(drop=True))
