@@ -11,6 +11,7 @@ import pandas as pd
 
 from kernels.architecture import Architecture
 from pipeline.config import Sweep
+from pipeline.statistics.errors import best_cell, deciding
 
 LABELS = {
     "depth": "hidden layers",
@@ -81,15 +82,17 @@ def level_text(axis: str, level: Any) -> str:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Levels at which axes are held that a figure has no room for."""
+    """Levels at which axes are held that a figure has no room for, and why there (empty: for no reason)."""
 
     levels: dict[str, Any]
+    why: str = ""
 
     @classmethod
     def at_best(cls, cells: pd.DataFrame, axes: Sequence[str]) -> Fixed:
-        """The levels of `axes` in the cell whose median validation mse is smallest."""
-        best = cells.iloc[int(np.argmin(cells["validation_mse_median"]))]
-        return cls({axis: best[axis] for axis in axes})
+        """The levels of `axes` in the cell whose median validation error is smallest; of the first if all diverge."""
+        best = best_cell(cells)
+        why = "" if best is None else f", as in the cell with the smallest {deciding(cells).label('validation')}"
+        return cls({axis: cells[axis].iloc[best or 0] for axis in axes}, why)
 
     def select(self, cells: pd.DataFrame) -> pd.DataFrame:
         """The cells at these levels."""
@@ -99,7 +102,7 @@ class Fixed:
     def note(self) -> str:
         """What is held fixed, as the end of a caption."""
         held = [f"{LABELS[axis]} {level_text(axis, level)}" for axis, level in self.levels.items()]
-        return f" Shown at {', '.join(held)}, as in the cell with the smallest validation mse." if held else ""
+        return f" Shown at {', '.join(held)}{self.why}." if held else ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from pipeline import store
@@ -15,9 +16,10 @@ from pipeline.paths import Paths
 from pipeline.revisions import Snapshot, snapshot
 from pipeline.show import terminal
 from pipeline.statistics import summary
-from pipeline.statistics.cells import log10
+from pipeline.statistics.cells import log10, power
 from pipeline.statistics.contrasts import verdict
-from pipeline.statistics.intervals import FEWEST, interquartile_mean, interval
+from pipeline.statistics.errors import MSE, SCORE, Error, deciding
+from pipeline.statistics.intervals import FEWEST, SCOPE, few_rows, interquartile_mean, interval
 from pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
 from pipeline.statistics.signed_ranks import compare as paired
 
@@ -26,16 +28,17 @@ Key = tuple[str, str]
 
 
 class Side(NamedTuple):
-    """The replicates of one cell, and the root seed of the intervals."""
+    """The replicates of one cell, the root seed of the intervals, and the error that decides."""
 
     name: str
     networks: pd.DataFrame
     seed: int
+    error: Error
 
     @property
     def errors(self) -> pd.Series:
-        """log10 of the test mse by replicate."""
-        return pd.Series(log10(self.networks["test_mse"]), self.networks["replicate"].to_numpy())
+        """log10 of the test error by replicate."""
+        return pd.Series(log10(self.networks[self.error.of("test")]), self.networks["replicate"].to_numpy())
 
 
 def compare(paths: Paths, seed: int, a: str, b: str) -> None:
@@ -46,7 +49,8 @@ def compare(paths: Paths, seed: int, a: str, b: str) -> None:
     networks = store.read_table(paths.networks)
     cells = [_cell(networks, word) for word in (a, b)]
     if all(cells):
-        _compare_cells(paths, *(Side("/".join(key), _rows(networks, key), seed) for key in cells if key))
+        error = deciding(networks)
+        _compare_cells(paths, *(Side("/".join(key), _rows(networks, key), seed, error) for key in cells if key))
     elif any(cells):
         odd = b if cells[0] else a
         raise ConfigError([Fault("", f"'{odd}', which is no cell", "two cells, or two git revisions", "compare")])
@@ -74,7 +78,8 @@ def _paired(a: Side, b: Side) -> Comparison:
 
 
 def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
-    table = Table(title="test mse = mean of (y_hat - y)^2", box=box.SIMPLE_HEAD, title_justify="left")
+    title = f"{a.error.label('test')} = {a.error.definition}"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("")
     for letter, side in (("A", a), ("B", b)):
         table.add_column(f"{letter}: {side.name}", justify="right")
@@ -84,11 +89,17 @@ def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
     console = terminal()
     console.print(table)
     found = _paired(a, b)
-    console.print(_counts(found), _claim(paths, a.name, b.name, found), sep="\n", highlight=False)
+    console.print(_counts(found, a.error), _claim(paths, a.name, b.name, found), sep="\n", highlight=False)
+    _print_scope(console, store.count_rows(paths.data / "test.parquet"))
+
+
+def _print_scope(console: Console, n_test: int) -> None:
+    """What an interval is over, and a warning where there are few test rows."""
+    console.print("\n".join(filter(None, [SCOPE, few_rows(n_test)])), highlight=False)
 
 
 def _numbers(side: Side) -> dict[str, str]:
-    ranks = summary(side.networks["test_mse"].to_numpy(np.float64))
+    ranks = summary(side.networks[side.error.of("test")].to_numpy(np.float64))
     diverged = int((side.networks["status"] == "diverged").sum())
     numbers = {"networks": str(len(side.networks)), "diverged": str(diverged)}
     numbers |= {name: f"{value:.3e}" for name, value in ranks.items()}
@@ -104,11 +115,14 @@ def _interval(side: Side) -> str:
     return " to ".join(f"{10**end:.3e}" for end in ends) if ends else f"none below {FEWEST} networks"
 
 
-def _counts(found: Comparison) -> str:
-    return (
-        f"{found.n_pairs} paired replicates: A has the smaller test mse in {found.a_smaller}, B in {found.b_smaller}; "
-        f"typically mse A / mse B = {10**found.log10_ratio:.3g}."
-    )
+def _counts(found: Comparison, error: Error) -> str:
+    smaller = f"A has the smaller {error.label('test')} in {found.a_smaller}, B in {found.b_smaller}"
+    ratio = f"{error.name} A / {error.name} B = {_ratio(found)}"
+    return f"{found.n_pairs} paired replicates: {smaller}; typically {ratio}."
+
+
+def _ratio(found: Comparison) -> str:
+    return f"{power(found.log10_ratio):.3g}"
 
 
 def _claim(paths: Paths, a: str, b: str, found: Comparison) -> str:
@@ -138,28 +152,54 @@ def _said(verdict_: str, a: str, b: str) -> str:
 
 
 def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
-    """A row for each cell that both have, tested where seed and data are the same, and a line on the others."""
+    """A row for each cell of which the two have other networks, tested where seed and data are the same.
+
+    These are the family of the tests. A line each is on the cells that are the same to the bit, and on the others.
+    """
     keys_a, keys_b = _cells(a), _cells(b)
-    common = [key for key in keys_a if key in keys_b]
-    pairs = [(_side(a, key), _side(b, key)) for key in common]
+    error = min(deciding(a.networks), deciding(b.networks), key=[MSE, SCORE].index)
+    common = [(_side(a, key, error), _side(b, key, error)) for key in keys_a if key in keys_b]
+    pairs = [pair for pair in common if not is_identical(*pair)]
+    console = terminal()
+    if pairs:
+        console.print(_table(a, b, pairs, error))
+    if same := len(common) - len(pairs):
+        console.print("1 cell is bit-identical" if same == 1 else f"{same} cells are bit-identical", highlight=False)
+    for name, own, other in ((a.name, keys_a, keys_b), (b.name, keys_b, keys_a)):
+        if alone := ["/".join(key) for key in own if key not in other]:
+            console.print(f"only in {name}: {', '.join(alone)}", highlight=False)
+    if not _is_paired(a, b):
+        console.print("not paired and not tested: seed or data differ", highlight=False)
+    elif pairs:
+        cells = "1 cell" if len(pairs) == 1 else f"{len(pairs)} cells"
+        console.print(f"p after Holm over {cells}, those whose networks differ", highlight=False)
+    _print_scope(console, min(a.n_test, b.n_test))
+
+
+def _table(a: Snapshot, b: Snapshot, pairs: list[tuple[Side, Side]], error: Error) -> Table:
     found = [_paired(*pair) for pair in pairs]
-    pairing = a.seed == b.seed and a.data == b.data
     p = holm([comparison.p for comparison in found])
     least = holm([smallest_p(comparison.n_pairs) for comparison in found])
-    table = Table(title=f"test mse: A = {a.name}, B = {b.name}", box=box.SIMPLE_HEAD, title_justify="left")
+    title = f"{error.label('test')}: A = {a.name}, B = {b.name}"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for name in ("cell", "typical A", "95 %", "typical B", "95 %", "A / B", "paired test"):
         table.add_column(name, justify="left" if name in ("cell", "paired test") else "right")
     for pair, comparison, p_holm, p_least in zip(pairs, found, p, least, strict=True):
         numbers = [text for side in pair for text in (_typical(side), _interval(side))]
-        tested = _tested(comparison, p_holm, p_least) if pairing else "-"
-        table.add_row(pair[0].name, *numbers, f"{10**comparison.log10_ratio:.3g}" if pairing else "-", tested)
-    console = terminal()
-    console.print(table)
-    for name, own, other in ((a.name, keys_a, keys_b), (b.name, keys_b, keys_a)):
-        if alone := ["/".join(key) for key in own if key not in other]:
-            console.print(f"only in {name}: {', '.join(alone)}", highlight=False)
-    text = f"p after Holm over {len(common)} cells" if pairing else "not paired and not tested: seed or data differ"
-    console.print(text, highlight=False)
+        tested = [_ratio(comparison), _tested(comparison, p_holm, p_least)] if _is_paired(a, b) else ["-", "-"]
+        table.add_row(pair[0].name, *numbers, *tested)
+    return table
+
+
+def _is_paired(a: Snapshot, b: Snapshot) -> bool:
+    """Whether replicates of the two start alike and see the same rows."""
+    return a.seed == b.seed and a.data == b.data
+
+
+def is_identical(a: Side, b: Side) -> bool:
+    """Whether two sides are the same networks with the same errors, to the bit; a network_id says how it was made."""
+    columns = ["network_id", "replicate", *MSE.columns]
+    return a.networks[columns].reset_index(drop=True).equals(b.networks[columns].reset_index(drop=True))
 
 
 def _cells(at: Snapshot) -> dict[Key, None]:
@@ -167,8 +207,8 @@ def _cells(at: Snapshot) -> dict[Key, None]:
     return dict.fromkeys((str(sweep), str(cell)) for sweep, cell in at.networks[KEY].to_numpy())
 
 
-def _side(at: Snapshot, key: Key) -> Side:
-    return Side("/".join(key), _rows(at.networks, key), at.seed)
+def _side(at: Snapshot, key: Key, error: Error) -> Side:
+    return Side("/".join(key), _rows(at.networks, key), at.seed, error)
 
 
 def _tested(comparison: Comparison, p_holm: float, p_least: float) -> str:

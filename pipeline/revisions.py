@@ -18,12 +18,16 @@ WORKSPACE = "workspace"
 
 
 class Snapshot(NamedTuple):
-    """Errors of all networks at a revision, the root seed they start from, the numbers of train and test data."""
+    """Errors of all networks at a revision, the root seed that they start from, and train and test data.
+
+    `data` are the numbers of the two, `n_test` the rows of the latter.
+    """
 
     name: str
     networks: pd.DataFrame
     seed: int
     data: tuple[bytes, ...]
+    n_test: int
 
 
 def snapshot(paths: Paths, revision: str) -> Snapshot:
@@ -34,7 +38,7 @@ def snapshot(paths: Paths, revision: str) -> Snapshot:
     )
     seed = YAML(typ="safe").load(_read(paths, paths.params, revision).decode())["seed"]
     numbers = (table.to_numpy(np.float64).tobytes() for table in data)
-    return Snapshot(revision, networks, int(seed), tuple(numbers))
+    return Snapshot(revision, networks, int(seed), tuple(numbers), len(data[-1]))
 
 
 def _read(paths: Paths, file: Path, revision: str) -> bytes:

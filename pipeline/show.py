@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -13,14 +12,11 @@ from rich.table import Table
 from pipeline import store
 from pipeline.paths import Paths
 from pipeline.statistics.cells import typical
-from pipeline.statistics.intervals import FEWEST
+from pipeline.statistics.errors import Error, best_cell, deciding
+from pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
 
 AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "steps", "alpha")
 BEST = "*"
-LEGEND = f"""\
-{BEST}: smallest median validation mse. A diverged network counts as infinite.
-typical, low, high: 10^(interquartile mean of log10 test mse) and its 95 % bootstrap interval, from {FEWEST} replicates
-"""
 
 
 def show(paths: Paths, sweeps: list[str]) -> None:
@@ -33,7 +29,19 @@ def show(paths: Paths, sweeps: list[str]) -> None:
     for sweep in sweeps:
         found = cells[cells["sweep"] == sweep]
         console.print(f"{sweep}: no results yet; run `dvc repro`" if found.empty else table_of(sweep, found))
-    console.print(LEGEND, highlight=False, end="")
+    console.print(legend(deciding(cells), store.count_rows(paths.data / "test.parquet")), highlight=False)
+
+
+def legend(error: Error, n_test: int) -> str:
+    """What the columns mean, what an interval is over, and a warning where there are few test rows."""
+    lines = [
+        f"{BEST}: smallest median {error.label('validation')}. A diverged network counts as infinite.",
+        f"typical, low, high: 10^(interquartile mean of log10 {error.label('test')}) and its 95 % bootstrap interval, "
+        f"from {FEWEST} replicates",
+        SCOPE,
+        few_rows(n_test),
+    ]
+    return "\n".join(filter(None, lines))
 
 
 def terminal() -> Console:
@@ -45,21 +53,24 @@ def terminal() -> Console:
 
 
 def table_of(sweep: str, cells: pd.DataFrame) -> Table:
-    """The cells of one sweep: its axes, then median, quartiles and typical value of the test mse with its interval.
+    """The cells of one sweep: its axes, then median, quartiles and typical value of the test error with its interval.
 
     Of fewer than FEWEST replicates, the range instead of the typical value and its interval.
     """
     replicates = int(cells["n_networks"].max())
-    title = f"{sweep}: test mse = mean of (y_hat - y)^2, over {replicates} replicates"
+    error = deciding(cells)
+    title = f"{sweep}: {error.label('test')} = {error.definition}, over {replicates} replicates"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     axes, many = _axes(cells), replicates >= FEWEST
     for axis in ("", *axes):
         table.add_column(axis.replace("_", " "), justify="left" if axis in ("", "activation", "cell") else "right")
     for number in ("median", "q1", "q3", *(("typical", "low", "high") if many else ("min", "max")), "diverged"):
         table.add_column(number, justify="right")
-    best = int(np.argmin(cells["validation_mse_median"].to_numpy()))
+    best = best_cell(cells)
     for place, (_, cell) in enumerate(cells.iterrows()):
-        ranks = [cell[f"test_mse_{rank}"] for rank in ("median", "q1", "q3", *(() if many else ("min", "max")))]
+        ranks = [
+            cell[f"{error.of('test')}_{rank}"] for rank in ("median", "q1", "q3", *(() if many else ("min", "max")))
+        ]
         numbers = [f"{value:.3e}" for value in (*ranks, *(typical(cell) if many else ()))]
         mark, diverged = BEST if place == best else "", f"{cell['n_diverged']} / {cell['n_networks']}"
         table.add_row(mark, *(_text(axis, cell) for axis in axes), *numbers, diverged)

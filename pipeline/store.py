@@ -51,13 +51,6 @@ CELL_COLUMNS = [
 ]  # fmt: skip
 """Columns that describe a cell: the same for all its replicates."""
 
-INTERVAL_COLUMNS = {
-    "log10_test_mse_iqm": "Float64",
-    "log10_test_mse_iqm_low": "Float64",
-    "log10_test_mse_iqm_high": "Float64",
-}
-"""The interquartile mean of a cell and the ends of its 95 % interval, which are null for fewer than 10 replicates."""
-
 CONTRAST_COLUMNS: dict[str, str] = {
     "sweep": "string",
     "axis": "string",  # what a and b differ in: series (activation or architecture), depth, width, ...
@@ -65,16 +58,16 @@ CONTRAST_COLUMNS: dict[str, str] = {
     "b": "string",
     "level_a": "string",
     "level_b": "string",
-    "n_pairs": "Int64",  # replicates; in how many of them each cell has the smaller test mse
+    "n_pairs": "Int64",  # replicates; in how many of them each cell has the smaller error
     "a_smaller": "Int64",
     "b_smaller": "Int64",
-    "log10_ratio": "Float64",  # typical log10 of mse_a / mse_b; infinite where one of them typically diverged
+    "log10_ratio": "Float64",  # typical log10 of error a / error b; infinite where one typically diverged or is 0
     "p": "Float64",  # of the signed-rank test; null for fewer than 10 replicates, as is p_holm
     "p_holm": "Float64",  # adjusted for all contrasts of the sweep
     "p_smallest": "Float64",  # the least p_holm that so many replicates could have given
     "verdict": "string",
 }
-"""Columns of contrasts.parquet and their pandas types; errors are test mse."""
+"""Columns of contrasts.parquet and their pandas types; errors are those that decide, on the test split."""
 
 HELD: dict[str, Collection[str]] = {
     "runs.parquet": RUN_COLUMNS,
@@ -84,7 +77,7 @@ HELD: dict[str, Collection[str]] = {
         "network_id", "sweep", "cell", "replicate", "status", "train_mse", "validation_mse", "test_mse",
     ],
     "cells.parquet": [
-        *CELL_COLUMNS, "n_networks", "n_diverged", "diverged_fraction", *INTERVAL_COLUMNS,
+        *CELL_COLUMNS, "n_networks", "n_diverged", "diverged_fraction",
         *(
             f"{error}_{rank}"
             for error in ("train_mse", "validation_mse", "test_mse", "log10_test_mse", "train_half_mse")
@@ -242,6 +235,11 @@ def _arrow_table(content: bytes, path: Path, columns: list[str] | None = None) -
 def _refuse_old(path: Path, held: Collection[str], needed: Collection[str]) -> None:
     if missing := [name for name in needed if name not in held]:
         raise OldFileError(path, missing)
+
+
+def count_rows(path: Path) -> int:
+    """The number of rows of a Parquet table, of which nothing else is read."""
+    return int(pq.read_metadata(path).num_rows)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

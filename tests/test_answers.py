@@ -16,13 +16,17 @@ from pipeline.report.document import Folded
 from pipeline.report.results import SweepResults
 from pipeline.report.training import divergence_sentences, pass_sentences
 from pipeline.report.trends import trend
+from pipeline.statistics.errors import MSE
 from pipeline.store import A_BEATS_B
 
 
 def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults:
     """What the sentences read of a sweep."""
     settings = SimpleNamespace(architecture=None, optimizer="gd", init="assignment")
-    return cast(SweepResults, SimpleNamespace(cells=cells, axes=axes, **{"settings": settings, "name": "s", **others}))
+    return cast(
+        SweepResults,
+        SimpleNamespace(cells=cells, axes=axes, error=MSE, **{"settings": settings, "name": "s", **others}),
+    )
 
 
 def medians(rows: dict[str, list[float]]) -> SweepResults:
@@ -67,8 +71,8 @@ def rates(n_diverged: list[int], steps: list[float], test_mse: float = 0.1) -> S
     cells = pd.DataFrame(
         {"series": "relu", "learning_rate": [0.1, 0.1, 0.5, 0.5], "steps": [10.0, 20.0] * 2, "n_networks": 4}
     ).assign(n_diverged=n_diverged, cell=["a", "b", "c", "d"])
-    networks = pd.DataFrame({"diverged_step": steps, "test_mse": test_mse, "cell": "d"})
-    dataset = SimpleNamespace(test=SimpleNamespace(y=np.array([[0.0], [1.0]])))
+    networks = pd.DataFrame({"diverged_step": steps, "test_mse": test_mse, "cell": "d", "status": "ok"})
+    dataset = SimpleNamespace(test=SimpleNamespace(y=np.array([[0.0], [1.0]])), error_scale=np.ones(1))
     return made_up(cells, ["learning_rate", "steps"], networks=networks, dataset=dataset)
 
 
@@ -105,7 +109,7 @@ def readouts(level: float, optimizer: str, n: int = 12) -> SweepResults:
     ]
     cells = pd.DataFrame({"cell": list(names), "series": ["relu", "tanh"], "architecture": ["a", "b"], "steps": 500.0})
     settings = SimpleNamespace(architecture=None, optimizer=optimizer)
-    cells["test_mse_median"] = 1e-3
+    cells[["test_mse_median", "n_diverged"]] = 1e-3, 0
     return made_up(cells, [], networks=pd.DataFrame(networks), settings=settings)
 
 
@@ -197,6 +201,11 @@ def test_words() -> None:
     assert wording.listed(["a"]) == "a"
     assert wording.listed(["a", "b", "c"]) == "a, b and c"
     assert wording.counted(1, "cell") == "1 cell"
-    assert [wording.factor(value) for value in (1.0, 1.2345, 12345.0, np.inf)] == ["1.00", "1.23", "12,300", "diverges"]
+    assert [wording.factor(value) for value in (1.0, 1.2345, 12345.0, 1.2345e210)] == [
+        "1.00",
+        "1.23",
+        "12,300",
+        "1.23e210",
+    ]
     assert wording.level("depth", "1") == "1 hidden layer"
     assert wording.other_level("batch_size", "full") == "the full batch"

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline import cli, store
+from pipeline.compare import Side, is_identical
 from pipeline.paths import Paths
+from pipeline.statistics.errors import MSE
 from tests import studies
 
 SWEEPS: dict[str, Any] = {
@@ -150,13 +153,24 @@ def revisions(history: Paths, monkeypatch: pytest.MonkeyPatch) -> Paths:
 
 def test_two_revisions_cell_by_cell(revisions: Paths, capsys: Captured) -> None:
     out = compare(capsys, "one", "two")
-    better, same = (row(out, f"shapes/linear-d1-w{width}") for width in ("004", "020"))
-    assert " ".join(better).endswith("B beats A (p = 0.002)")
-    assert same[-1] == "equal"
-    assert float(same[0]) == float(same[4]) != float(better[4])
+    better = row(out, "shapes/linear-d1-w004")
+    assert " ".join(better).endswith("B beats A (p = 0.00049)")
+    assert float(better[0]) > float(better[4])
+    assert "shapes/linear-d1-w020" not in out
+    assert "3 cells are bit-identical" in out
     assert "only in one: again/tanh-d1-w020, few/relu-d2-w004, few/linear-d2-w004" in out
     assert "only in two" not in out
-    assert "p after Holm over 4 cells" in out
+    assert "p after Holm over 1 cell, those whose networks differ" in out
+
+
+def test_cells_are_identical_where_networks_and_errors_are() -> None:
+    """Two cells that diverged as a whole have equal errors, but are other networks if their ids are others."""
+    columns = {"network_id": ["a", "b"], "replicate": [0, 1]} | dict.fromkeys(MSE.columns, np.inf)
+    one = Side("s/c", pd.DataFrame(columns), 0, MSE)
+    assert is_identical(one, one._replace(networks=one.networks[::-1][::-1]))
+    assert not is_identical(one, one._replace(networks=one.networks.assign(network_id=["a", "c"])))
+    assert not is_identical(one, one._replace(networks=one.networks.assign(test_mse=1.0)))
+    assert not is_identical(one, one._replace(networks=one.networks[:1]))
 
 
 def test_other_starts_are_no_pairs(revisions: Paths, capsys: Captured) -> None:
@@ -167,7 +181,7 @@ def test_other_starts_are_no_pairs(revisions: Paths, capsys: Captured) -> None:
 
 def test_the_workspace_is_a_revision(revisions: Paths, capsys: Captured) -> None:
     out = compare(capsys, "three", "workspace")
-    assert out.count("equal") == 4
+    assert "4 cells are bit-identical" in out
 
 
 def test_revisions_that_are_not_there(revisions: Paths, capsys: Captured) -> None:

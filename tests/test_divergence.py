@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kernels.ensemble import Trained
 from pipeline import store
 from pipeline.paths import Paths
-from pipeline.stages import evaluate, predict
 from pipeline.stages.sweep import outcome
 from tests import studies
 
@@ -87,15 +87,20 @@ def test_metrics_are_null_where_infinite(study: Paths) -> None:
     assert fatal["diverged"] == 3
     assert fatal["diverged_fraction"] == 1.0
     ranks = {"median": None, "q1": None, "q3": None}
-    assert fatal["all"] == {"test_mse": ranks, "log10_test_mse": ranks}
+    names = ("test_mse", "log10_test_mse", "test_score", "log10_test_score")
+    assert fatal["all"] == dict.fromkeys(names, ranks)
     interval = {"iqm": None, "iqm_low": None, "iqm_high": None}
-    assert fatal["best"] == {"test_mse": ranks, "log10_test_mse": ranks | interval}
+    assert fatal["best"] == dict.fromkeys(names, ranks) | {"log10_test_score": ranks | interval}
+    assert fatal["best_cell"] is None
 
 
 def test_the_choice_is_among_the_others(study: Paths) -> None:
     assert store.read_json(study.chosen)["cell"] == "linear-d2-w004-lr0.01"
     table = store.read_table(study.all_cells)
-    assert set(table.loc[table["sweep"] == "fatal", "cell"]) == {"linear-d2-w004"}
+    fatal = table[table["sweep"] == "fatal"]
+    assert set(fatal["cell"]) == {"linear-d2-w004"}
+    assert fatal["y_hat"].isna().all()
+    assert pd.read_csv(study.test_predictions).notna().all(axis=None)
 
 
 def test_parameters_that_are_nan_stop_no_stage(tmp_path: Path) -> None:
@@ -109,15 +114,6 @@ def test_parameters_that_are_nan_stop_no_stage(tmp_path: Path) -> None:
     networks = store.read_table(paths.networks).set_index("network_id")
     assert np.isposinf(networks.loc[lost, "test_mse"]).all()
     assert runs["learning_rate"][store.read_json(paths.chosen)["network_id"]] == 0.01
-
-
-def test_nothing_is_chosen_where_every_network_diverged(tmp_path: Path) -> None:
-    sweeps = {"fatal": FATAL}
-    paths = studies.train(studies.write(tmp_path, sweeps, source="file"), sweeps)
-    evaluate.run(paths)
-    with pytest.raises(ValueError, match=r"every network of every sweep diverged.*lower the learning rates"):
-        predict.run(paths)
-    assert not (tmp_path / "predictions").exists()
 
 
 def test_a_cost_beyond_float64_in_the_users_units_has_diverged() -> None:

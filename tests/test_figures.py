@@ -16,7 +16,7 @@ from kernels.architecture import Architecture
 from pipeline import axes, drawing
 from pipeline.figures import curves, fits, heatmap, scores, style
 from pipeline.figures.curves import Band
-from pipeline.store import INTERVAL_COLUMNS
+from pipeline.statistics.errors import MSE
 
 
 def cells(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def test_scores_are_the_medians_in_the_order_of_the_axis() -> None:
 
 def with_intervals(table: pd.DataFrame, *intervals: tuple[float, float, float]) -> pd.DataFrame:
     """The same cells with ten replicates each, and (centre, low, high) of their log10 test mse."""
-    return table.assign(n_networks=10, **dict(zip(INTERVAL_COLUMNS, np.array(intervals).T, strict=True)))
+    return table.assign(n_networks=10, **dict(zip(MSE.interval_columns, np.array(intervals).T, strict=True)))
 
 
 def segments(figure: Figure) -> list[tuple[float, float]]:

@@ -13,6 +13,7 @@ from pipeline.report.findings import contrast_table, findings, strongest
 from pipeline.report.results import SweepResults
 from pipeline.statistics import contrasts
 from pipeline.statistics.contrasts import Contrast
+from pipeline.statistics.errors import MSE
 
 NAMES = [f"{series} {width}" for series in ("relu", "tanh") for width in (5.0, 10.0)]
 PAIRS = [
@@ -25,8 +26,10 @@ NOISE = np.array([0.0, 0.1, -0.2, 0.3, -0.1, 0.2, -0.3, 0.05, 0.15, -0.25, 0.33,
 def sweep(errors: pd.DataFrame, pairs: list[Contrast]) -> SweepResults:
     """What findings read of a sweep: its axes, cells and contrasts."""
     cells = pd.DataFrame({"cell": NAMES, "series": [name[:4] for name in NAMES], "width": [5.0, 10.0] * 2})
+    cells["test_mse_median"] = 10.0 ** errors[NAMES].median().to_numpy()
+    cells["n_diverged"] = np.isposinf(errors[NAMES]).sum().to_numpy()
     table = contrasts.contrast_table("s", pairs, errors)
-    found: Any = SimpleNamespace(axes=["width"], cells=cells, contrasts=table)
+    found: Any = SimpleNamespace(axes=["width"], cells=cells, contrasts=table, error=MSE)
     return cast(SweepResults, found)
 
 
@@ -69,7 +72,7 @@ def test_a_cell_that_diverged_is_beaten_without_a_number() -> None:
     levels = FLAT | {"relu 5.0": np.inf}
     _, sentence = findings(sweep(errors(levels), PAIRS[:1]))
     assert sentence == "tanh beats relu, which typically diverges."
-    assert contrast_table(sweep(errors(levels), PAIRS[:1]).contrasts).rows[0][3] == "a diverged"
+    assert contrast_table(sweep(errors(levels), PAIRS[:1])).rows[0][3] == "a diverged"
 
 
 @pytest.mark.parametrize(
@@ -98,9 +101,9 @@ def test_one_cell_alone_has_no_findings() -> None:
 
 
 def test_the_table_has_every_comparison() -> None:
-    table = contrast_table(sweep(errors(FLAT | {"tanh 5.0": -4.0}), PAIRS).contrasts)
+    table = contrast_table(sweep(errors(FLAT | {"tanh 5.0": -4.0}), PAIRS))
     assert [row[0] for row in table.rows] == [f"{pair.a} against {pair.b}" for pair in PAIRS]
     assert table.rows[0][1:3] == ["0 of 12", "12 of 12"]
     assert table.rows[0][-1] == "b beats a"
-    few = contrast_table(sweep(errors(FLAT, 5), PAIRS).contrasts)
+    few = contrast_table(sweep(errors(FLAT, 5), PAIRS))
     assert {row[4] for row in few.rows} == {"-"}

@@ -298,6 +298,6 @@ def test_numbers() -> None:
         "4.09e-4",
         "1.23e3",
         "diverged",
-        "0.00e0",
+        "0",
         "-",
     ]

@@ -13,6 +13,7 @@ from pipeline import store
 from pipeline.data import Dataset
 from pipeline.paths import Paths
 from pipeline.stages import evaluate, predict
+from pipeline.statistics.errors import MSE, deciding
 from tests import studies
 
 RUNS = (
@@ -59,9 +60,14 @@ def test_columns(study: Paths, dataset: Dataset) -> None:
         assert list(store.read_table(study.runs(name))) == RUNS.split()
         assert list(store.read_table(study.curves(name))) == ["network_id", "step", "half_mse"]
         assert list(store.read_table(study.weights(name))) == ["network_id", "params"]
-    numbers = [f"{name}_{rank}" for name in SUMMARISED.split() for rank in ("median", "q1", "q3", "min", "max")]
-    assert list(store.read_table(study.networks)) == NETWORKS.split()
-    assert list(store.read_table(study.cells)) == [*CELLS.split(), *numbers, *INTERVAL.split()]
+    networks, summarised, interval = NETWORKS, SUMMARISED, INTERVAL
+    if dataset.n_outputs > 1:
+        networks += " train_score validation_score test_score test_mse_range_m test_mse_height_m"
+        summarised += " train_score validation_score test_score log10_test_score"
+        interval = INTERVAL.replace("mse", "score")
+    numbers = [f"{name}_{rank}" for name in summarised.split() for rank in ("median", "q1", "q3", "min", "max")]
+    assert list(store.read_table(study.networks)) == networks.split()
+    assert list(store.read_table(study.cells)) == [*CELLS.split(), *numbers, *interval.split()]
     assert list(store.read_table(study.contrasts)) == CONTRASTS.split()
     predicted = [f"{name}_predicted" for name in dataset.target_names]
     columns = ["row", *dataset.feature_names, *dataset.target_names, *predicted]
@@ -181,28 +187,33 @@ def test_cells_that_differ_only_in_steps_are_one_run_read_off_twice(study: Paths
 
 def test_metrics_summarise_the_networks_of_a_sweep(study: Paths) -> None:
     networks = store.read_table(study.networks)
+    error = deciding(networks)
     for name in studies.SWEEPS:
         metrics = store.read_json(study.metrics(name))
         block = networks[networks["sweep"] == name]
-        best = block.groupby("cell")["validation_mse"].median().idxmin()
+        best = block.groupby("cell")[error.of("validation")].median().idxmin()
         assert metrics["best_cell"] == best
         assert (metrics["networks"], metrics["diverged"]) == (len(block), 0)
         for key, part in (("all", block), ("best", block[block["cell"] == best])):
-            for number, values in (("test_mse", part["test_mse"]), ("log10_test_mse", np.log10(part["test_mse"]))):
-                quartiles = dict(zip(("q1", "median", "q3"), np.quantile(values, (0.25, 0.5, 0.75)), strict=True))
+            for number in dict.fromkeys(("test_mse", error.of("test"))):
+                quartiles = dict(zip(("q1", "median", "q3"), np.quantile(part[number], (0.25, 0.5, 0.75)), strict=True))
                 assert {rank: metrics[key][number][rank] for rank in quartiles} == quartiles
-        assert set(metrics["best"]["log10_test_mse"]) - set(metrics["all"]["log10_test_mse"]) == {
-            *("iqm", "iqm_low", "iqm_high")
-        }
+                logarithm = np.quantile(np.log10(part[number]), 0.25)
+                assert metrics[key][f"log10_{number}"]["q1"] == pytest.approx(logarithm, rel=1e-14)
+        found = set(metrics["best"][error.log10]) - set(metrics["all"][error.log10])
+        assert found == {"iqm", "iqm_low", "iqm_high"}
 
 
 def test_the_smallest_validation_error_is_chosen(study: Paths) -> None:
     networks = store.read_table(study.networks)
-    best = networks.iloc[int(networks["validation_mse"].argmin())]
+    error = deciding(networks)
+    best = networks.iloc[int(networks[error.of("validation")].argmin())]
     chosen = store.read_json(study.chosen)
-    for key in ("network_id", "sweep", "cell", "replicate", "validation_mse", "test_mse"):
+    splits = ("validation", "test")
+    for key in ("network_id", "sweep", "cell", "replicate", *map(MSE.of, splits), *map(error.of, splits)):
         assert chosen[key] == best[key]
     assert chosen["candidates"] == len(networks)
+    assert chosen["why"].startswith(f"smallest {error.label('validation')} of all ")
     assert f"{len(networks)} networks in {sum(N_CELLS.values())} cells" in chosen["why"]
 
 
@@ -235,7 +246,7 @@ def test_test_predictions_are_those_of_the_chosen_network(study: Paths, dataset:
 def test_all_cells_holds_the_best_replicate_of_each_cell(study: Paths, dataset: Dataset) -> None:
     table = store.read_table(study.all_cells)
     networks = store.read_table(study.networks)
-    best = networks.loc[networks.groupby(["sweep", "cell"], sort=False)["validation_mse"].idxmin()]
+    best = networks.loc[networks.groupby(["sweep", "cell"], sort=False)[deciding(networks).of("validation")].idxmin()]
     assert list(table["network_id"].drop_duplicates()) == list(best["network_id"])
     assert len(table) == sum(N_CELLS.values()) * dataset.test.y.size
     for _, row in best.iterrows():

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.statistics import RANKS, quantile, summary
-from pipeline.statistics.cells import SUMMARISED, cell_table, with_errors
+from pipeline.statistics.cells import cell_table, summarised, with_errors
+from pipeline.statistics.errors import MSE
 from pipeline.statistics.intervals import interval
-from pipeline.store import CELL_COLUMNS, INTERVAL_COLUMNS, runs_table
+from pipeline.store import CELL_COLUMNS, runs_table
 
 ERRORS = st.floats(0, 1e200)
 FINITE = st.lists(ERRORS, min_size=1, max_size=12)
@@ -104,14 +105,14 @@ def test_cell_table_summarises_each_error() -> None:
 def test_cell_table_keeps_the_columns_of_the_runs_and_their_types() -> None:
     runs, networks = tables()
     table = cell_table(with_errors(runs, networks), 0)
-    numbers = [f"{name}_{rank}" for name in SUMMARISED for rank in RANKS]
+    numbers = [f"{name}_{rank}" for name in summarised(networks) for rank in RANKS]
     assert list(table.columns) == [
         *CELL_COLUMNS,
         "n_networks",
         "n_diverged",
         "diverged_fraction",
         *numbers,
-        *INTERVAL_COLUMNS,
+        *MSE.interval_columns,
     ]
     assert table[CELL_COLUMNS].dtypes.equals(runs[CELL_COLUMNS].dtypes)
     assert table[numbers].notna().all(axis=None)
@@ -123,7 +124,7 @@ def test_cell_table_has_the_interquartile_mean_and_no_interval_for_few_replicate
     table = cell_table(with_errors(*tables()), 0)
     assert list(table["log10_test_mse_iqm"]) == [np.inf, np.inf, 0.0]
     assert table[["log10_test_mse_iqm_low", "log10_test_mse_iqm_high"]].isna().all(axis=None)
-    assert {name: str(table.dtypes[name]) for name in INTERVAL_COLUMNS} == INTERVAL_COLUMNS
+    assert {name: str(table.dtypes[name]) for name in MSE.interval_columns} == MSE.interval_columns
 
 
 def test_cell_table_has_an_interval_from_ten_replicates_on() -> None:

@@ -65,7 +65,9 @@ def test_saved_view_lists_the_cells_of_the_present_results(root: Path) -> None:
     experiment = client.get_experiment_by_name("sizes")
     packed = json.loads(experiment.tags[view.TAG])["state"].removeprefix("deflate;")
     saved = json.loads(zlib.decompress(base64.b64decode(packed)))
-    found = client.search_runs([experiment.experiment_id], saved["searchFilter"], order_by=[f"{view.SORTED_BY} ASC"])
+    found = client.search_runs(
+        [experiment.experiment_id], saved["searchFilter"], order_by=[f"{saved['orderByKey']} ASC"]
+    )
     assert Counter(run.info.run_name for run in found) == Counter(["relu-d1-w005", "tanh-d1-w005", "linear-d1-w005"])
     errors = [run.data.metrics["log10_test_mse"] for run in found]
     assert errors == sorted(errors) and min(errors) == pytest.approx(np.log10(3 * 2 * 0.4))

@@ -100,6 +100,17 @@ class Dataset:
         return len(self.target_names)
 
     @cached_property
+    def error_scale(self) -> np.ndarray:
+        """What the errors of each target are divided by where they are weighed against each other, (n_outputs,).
+
+        The deviation of the target on the training rows, whatever the networks see, 1 where there is none that float64
+        can hold; and 1 for a single target, which has nothing to be weighed against.
+        """
+        scale = Scaling.fit(self.train.y).scale
+        is_sound = np.isfinite(scale) & (scale > 0) & (self.n_outputs > 1)
+        return np.where(is_sound, scale, 1.0)
+
+    @cached_property
     def data_hash(self) -> str:
         """Hex SHA-256 of what networks are trained on: shape and float64 bytes of the standardised training split."""
         digest = hashlib.sha256()

@@ -17,10 +17,6 @@ DRAWN_POINTS = 120
 """Most steps a curve is drawn at, evenly spaced on a logarithmic scale; more would show nothing more."""
 
 
-BEYOND = 1e250
-"""Where the upper edge of a band is drawn that is infinite: above every panel."""
-
-
 @dataclass(frozen=True)
 class Band:
     """Median and quartiles over the replicates of a cell at each recorded step, all (n_steps,); +inf for diverged."""
@@ -50,6 +46,7 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
     _limit(grid[0, 0], list(bands.values()))
     for axes in grid.flat:
         style.log_x_from_zero(axes)
+        style.mark_zeros(axes)
         axes.set_xlim(0, max(axes.dataLim.xmax, 1))
     for axes in grid[-1]:
         axes.set_xlabel("step")
@@ -63,7 +60,7 @@ def _draw(axes: Axes, band: Band, series: str, all_series: Sequence[str]) -> Non
     colour = style.colour(series, all_series)
     dash = style.DASHES[all_series.index(series) % len(style.DASHES)]
     alive = np.isfinite(band.median)
-    upper = np.minimum(band.q3, BEYOND)
+    upper = np.minimum(band.q3, style.HIGHEST)
     axes.fill_between(band.step[alive], band.q1[alive], upper[alive], color=colour, alpha=0.22, linewidth=0)
     axes.plot(band.step[alive], band.median[alive], color=colour, linestyle=dash, label=series)
 

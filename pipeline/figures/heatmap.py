@@ -13,7 +13,8 @@ from matplotlib.image import AxesImage
 
 from pipeline import axes as sweep_axes
 from pipeline.figures import style
-from pipeline.figures.scores import ERROR, split_axes
+from pipeline.figures.scores import split_axes
+from pipeline.statistics.errors import deciding
 
 COLOURS = "cividis"
 """Read alike by everybody, and in print: the smaller the error, the darker."""
@@ -36,7 +37,7 @@ def heat_map(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
         if panel_axis:
             panel.set_title(f"{sweep_axes.LABELS[panel_axis]}: {sweep_axes.level_text(panel_axis, level)}")
     panels[0, 0].set_yticks(range(len(all_series)), all_series)
-    figure.colorbar(image, ax=list(panels[0]), label="log10 of median test mse")
+    figure.colorbar(image, ax=list(panels[0]), label=f"log10 of median {deciding(cells).label('test')}")
     return figure
 
 
@@ -48,24 +49,25 @@ def _grid(
     panel_axis: str | None,
     level: object,
 ) -> np.ndarray:
-    """log10 of the median error, (n_series, n_columns): +inf where it diverged, NaN where there is no cell."""
+    """log10 of the median error, (n_series, n_columns): +inf: diverged, -inf: 0, NaN: no cell."""
     part = sweep_axes.at_levels(cells, {panel_axis: level}) if panel_axis else cells
     grid = np.full((len(all_series), len(columns)), np.nan)
     rows = part["series"].map(list(all_series).index)
     places = part[column_axis].map(list(columns).index)
     with np.errstate(divide="ignore"):
-        grid[rows, places] = np.log10(part[f"{ERROR}_median"].to_numpy(np.float64))
+        grid[rows, places] = np.log10(part[f"{deciding(part).of('test')}_median"].to_numpy(np.float64))
     return grid
 
 
 def _draw(panel: Axes, grid: np.ndarray, scale: Normalize) -> AxesImage:
-    """Draw one panel: the error as colour and in figures, `diverged` where the median is."""
-    image = panel.imshow(np.where(np.isinf(grid), np.nan, grid), cmap=COLOURS, norm=scale, aspect="auto")
+    """Draw one panel: the error as colour, the darkest for 0, and in figures; `diverged` where the median is."""
+    colours = np.where(np.isposinf(grid), np.nan, np.maximum(grid, scale.vmin or 0.0))
+    image = panel.imshow(colours, cmap=COLOURS, norm=scale, aspect="auto")
     panel.set_facecolor("#dddddd")
     panel.grid(visible=False)
     for (row, column), value in np.ndenumerate(grid):
         if not np.isnan(value):
-            text = f"{10**value:.1e}" if np.isfinite(value) else "diverged"
-            dark = np.isfinite(value) and scale(value) < 0.5
+            text = f"{10**value:.1e}" if np.isfinite(value) else "diverged" if value > 0 else "0"
+            dark = scale(value) < 0.5
             panel.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
     return image

@@ -14,12 +14,11 @@ from matplotlib.figure import Figure
 from pipeline import axes as sweep_axes
 from pipeline.figures import style
 from pipeline.statistics.cells import typical
+from pipeline.statistics.errors import deciding
 from pipeline.statistics.intervals import FEWEST
 
 X_ORDER = ("width", "batch_size", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
 """Which of the axes that vary runs along x: the first of these."""
-
-ERROR = "test_mse"
 
 
 def split_axes(axes: Sequence[str]) -> tuple[str, str | None, list[str]]:
@@ -35,11 +34,13 @@ def has_intervals(cells: pd.DataFrame) -> bool:
 
 
 def marks(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells with the columns centre, low, high: typical test mse and interval; of few replicates, median and range."""
+    """Cells with the columns centre, low, high: typical error and interval; of few replicates, median and range."""
     if has_intervals(cells):
         ends = np.array([typical(cell) for _, cell in cells.iterrows()])
     else:
-        ends = cells[[f"{ERROR}_median", f"{ERROR}_min", f"{ERROR}_max"]].to_numpy(float)
+        column = deciding(cells).of("test")
+        ends = cells[[f"{column}_{rank}" for rank in ("median", "min", "max")]].to_numpy(float)
+    ends = np.where(np.isinf(ends), ends, np.minimum(ends, style.HIGHEST))
     return cells.assign(**dict(zip(("centre", "low", "high"), ends.T, strict=True)))
 
 
@@ -51,7 +52,7 @@ def marked(cells: pd.DataFrame) -> str:
 
 
 def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
-    """Test mse as `marks` has it: a panel per series where lines tell a second axis apart, else one panel."""
+    """Test errors as `marks` has them: a panel per series where lines tell a second axis apart, else one panel."""
     n_panels = len(groups(cells, axes))
     width = style.WIDTH if n_panels > 1 else style.NARROW
     figure, grid = style.panels(1, n_panels, width, 3.3, sharey=True)
@@ -76,7 +77,12 @@ def fill_panels(panels: Sequence[Axes], cells: pd.DataFrame, axes: Sequence[str]
             panel.legend(title=sweep_axes.LABELS[line_axis])
         elif len(group) > 1:
             panel.legend()
-    panels[0].set_ylabel(f"test mse ({marked(cells)})")
+    ends = cells[["centre", "high"]].to_numpy(float)
+    for panel in panels if (np.isfinite(ends) & (ends > 0)).any() else ():
+        style.log_y(panel)
+    for panel in panels:
+        style.mark_zeros(panel)
+    panels[0].set_ylabel(f"{deciding(cells).label('test')} ({marked(cells)})")
 
 
 def _draw_scores(
@@ -98,11 +104,10 @@ def _draw_scores(
         by_place = np.argsort(at)
         colour = _shaded(style.colour(series, all_series), shade)
         _draw_line(panel, at[by_place] + shift, part.iloc[by_place], colour, order, label)
-    style.log_y(panel)
     panel.set_xticks(list(place.values()), [sweep_axes.level_text(x_axis, level) for level in place])
     panel.set_xlim(min(place.values()) - 0.08 * span, max(place.values()) + 0.08 * span)
     panel.set_xlabel(sweep_axes.LABELS[x_axis])
-    if not np.isfinite(cells["centre"]).any():
+    if np.isinf(cells["centre"]).all():
         style.remark(panel, "all diverged")
 
 
@@ -136,17 +141,18 @@ def _shaded(colour: str, amount: float) -> tuple[float, ...]:
 
 
 def replicates(networks: pd.DataFrame, cells: pd.DataFrame) -> Figure:
-    """Test mse of every network, a column per series, with the median and beside it the interval, if there is one.
+    """Test error of every network, a column per series, with the median and beside it the interval, if there is one.
 
-    Networks have the columns `series` and `test_mse`; there is one cell for each series.
+    Networks have the column `series` beside their errors; there is one cell for each series.
     """
+    error = deciding(networks)
     ends = marks(cells).set_index("series") if has_intervals(cells) else cells[:0]
     all_series = sweep_axes.series_of(networks)
     figure, grid = style.panels(1, 1, max(3.2, 1.1 * len(all_series) + 1.6), 3.0)
     panel = grid[0, 0]
     for place, series in enumerate(all_series):
-        values = np.sort(networks.loc[networks["series"] == series, ERROR].to_numpy(float))
-        finite = values[np.isfinite(values)]
+        values = np.sort(networks.loc[networks["series"] == series, error.of("test")].to_numpy(float))
+        finite = np.minimum(values[np.isfinite(values)], style.HIGHEST)
         spread = np.linspace(-0.16, 0.16, len(finite)) if len(finite) > 1 else np.zeros(len(finite))
         colour = style.colour(series, all_series)
         panel.plot(place + spread, finite, "o", color=colour, alpha=0.6, markeredgewidth=0)
@@ -157,11 +163,12 @@ def replicates(networks: pd.DataFrame, cells: pd.DataFrame) -> Figure:
         if len(finite) < len(values):
             note = f"{len(values) - len(finite)} diverged"
             panel.annotate(note, (place, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
-    style.log_scale_if_wide(panel, networks[ERROR].to_numpy(float))
+    style.log_scale_if_wide(panel, networks[error.of("test")].to_numpy(float))
+    style.mark_zeros(panel)
     panel.set_xticks(range(len(all_series)), all_series)
     panel.set_xlim(-0.6, len(all_series) - 0.4)
     panel.grid(axis="x", visible=False)
-    panel.set_ylabel("test mse")
+    panel.set_ylabel(error.label("test"))
     return figure
 
 

@@ -20,6 +20,10 @@ OTHER_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#CC79A7", "#009E73", "#0072B2
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+HIGHEST = 1e200
+"""Where larger numbers are drawn on a logarithmic axis: above, float64 has no room for its margins and ticks."""
+ZERO = "v"
+"""The mark of a 0 at the lower edge of a logarithmic axis."""
 GREY = "#888888"
 WIDTH = 8.4
 NARROW = 5.6
@@ -114,6 +118,15 @@ def log_scale_if_wide(axes: Axes, values: np.ndarray) -> None:
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size and positive.max() > 10 * positive.min():
         log_y(axes)
+
+
+def mark_zeros(axes: Axes) -> None:
+    """Mark at the lower edge where what is drawn is 0, which has no place on a logarithmic y axis."""
+    for line in list(axes.lines) if axes.get_yscale() == "log" else []:
+        x, y = (np.asarray(values, float) for values in line.get_data())
+        if (y == 0).any():
+            edge = axes.get_xaxis_transform()
+            axes.plot(x[y == 0], y[y == 0], ZERO, color=line.get_color(), transform=edge, clip_on=False)
 
 
 def name(text: str) -> str:

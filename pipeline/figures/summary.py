@@ -26,7 +26,7 @@ class Fits:
 
 
 def summary(cells: pd.DataFrame, axes: Sequence[str], title: str, fits: Fits | None) -> Figure:
-    """Test mse of a sweep along its axes, a panel per series, and beside it the fits of another sweep."""
+    """Test errors of a sweep along its axes, a panel per series, and beside it the fits of another sweep."""
     n_panels = len(scores.groups(cells, axes))
     figure, grid = style.panels(1, n_panels + (fits is not None), style.WIDTH, 3.2)
     figure.suptitle(title, fontsize=10)

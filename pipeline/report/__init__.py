@@ -10,7 +10,7 @@ from pipeline.report.document import Block, Section
 from pipeline.report.evidence import gradient_check, test_set
 from pipeline.report.limits import pieces_blocks
 from pipeline.report.markdown import markdown, markdown_table
-from pipeline.report.opening import DEFINITIONS, summary
+from pipeline.report.opening import caveats, definitions, summary
 from pipeline.report.reproduction import reproduction
 from pipeline.report.sections import description, sentences, sweep_section
 from pipeline.report.setting import data_section, example_network
@@ -28,15 +28,15 @@ def sections(study: Study) -> list[Section]:
             data_section(study.config, study.dataset),
             *(sweep_section(results, study.sweeps) for results in study.sweeps),
             gradient_check(study.checks),
-            test_set(study.chosen),
+            test_set(study),
             reproduction(study.origin, study.config, study.dataset, study.sweeps),
         ]
 
 
 def results_page(study: Study) -> str:
     """The results as Markdown: a table of the sweeps, then every sweep with its own tables."""
-    last = test_set(study.chosen)
-    texts = ["## Results", markdown_table(summary_table(study.sweeps)), DEFINITIONS]
+    last = test_set(study)
+    texts = ["## Results", markdown_table(summary_table(study.sweeps)), definitions(study.error), *caveats(study)]
     for results in study.sweeps:
         blocks: list[Block] = [
             description(results),

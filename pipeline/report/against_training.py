@@ -11,7 +11,7 @@ from pipeline.report.document import Block, Folded
 from pipeline.report.findings import MOST_PLACES, is_untestable
 from pipeline.report.results import SweepResults
 from pipeline.report.tables import Table, number
-from pipeline.report.wording import counted, factor, factors, listed, places
+from pipeline.report.wording import counted, factor, factors, is_exact, listed, places, ratios
 from pipeline.statistics.cells import log10
 from pipeline.statistics.contrasts import Contrast, contrast_table
 from pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
@@ -30,7 +30,7 @@ def against_training(ridge: SweepResults, sweeps: Sequence[SweepResults]) -> lis
             pairs = ridge.cells.merge(trained.cells, on="architecture", suffixes=("_ridge", ""))
             if len(pairs):
                 contrasts = compared(ridge, trained, pairs)
-                blocks.append(_paragraph(trained, contrasts))
+                blocks.append(_paragraph(ridge, trained, contrasts))
                 blocks.append(Folded(_table(trained, pairs, contrasts)))
     return blocks
 
@@ -46,12 +46,12 @@ def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) ->
 
 
 def _errors(results: SweepResults) -> pd.DataFrame:
-    """log10 test mse, a row a replicate and a column a cell."""
-    networks = results.networks.assign(error=log10(results.networks["test_mse"]))
+    """log10 of the test error, a row a replicate and a column a cell."""
+    networks = results.networks.assign(error=log10(results.networks[results.error.of("test")]))
     return networks.pivot(index="replicate", columns="cell", values="error")
 
 
-def _paragraph(trained: SweepResults, contrasts: pd.DataFrame) -> str:
+def _paragraph(ridge: SweepResults, trained: SweepResults, contrasts: pd.DataFrame) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
     how = HOW[trained.settings.optimizer]
     steps = listed([f"{steps:,.0f}" for steps in sorted(set(trained.cells["steps"]))])
@@ -60,11 +60,14 @@ def _paragraph(trained: SweepResults, contrasts: pd.DataFrame) -> str:
     if is_untestable(contrasts):
         return f"{text}with so few replicates neither {RIDGE} nor {how} could have been shown to beat the other."
     by_cell = trained.cells.set_index("cell")
+    sides = {"a": ridge.cells.set_index(ridge.cells["cell"] + " ridge"), "b": by_cell}
     parts = []
-    for verdict, better, worse, sign in ((A_BEATS_B, RIDGE, how, -1), (B_BEATS_A, how, RIDGE, 1)):
+    for verdict, better, worse, order, sign in ((A_BEATS_B, RIDGE, how, "ab", -1), (B_BEATS_A, how, RIDGE, "ba", 1)):
         held = contrasts[contrasts["verdict"] == verdict]
         if len(held):
-            size = factors(10.0 ** (sign * held["log10_ratio"].to_numpy(np.float64)))
+            smaller, larger = (sides[side].loc[held[side]] for side in order)
+            exact = is_exact(smaller, larger, trained.error)
+            size = factors(ratios(sign * held["log10_ratio"].to_numpy(np.float64)), exact)
             where = _where(trained, by_cell.loc[held["b"]]) if len(held) < m else ""
             share = f"in {len(held)}" if len(held) < m else "in all"
             parts.append(f"{better} beats {worse} {share}{where}{size}")
@@ -78,24 +81,25 @@ def _where(trained: SweepResults, cells: pd.DataFrame) -> str:
 
 
 def _table(trained: SweepResults, pairs: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
+    median, label = f"{trained.error.of('test')}_median", trained.error.label("test")
     rows = [
         [
             row["cell_ridge"],
             row["cell"],
-            number(row["test_mse_median_ridge"]),
-            number(row["test_mse_median"]),
+            number(row[f"{median}_ridge"]),
+            number(row[median]),
             _ratio(ratio),
             said,
         ]
         for (_, row), ratio, said in zip(pairs.iterrows(), contrasts["log10_ratio"], _said(contrasts), strict=True)
     ]
-    header = ["ridge", "trained", "ridge, median test mse", "trained, median test mse", "typical trained / ridge"]
+    header = ["ridge", "trained", f"ridge, median {label}", f"trained, median {label}", "typical trained / ridge"]
     return Table(f"Ridge regression against sweep {trained.name} at equal shape", [*header, "shown"], rows, 2)
 
 
 def _ratio(log10_ratio: float) -> str:
-    value = 10.0 ** -float(log10_ratio)
-    return factor(value) if value >= 1 else number(value)
+    value = float(ratios(-log10_ratio))
+    return "infinite" if np.isinf(value) else factor(value) if value >= 1 else number(value)
 
 
 def _said(contrasts: pd.DataFrame) -> list[str]:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report.document import Folded, Section
+from pipeline.report.document import Block, Folded, Section
+from pipeline.report.study import Study
 from pipeline.report.tables import Table, number
+from pipeline.report.training import all_diverged
 from pipeline.report.wording import counted
+from pipeline.statistics.errors import MSE
 
 
 def gradient_check(checks: pd.DataFrame) -> Section:
@@ -44,13 +47,35 @@ def gradient_check(checks: pd.DataFrame) -> Section:
     return Section("Gradient check", [text, Table("", header, rows), folded], part="2e")
 
 
-def test_set(chosen: dict[str, Any]) -> Section:
-    """The network that predicts the test split, and its error there."""
+def test_set(study: Study) -> Section:
+    """The network that predicts the test split, and its errors there, target by target where there are several."""
+    chosen, error = study.chosen, study.error
+    if chosen is None:
+        text = (
+            f"{all_diverged(study.sweeps)}: there is none to predict with, and `predictions/test_predictions.csv` has "
+            "no predicted values. Smaller learning rates, or standardised columns, may help."
+        )
+        return Section("Test set", [text])
     text = (
         f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}. Its "
         "predictions are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
         "`predictions/all_cells.parquet`."
     )
-    row = [chosen["network_id"], number(chosen["validation_mse"]), number(chosen["test_mse"])]
-    table = Table("The chosen network", ["network", "validation mse", "test mse"], [row])
-    return Section("Test set", [text, table])
+    row = [chosen["network_id"], *(number(chosen[error.of(split)]) for split in ("validation", "test"))]
+    header = ["network", *(error.label(split) for split in ("validation", "test"))]
+    blocks: list[Block] = [text, Table("The chosen network", header, [row])]
+    return Section("Test set", [*blocks, *_by_target(study, chosen)])
+
+
+def _by_target(study: Study, chosen: dict[str, Any]) -> list[Table]:
+    """The test mse of each target beside its variance, of which the score is made; empty for a single target."""
+    if study.dataset.n_outputs == 1:
+        return []
+    [networks] = (results.networks for results in study.sweeps if results.name == chosen["sweep"])
+    network = networks.set_index("network_id").loc[chosen["network_id"]]
+    rows = []
+    for target, scale in zip(study.dataset.target_names, study.dataset.error_scale, strict=True):
+        mse = network[f"{MSE.of('test')}_{target}"]
+        rows.append([target, number(mse), number(scale**2), number(mse / scale**2)])
+    header = ["target", "test mse", "variance on the training rows", "test mse / variance"]
+    return [Table("The chosen network, target by target", header, rows)]

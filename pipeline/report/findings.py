@@ -10,8 +10,9 @@ import pandas as pd
 from pipeline.report.results import SweepResults
 from pipeline.report.tables import MISSING, Table, number
 from pipeline.report.trends import trend
-from pipeline.report.wording import capital, counted, factors, is_plural, level, other_level, places
+from pipeline.report.wording import capital, counted, factors, is_exact, is_plural, level, other_level, places, ratios
 from pipeline.statistics.contrasts import ERROR_RATE
+from pipeline.statistics.errors import Error
 from pipeline.statistics.intervals import FEWEST
 from pipeline.statistics.signed_ranks import holm, smallest_p
 from pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE
@@ -27,7 +28,7 @@ def findings(results: SweepResults) -> list[str]:
         return []
     if is_untestable(contrasts):
         return [_untestable(contrasts)]
-    paragraphs = [_method(contrasts)]
+    paragraphs = [_method(contrasts, results.error)]
     for axis, part in contrasts.groupby("axis", sort=False):
         sentences = [trend(results, str(axis)), *claims(results, part)]
         paragraphs.append(" ".join(filter(None, sentences)))
@@ -42,9 +43,7 @@ def is_untestable(contrasts: pd.DataFrame) -> bool:
 def claims(results: SweepResults, contrasts: pd.DataFrame) -> list[str]:
     """A sentence for each pair of levels among comparisons along one axis."""
     by_cell = results.cells.set_index("cell")
-    return [
-        _claim(results.axes, by_cell, part) for _, part in contrasts.groupby(["axis", "level_a", "level_b"], sort=False)
-    ]
+    return [_claim(results, by_cell, part) for _, part in contrasts.groupby(["axis", "level_a", "level_b"], sort=False)]
 
 
 def strongest(results: SweepResults) -> str:
@@ -71,39 +70,42 @@ def _untestable(contrasts: pd.DataFrame) -> str:
     )
 
 
-def _method(contrasts: pd.DataFrame) -> str:
+def _method(contrasts: pd.DataFrame, error: Error) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
     return (
-        f"'Beats' means a smaller test mse over {n} pairs of networks that started alike and saw the same data (exact "
-        f"signed-rank test, {counted(m, 'comparison')} declared beforehand, 5 % for all of them together by Holm)."
+        f"'Beats' means a smaller {error.label('test')} over {n} pairs of networks that started alike and saw the same "
+        f"data (exact signed-rank test, {counted(m, 'comparison')} declared beforehand, 5 % for all of them together "
+        "by Holm)."
     )
 
 
-def _claim(varying: list[str], by_cell: pd.DataFrame, part: pd.DataFrame) -> str:
+def _claim(results: SweepResults, by_cell: pd.DataFrame, part: pd.DataFrame) -> str:
     """What is shown of two levels of one axis, over all settings of the others."""
     axis = part["axis"].iloc[0]
-    others = [name for name in ("series", *varying) if name != axis and by_cell[name].nunique() > 1]
+    others = [name for name in ("series", *results.axes) if name != axis and by_cell[name].nunique() > 1]
     texts = [part[f"level_{side}"].iloc[0] for side in "ab"]
     parts = []
-    for verdict, (better, worse), sign in ((A_BEATS_B, texts, -1), (B_BEATS_A, texts[::-1], 1)):
+    for verdict, (better, worse), sides, sign in ((A_BEATS_B, texts, "ab", -1), (B_BEATS_A, texts[::-1], "ba", 1)):
         held = part[part["verdict"] == verdict]
         if len(held):
             beat = f"{level(axis, better)} {'beat' if is_plural(axis, better) else 'beats'} {other_level(axis, worse)}"
-            size = factors(10.0 ** (sign * held["log10_ratio"].to_numpy(np.float64)))
+            smaller, larger = (by_cell.loc[held[side]] for side in sides)
+            exact = is_exact(smaller, larger, results.error)
+            size = factors(ratios(sign * held["log10_ratio"].to_numpy(np.float64)), exact)
             parts.append(f"{beat}{_where(others, by_cell, held, part)}{size}")
     if not parts:
-        return _nothing_shown(part, *(level(axis, text) for text in texts))
+        return _nothing_shown(part, results.error, *(level(axis, text) for text in texts))
     if n_unshown := int((part["verdict"] == NOT_SHOWN).sum()):
         parts.append(f"nothing is shown in the other {n_unshown if n_unshown > 1 else 'one'}")
     text = "; ".join(parts)
     return f"{text if axis == 'series' else capital(text)}."
 
 
-def _nothing_shown(part: pd.DataFrame, a: str, b: str) -> str:
+def _nothing_shown(part: pd.DataFrame, error: Error, a: str, b: str) -> str:
     """What to say of comparisons of a and b that show nothing; of a single one, how many pairs are on either side."""
     if len(part) == 1:
         row = part.iloc[0]
-        pairs = f"{a} has the smaller test mse in {row['a_smaller']} of {row['n_pairs']} pairs, {b} in"
+        pairs = f"{a} has the smaller {error.label('test')} in {row['a_smaller']} of {row['n_pairs']} pairs, {b} in"
         return f"Neither of {a} and {b} is shown to beat the other ({pairs} {row['b_smaller']})."
     where = "either comparison" if len(part) == 2 else f"any of {len(part)} comparisons"
     return f"Neither of {a} and {b} is shown to beat the other in {where}."
@@ -119,24 +121,37 @@ def _where(others: list[str], by_cell: pd.DataFrame, held: pd.DataFrame, part: p
     return share if len(held) > MOST_PLACES else f"{share} ({places(others, by_cell.loc[held['a']])})"
 
 
-def contrast_table(contrasts: pd.DataFrame) -> Table:
+def contrast_table(results: SweepResults) -> Table:
     """Every declared comparison of a sweep with its test."""
+    error, by_cell = results.error, results.cells.set_index("cell")
     rows = [
         [
             f"{row['a']} against {row['b']}",
             f"{row['a_smaller']} of {row['n_pairs']}",
             f"{row['b_smaller']} of {row['n_pairs']}",
-            _ratio(row["log10_ratio"]),
+            _ratio(row, by_cell, error),
             *(MISSING if pd.isna(row[name]) else f"{row[name]:.2g}" for name in ("p", "p_holm")),
             row["verdict"],
         ]
-        for _, row in contrasts.iterrows()
+        for _, row in results.contrasts.iterrows()
     ]
-    header = ["a against b", "a smaller", "b smaller", "typical mse a / mse b", "p", "p after Holm", "shown"]
-    return Table("Every declared comparison: paired test mse, exact signed-rank test", header, rows)
+    header = [
+        "a against b",
+        "a smaller",
+        "b smaller",
+        f"typical {error.name} a / {error.name} b",
+        "p",
+        "p after Holm",
+        "shown",
+    ]
+    return Table(f"Every declared comparison: paired {error.label('test')}, exact signed-rank test", header, rows)
 
 
-def _ratio(log10_ratio: float) -> str:
-    if np.isinf(log10_ratio):
-        return "a diverged" if log10_ratio > 0 else "b diverged"
-    return number(10.0**log10_ratio)
+def _ratio(contrast: pd.Series, by_cell: pd.DataFrame, error: Error) -> str:
+    """The typical ratio of the errors of a and b as a number, or in words why it is infinite or 0."""
+    exponent = contrast["log10_ratio"]
+    if np.isfinite(exponent):
+        return number(float(ratios(exponent)))
+    better, worse = "ba" if exponent > 0 else "ab"
+    exact = is_exact(by_cell.loc[[contrast[better]]], by_cell.loc[[contrast[worse]]], error)
+    return f"{better} is 0" if exact.all() else f"{worse} diverged"

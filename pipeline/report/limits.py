@@ -95,14 +95,15 @@ def pieces_blocks(results: SweepResults) -> list[str | Table]:
     cells = results.cells[is_layer & (results.cells["width"] <= MOST_UNITS)]
     if cells.empty or not is_sine(results.dataset):
         return []
-    rows = []
+    rows, error = [], results.error
     for width in axes.levels(cells, "width"):
         part = cells[cells["width"] == width]
         least, reachable = least_mse(int(width)), least_mse(int(width) - 1)
         best = results.best[results.best.index.isin(part["cell"])]
-        reached = float(best.sort_values("validation_mse", kind="stable")["test_mse"].iloc[0]) if len(best) else np.inf
-        above = factor(reached / reachable) if np.isfinite(reached) else MISSING
-        median = float(part["test_mse_median"].min())
+        ranked = best.sort_values(error.of("validation"), kind="stable")[error.of("test")]
+        reached = float(ranked.iloc[0]) if len(best) else np.inf
+        above = factor(reached / reachable) if len(best) else MISSING
+        median = float(part[f"{error.of('test')}_median"].min())
         rows.append([axes.level_text("width", width), *map(number, (least, reachable, median, reached)), above])
     return [_pieces(results), Table(PIECES, PIECES_HEADER, rows)]
 

@@ -13,18 +13,36 @@ from pipeline.report.findings import findings, is_untestable, strongest
 from pipeline.report.results import SweepResults
 from pipeline.report.study import Study
 from pipeline.report.tables import number, summary_table
-from pipeline.report.training import divergence_counts
+from pipeline.report.training import all_diverged, divergence_counts
 from pipeline.report.trends import trend
 from pipeline.report.wording import counted
+from pipeline.statistics.errors import SCORE, Error
+from pipeline.statistics.intervals import SCOPE, few_rows
 
-DEFINITIONS = (
+_MSE = (
     "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded (the assignment's "
     "MSE); learning curves and columns named train half_mse show it. mse = 1/(N K) Σₙ Σₖ (ŷ - y)² is what evaluation "
     "reports; everything named train, validation or test mse shows it. For K outputs half_mse = K · mse / 2. "
-    "The typical test mse of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
-    "log₁₀ test mse over its networks; in brackets, the 95 % BCa bootstrap interval of it. A diverged network counts "
-    "as infinite everywhere and is never left out."
 )
+_SCORE = (
+    "With several targets a mse would be that of the largest numbers alone. So networks are chosen and compared by the "
+    "score = (1/K) Σₖ mseₖ / varₖ: the mse of each target over the variance of that target on the training rows "
+    "(whatever `standardise` says; 1 in place of the variance of a constant target), and then the mean over targets. "
+    "Always to answer with the mean of the training rows would give a train score of 1. "
+)
+
+
+def definitions(error: Error) -> str:
+    """What the errors are, which of them decides, and what an interval is over."""
+    test = error.label("test")
+    return (
+        f"{_MSE}{_SCORE if error == SCORE else ''}"
+        f"The typical {test} of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
+        f"log₁₀ {test} over its networks; in brackets, the 95 % BCa bootstrap interval of it. {SCOPE} A diverged "
+        "network counts as infinite everywhere and is never left out."
+    )
+
+
 CLAIMS = (
     "'Beats' is only said where a test over paired replicates holds it (see the sections of the sweeps). How medians "
     "change is a description, without a test."
@@ -35,11 +53,19 @@ def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
     lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
-    return Section("Summary", [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, table, DEFINITIONS])
+    paragraphs = [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, *caveats(study)]
+    return Section("Summary", [*paragraphs, table, definitions(study.error)])
+
+
+def caveats(study: Study) -> list[str]:
+    """What has to be known before any of the numbers is believed."""
+    return list(filter(None, [few_rows(len(study.dataset.test.x))]))
 
 
 def headline(results: SweepResults, sweeps: Sequence[SweepResults]) -> str:
     """The main finding of a sweep in a sentence or two."""
+    if results.all_diverged:
+        return f"{all_diverged([results])}."
     against = next((block for block in against_training(results, sweeps) if isinstance(block, str)), "")
     if against or results.contrasts.empty:
         sentences = [against or _single(results)]
@@ -59,8 +85,8 @@ def _name(results: SweepResults) -> str:
 def _single(results: SweepResults) -> str:
     """What to say of a sweep of one cell."""
     cell = results.cells.iloc[0]
-    median = cell["test_mse_median"]
-    said = f"has a median test mse of {number(median)}" if np.isfinite(median) else "typically diverges"
+    median, label = cell[f"{results.error.of('test')}_median"], results.error.label("test")
+    said = f"has a median {label} of {number(median)}" if np.isfinite(median) else "typically diverges"
     return f"Its one cell, {cell['cell']}, {said}."
 
 
@@ -76,8 +102,10 @@ def _extent(study: Study) -> str:
 
 
 def _best(study: Study) -> str:
-    chosen = study.chosen
+    chosen, error = study.chosen, study.error
+    if chosen is None:
+        return f"{all_diverged(study.sweeps)}: there is none to predict with."
     return (
-        f"The network with the smallest validation mse of all is of cell {chosen['cell']} in sweep {chosen['sweep']}; "
-        f"its test mse is {number(chosen['test_mse'])}."
+        f"The network with the smallest {error.label('validation')} of all is of cell {chosen['cell']} in sweep "
+        f"{chosen['sweep']}; its {error.label('test')} is {number(chosen[error.of('test')])}."
     )

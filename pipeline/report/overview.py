@@ -11,6 +11,7 @@ from pipeline.figures import scores, style
 from pipeline.figures.summary import Fits, summary
 from pipeline.report.plots import truth
 from pipeline.report.results import SweepResults
+from pipeline.report.wording import capital
 
 
 def overview(sweeps: Sequence[SweepResults]) -> Figure:
@@ -23,7 +24,8 @@ def overview(sweeps: Sequence[SweepResults]) -> Figure:
         count = int(varied.cells["n_networks"].max())
         along = " and ".join(axes.LABELS[axis] for axis in scores.split_axes(varied.axes)[:2] if axis)
         words = scores.marked(varied.cells)
-        title = f"Test mse by {along}: {words} of {count} networks a point (sweep {varied.name})"
+        what = capital(varied.error.label("test"))
+        title = f"{what} by {along}: {words} of {count} networks a point (sweep {varied.name})"
         fixed = axes.Fixed.at_best(varied.cells, scores.split_axes(varied.axes)[2])
         return summary(fixed.select(varied.cells), varied.axes, title, _fits(plain))
 

@@ -12,6 +12,7 @@ from pipeline import axes
 from pipeline.data.dataset import Dataset, Split
 from pipeline.figures import curves, fits, heatmap, scores, style
 from pipeline.report.results import SweepResults
+from pipeline.report.wording import capital
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,23 +45,32 @@ def score_plot(results: SweepResults) -> Plot:
     """Test mse along the axes of the sweep, or of every network where there are none."""
     path = f"{results.name}/test_mse"
     if not results.axes:
-        caption = "Test mse of every network (points) and the median (line)"
+        caption = f"{capital(results.error.label('test'))} of every network (points) and the median (line)"
         caption += f"; black: {scores.marked(results.cells)}." if scores.has_intervals(results.cells) else "."
+        caption += _zeros_marked(results.networks[[results.error.of("test")]].to_numpy(np.float64))
         return Plot(path, caption, scores.replicates(results.networks, results.cells))
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2])
     cells = fixed.select(results.cells)
-    caption = f"Test mse of the networks of a cell: {scores.marked(cells)}.{fixed.note}"
-    if np.isinf(scores.marks(cells)["high"]).any():
+    marks = scores.marks(cells)
+    label = capital(results.error.label("test"))
+    caption = f"{label} of the networks of a cell: {scores.marked(cells)}.{fixed.note}"
+    caption += _zeros_marked(marks[["centre", "low"]].to_numpy())
+    if np.isinf(marks["high"]).any():
         caption += " An arrow: the upper end is a diverged network; a cross at the upper edge: the mark itself is one."
     return Plot(path, caption, scores.scores(cells, results.axes))
 
 
+def _zeros_marked(drawn: np.ndarray) -> str:
+    """What stands for an error of 0, as the end of a caption; empty where none is drawn."""
+    return " A triangle at the lower edge: an error of 0." if (drawn == 0).any() else ""
+
+
 def heat_plot(results: SweepResults) -> Plot | None:
-    """Median test mse by activation and width, or by what varies instead; None where there is no such thing."""
+    """Median test error by activation and width, or by what varies instead; None where there is no such thing."""
     if not results.axes and results.cells["width"].isna().any():
         return None
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2] if results.axes else [])
-    caption = f"Median test mse, a colour for its power of ten.{fixed.note}"
+    caption = f"Median {results.error.label('test')}, a colour for its power of ten.{fixed.note}"
     return Plot(f"{results.name}/heat_map", caption, heatmap.heat_map(fixed.select(results.cells), results.axes))
 
 
@@ -78,9 +88,11 @@ def fit_plot(results: SweepResults) -> Plot:
 def prediction_plot(results: SweepResults) -> Plot:
     """Predicted against true values of the test split, of the best network of the sweep."""
     dataset = results.dataset
-    cell = str(results.best["validation_mse"].idxmin())
+    error = results.error
+    cell = str(results.best[error.of("validation")].idxmin())
     figure = fits.predictions(dataset.test.y, results.outputs(cell, dataset.test.x), dataset.target_names)
-    caption = f"Test split, predicted against true: the network with the smallest validation mse of the sweep ({cell})."
+    which = f"the network with the smallest {error.label('validation')} of the sweep ({cell})"
+    caption = f"Test split, predicted against true: {which}."
     return Plot(f"{results.name}/predictions", caption, figure)
 
 

@@ -18,6 +18,7 @@ from pipeline.figures.curves import DRAWN_POINTS, Band
 from pipeline.figures.fits import InputGradient
 from pipeline.paths import Paths
 from pipeline.statistics import quantile
+from pipeline.statistics.errors import Error, best_networks, deciding
 
 DIFFERENCE_STEP = 1e-5
 
@@ -38,6 +39,16 @@ class SweepResults:
     curves: pd.DataFrame
     weights: dict[str, np.ndarray]
 
+    @property
+    def error(self) -> Error:
+        """The error that decides."""
+        return deciding(self.cells)
+
+    @property
+    def all_diverged(self) -> bool:
+        """Whether no network of the sweep is left."""
+        return bool((self.networks["status"] == "diverged").all())
+
     @cached_property
     def axes(self) -> list[str]:
         """The axes that vary, in the order of pipeline.axes.LABELS."""
@@ -45,16 +56,13 @@ class SweepResults:
 
     @cached_property
     def best(self) -> pd.DataFrame:
-        """Per cell that did not diverge as a whole, the network with the smallest validation mse; by cell."""
-        alive = self.networks[np.isfinite(self.networks["validation_mse"])]
-        ranked = alive.sort_values(["validation_mse", "network_id"], kind="stable")
-        best: pd.DataFrame = ranked.drop_duplicates("cell").set_index("cell")
-        return best
+        """Per cell that did not diverge as a whole, the network with the smallest validation error; by cell."""
+        return best_networks(self.networks[self.networks["status"] != "diverged"]).set_index("cell")
 
     @cached_property
     def best_of_series(self) -> pd.DataFrame:
         """The best network of each series, in the order of the cells, indexed by cell."""
-        winners = self.best.sort_values("validation_mse", kind="stable").drop_duplicates("series")
+        winners = self.best.sort_values(self.error.of("validation"), kind="stable").drop_duplicates("series")
         return winners.sort_values("series", key=lambda s: s.map(axes.series_of(self.cells).index), kind="stable")
 
     def outputs(self, cell: str, x: np.ndarray) -> np.ndarray:

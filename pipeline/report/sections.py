@@ -35,7 +35,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     blocks += plots(results)
     blocks.append(Folded(cell_table(results.cells)))
     if len(results.contrasts):
-        blocks.append(Folded(contrast_table(results.contrasts)))
+        blocks.append(Folded(contrast_table(results)))
     return Section(f"Sweep {results.name}", blocks, part=PARTS.get(results.name, ""))
 
 

@@ -11,15 +11,21 @@ from pipeline.config import Config
 from pipeline.data import Dataset
 from pipeline.report.reproduction import Origin
 from pipeline.report.results import SweepResults
+from pipeline.statistics.errors import Error
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """`checks` is the table of the gradient check, `chosen` is predictions/chosen.json."""
+    """`checks` is the table of the gradient check, `chosen` is predictions/chosen.json: None if all diverged."""
 
     config: Config
     dataset: Dataset
     sweeps: list[SweepResults]
     checks: pd.DataFrame
-    chosen: dict[str, Any]
+    chosen: dict[str, Any] | None
     origin: Origin
+
+    @property
+    def error(self) -> Error:
+        """The error that decides."""
+        return self.sweeps[0].error

@@ -13,9 +13,9 @@ import pandas as pd
 from pipeline import axes
 from pipeline.report.results import SweepResults
 from pipeline.statistics.cells import typical
+from pipeline.statistics.errors import Error, best_cell, deciding
 from pipeline.statistics.intervals import FEWEST
 
-ERROR = "Median test mse [quartiles]"
 MISSING = "-"
 MOST_CELLS = 100
 """In larger sweeps, tables hold all axes but two at their best levels; the table of every cell has the rest."""
@@ -32,9 +32,11 @@ class Table:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number in scientific notation, `digits` significant digits; `diverged` for infinity."""
+    """A number in scientific notation, `digits` significant digits; `diverged` for infinity, 0 for no error at all."""
     if np.isnan(value):
         return MISSING
+    if value == 0:
+        return "0"
     if np.isinf(value):
         return "diverged"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
@@ -50,7 +52,7 @@ def spread(cell: pd.Series, name: str) -> str:
 
 
 def typical_entry(cell: pd.Series) -> str:
-    """The typical test mse of a cell and, on a second line, its 95 % interval; a remark where there is none."""
+    """The typical test error of a cell and, on a second line, its 95 % interval; a remark where there is none."""
     centre, *ends = typical(cell)
     if np.isnan(ends).any():
         return f"{number(centre)}\nno interval below {FEWEST} networks"
@@ -65,11 +67,13 @@ def entry(cell: pd.Series, name: str) -> str:
 
 def score_table(results: SweepResults) -> Table:
     """The cells of a sweep: the second axis that varies along the columns, the others and the series down the rows."""
+    error = results.error
     fixed = axes.Fixed.at_best(results.cells, results.axes[2:] if len(results.cells) > MOST_CELLS else [])
     cells, found = fixed.select(results.cells), [axis for axis in results.axes if axis not in fixed.levels]
     series_name = "network" if results.settings.architecture else "activation"
     if not found:
-        columns = {"test_mse": "test mse", "validation_mse": "validation mse", "train_half_mse": "train half_mse"}
+        columns = {error.of(split): error.label(split) for split in ("test", "validation")}
+        columns |= {"train_half_mse": "train half_mse"}
         rows = [[row["series"], *(entry(row, name) for name in columns)] for _, row in cells.iterrows()]
         return Table("Median [quartiles] over replicates", [series_name, *columns.values()], rows)
     column_axis = found[0] if len(found) == 1 else found[1]
@@ -80,11 +84,12 @@ def score_table(results: SweepResults) -> Table:
         part = axes.at_levels(cells, dict(zip(heads, key, strict=True)))
         if len(part):
             texts = [axes.level_text(head, level) for head, level in zip(heads, key, strict=True)]
-            rows.append(texts + [_entry(part[part[column_axis] == level]) for level in columns_levels])
+            rows.append(texts + [_entry(part[part[column_axis] == level], error) for level in columns_levels])
     names = [series_name if head == "series" else axes.LABELS[head] for head in heads]
     names[-1] += f" ↓ {axes.LABELS[column_axis]} →"
     header = [*names, *(axes.level_text(column_axis, level) for level in columns_levels)]
-    return Table(ERROR + fixed.note.rstrip("."), header, rows, len(heads))
+    caption = f"Median {error.label('test')} [quartiles]{fixed.note.rstrip('.')}"
+    return Table(caption, header, rows, len(heads))
 
 
 def summary_table(sweeps: Sequence[SweepResults]) -> Table:
@@ -92,10 +97,14 @@ def summary_table(sweeps: Sequence[SweepResults]) -> Table:
     rows = []
     for results in sweeps:
         cells = results.cells
-        best = cells.iloc[int(cells["validation_mse_median"].to_numpy().argmin())]
+        place = best_cell(cells)
         counts = [str(cells[name].sum()) for name in ("n_networks", "n_diverged")]
-        rows.append([results.name, *counts, best["cell"], spread(best, "test_mse"), typical_entry(best)])
-    texts = ["its test mse, median [quartiles]", "typical [95 % interval]"]
+        of_best = [MISSING] * 3
+        if place is not None:
+            best = cells.iloc[place]
+            of_best = [best["cell"], spread(best, results.error.of("test")), typical_entry(best)]
+        rows.append([results.name, *counts, *of_best])
+    texts = [f"its {sweeps[0].error.label('test')}, median [quartiles]", "typical [95 % interval]"]
     header = ["sweep", "networks", "diverged", "best cell (by validation)", *texts]
     return Table("The sweeps", header, rows)
 
@@ -104,8 +113,8 @@ def _levels(cells: pd.DataFrame, head: str) -> list[Any]:
     return axes.series_of(cells) if head == "series" else axes.levels(cells, head)
 
 
-def _entry(part: pd.DataFrame) -> str:
-    return entry(part.iloc[0], "test_mse") if len(part) else MISSING
+def _entry(part: pd.DataFrame, error: Error) -> str:
+    return entry(part.iloc[0], error.of("test")) if len(part) else MISSING
 
 
 def by_series(table: Table) -> list[Table]:
@@ -131,12 +140,10 @@ def _key_text(header: Sequence[str], key: Sequence[str]) -> str:
 
 def cell_table(cells: pd.DataFrame) -> Table:
     """Every cell of a sweep with all its errors."""
-    columns = {
-        "test_mse": "test mse",
-        "validation_mse": "validation mse",
-        "train_mse": "train mse",
-        "train_half_mse": "train half_mse",
-    }
+    error = deciding(cells)
+    test = error.label("test")
+    columns = {error.of(split): error.label(split) for split in ("test", "validation", "train")}
+    columns |= {"train_half_mse": "train half_mse"}
     rows = [
         [
             row["cell"],
@@ -144,9 +151,10 @@ def cell_table(cells: pd.DataFrame) -> Table:
             str(row["n_diverged"]),
             typical_entry(row),
             *(spread(row, name) for name in columns),
-            f"{number(row['test_mse_min'])}\nto {number(row['test_mse_max'])}",
+            "\nto ".join(number(row[f"{error.of('test')}_{end}"]) for end in ("min", "max")),
         ]
         for _, row in cells.iterrows()
     ]
-    header = ["cell", "networks", "diverged", "typical test mse [95 %]", *columns.values(), "range of test mse"]
-    return Table("Every cell: typical test mse with its interval, median [quartiles] over its networks", header, rows)
+    header = ["cell", "networks", "diverged", f"typical {test} [95 %]", *columns.values(), f"range of {test}"]
+    caption = f"Every cell: typical {test} with its interval, median [quartiles] over its networks"
+    return Table(caption, header, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,23 +19,34 @@ def divergence_sentences(results: SweepResults) -> list[str]:
     steps = results.networks["diverged_step"].dropna()
     sentences = _worse_than_constant(results)
     if len(steps):
-        first, last = int(steps.min()), int(steps.max())
-        when = f"at step {first}" if first == last else f"between steps {first} and {last}"
-        sentences = [f"Costs ceased to be finite {when}.", *divergence_counts(results), *sentences]
+        sentences = [f"Costs ceased to be finite {when(steps)}.", *divergence_counts(results), *sentences]
     if sentences and "steps" in results.axes:
         sentences.append("Networks that differ in their number of steps alone are one network here, as in training.")
     return [" ".join(sentences)] if sentences else []
 
 
+def all_diverged(sweeps: Sequence[SweepResults]) -> str:
+    """That all networks of these sweeps diverged, and when."""
+    networks = pd.concat([results.networks for results in sweeps])
+    return f"All {counted(len(networks), 'network')} diverged, {when(networks['diverged_step'])}"
+
+
+def when(steps: pd.Series) -> str:
+    """At which steps networks diverged, from the first to the last of them."""
+    first, last = int(steps.min()), int(steps.max())
+    return f"at step {first}" if first == last else f"between steps {first} and {last}"
+
+
 def _worse_than_constant(results: SweepResults) -> list[str]:
-    """How many networks that did not diverge have a test mse above the variance of the targets."""
+    """How many networks that did not diverge have a larger test error than the mean of the targets would."""
     networks = results.networks[results.networks["cell"].isin(longest(results)["cell"])]
-    finite = networks.loc[np.isfinite(networks["test_mse"]), "test_mse"]
-    worse = finite[finite > results.dataset.test.y.var(axis=0).mean()]
+    error, dataset = results.error, results.dataset
+    finite = networks.loc[networks["status"] != "diverged", error.of("test")]
+    worse = finite[finite > (dataset.test.y / dataset.error_scale).var(axis=0).mean()]
     if worse.empty:
         return []
     text = f"{len(worse)} of the {len(finite)} networks that did not diverge {'has' if len(worse) == 1 else 'have'}"
-    return [f"{text} a larger test mse than the best constant output, up to {number(worse.max())}."]
+    return [f"{text} a larger {error.label('test')} than the best constant output, up to {number(worse.max())}."]
 
 
 def divergence_counts(results: SweepResults) -> list[str]:

@@ -15,27 +15,25 @@ SAME = 1.01
 
 
 def trend(results: SweepResults, axis: str) -> str:
-    """The median test mse at both ends of an axis of numbers, over all settings of the others; empty for other axes."""
+    """The median test error at both ends of an axis of numbers, over all settings of the others; empty for others."""
     levels = axes.levels(results.cells, axis) if axis in axes.LABELS and axis != "hidden_sizes" else []
-    ratios = _end_ratios(results, axis) if len(levels) >= FEWEST_LEVELS else np.array([])
-    if not len(ratios):
+    ends = _ends(results, axis) if len(levels) >= FEWEST_LEVELS else np.empty((0, 2))
+    if not len(ends):
         return ""
     first, last = (axes.level_text(axis, end) for end in (levels[0], levels[-1]))
     start, end = (first, level(axis, last)) if axis in NOUNS else (level(axis, first), other_level(axis, last))
-    return f"From {start} to {end} the median test mse {listed(_parts(ratios, _other_axes(results, axis)))}."
+    what = f"the median {results.error.label('test')}"
+    return f"From {start} to {end} {what} {listed(_parts(ends, _other_axes(results, axis)))}."
 
 
-def _end_ratios(results: SweepResults, axis: str) -> np.ndarray:
-    """Median at the first level over that at the last, for each setting of the other axes that has both, not infinite.
-
-    Infinite where only the first median is, 0 where only the last is.
-    """
+def _ends(results: SweepResults, axis: str) -> np.ndarray:
+    """Medians at the first and the last level, (n, 2), for each setting of the other axes where not both diverged."""
     others = ["series", *(name for name in results.axes if name != axis)]
-    table = results.cells.pivot_table("test_mse_median", others, axis, aggfunc="first", sort=False)
+    median = f"{results.error.of('test')}_median"
+    table = results.cells.pivot_table(median, others, axis, aggfunc="first", sort=False)
     ends = table[[table.columns.min(), table.columns.max()]].dropna().to_numpy(np.float64)
-    ends = ends[np.isfinite(ends).any(axis=1)]
-    ratios: np.ndarray = ends[:, 0] / ends[:, 1]
-    return ratios
+    found: np.ndarray = ends[np.isfinite(ends).any(axis=1)]
+    return found
 
 
 def _other_axes(results: SweepResults, axis: str) -> str:
@@ -44,15 +42,20 @@ def _other_axes(results: SweepResults, axis: str) -> str:
     return listed([names[name] for name in varying])
 
 
-def _parts(ratios: np.ndarray, others: str) -> list[str]:
-    """What happens at how many of the settings, and by which factors; ratios (n,) are first over last."""
-    n, is_lost = len(ratios), ratios == 0
-    is_less, is_more = ratios >= SAME, (ratios <= 1 / SAME) & ~is_lost
+def _parts(ends: np.ndarray, others: str) -> list[str]:
+    """What happens at how many of the settings, and by which factors; ends (n, 2) are the first and the last median."""
+    n, first, last = len(ends), ends[:, 0], ends[:, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(first == last, 1.0, first / last)
+    is_lost, is_exact, was_exact = np.isinf(last), (last == 0) & (first > 0), (first == 0) & (last > 0)
+    is_less, is_more = (ratios >= SAME) & ~is_exact, (ratios <= 1 / SAME) & ~is_lost & ~was_exact
     found = {
         "falls": ratios[is_less],
+        "falls to 0": ratios[is_exact],
         "rises": 1 / ratios[is_more],
+        "rises from 0": ratios[was_exact & ~is_lost],
         "becomes infinite": ratios[is_lost],
-        "stays within 1 %": ratios[~(is_less | is_more | is_lost)],
+        "stays within 1 %": ratios[(ratios < SAME) & (ratios > 1 / SAME)],
     }
     parts: list[str] = []
     for verb, values in found.items():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import axes
+from pipeline.statistics.errors import Error
 
 NOUNS = {
     "depth": ("hidden layer", "hidden layers"),
@@ -15,8 +16,6 @@ NOUNS = {
     "steps": ("gradient step", "gradient steps"),
 }
 """Axes whose levels count something."""
-
-MORE = "diverges"
 
 
 def counted(n: int, noun: str, nouns: str = "") -> str:
@@ -56,22 +55,51 @@ def capital(text: str) -> str:
 
 
 def factor(value: float) -> str:
-    """A factor of 1 or more."""
-    if np.isinf(value):
-        return MORE
+    """A factor of 1 or more, not infinite."""
     if value < 1.095:
         return f"{value:.2f}"
-    return f"{value:.3g}" if value < 1000 else f"{float(f'{value:.3g}'):,.0f}"
+    if value < 1000:
+        return f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):,.0f}" if value < 1e9 else f"{value:.2e}".replace("e+", "e")
 
 
-def factors(values: np.ndarray) -> str:
-    """By which factor an error is smaller, from the least to the most of values (n,) of 1 or more."""
+def ratios(log10: np.ndarray | float) -> np.ndarray:
+    """10 to the power of these: infinite where they are, otherwise in the range of float64."""
+    powers: np.ndarray = 10.0 ** np.where(np.isinf(log10), log10, np.minimum(log10, 308.0))
+    return powers
+
+
+def factors(values: np.ndarray, exact: np.ndarray) -> str:
+    """By which factor an error is smaller, from the least to the most of values (n,) of 1 or more.
+
+    `exact` (n,) tells why a factor is infinite: the smaller error is 0, or else the larger is of what diverged.
+    """
+    finite, infinite = values[np.isfinite(values)], np.isinf(values)
+    n_exact, n_lost = int((infinite & exact).sum()), int((infinite & ~exact).sum())
+    if n_lost == len(values):
+        return ", which typically diverges"
+    if n_exact == len(values):
+        return ", with a typical error of 0"
+    parts = [f"with a typical error of 0 in {n_exact}"] if n_exact else []
+    parts += [f"the other typically diverging in {n_lost}"] if n_lost else []
+    return f", {', '.join([*_finite_factors(finite), *parts])}"
+
+
+def _finite_factors(values: np.ndarray) -> list[str]:
+    if not len(values):
+        return []
     least, most = factor(values.min()), factor(values.max())
-    if least == MORE:
-        return f", which typically {MORE}"
     if values.max() < 1.01:
-        return ", by less than 1 %"
-    return f", by a factor of {least}{'' if least == most else f' to {most}'}"
+        return ["by less than 1 %"]
+    return [f"by a factor of {least}{'' if least == most else f' to {most}'}"]
+
+
+def is_exact(better: pd.DataFrame, worse: pd.DataFrame, error: Error) -> np.ndarray:
+    """Whether an infinite ratio of test errors comes of an error of 0 rather than of divergence, cell by cell (n,)."""
+    zero, lost = (cells[f"{error.of('test')}_median"].to_numpy(np.float64) for cells in (better, worse))
+    n_diverged = worse["n_diverged"].to_numpy(np.int64)
+    found: np.ndarray = (n_diverged == 0) | ((zero == 0) & np.isfinite(lost))
+    return found
 
 
 def places(others: Sequence[str], cells: pd.DataFrame) -> str:

@@ -23,6 +23,7 @@ SAID = {
     "cells": "{} cells",
     "contrasts": "{} comparisons",
     "chosen": "chose network {}",
+    "not_chosen": "none chosen: all {} networks diverged",
     "sweeps": "{} sweeps",
     "runs": "{} runs",
 }

@@ -12,13 +12,14 @@ from kernels.architecture import Architecture
 from kernels.ensemble import predict
 from pipeline import axes, config, data, progress, statistics, store
 from pipeline.config import Config
-from pipeline.data import Dataset
+from pipeline.data import Dataset, Split
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 from pipeline.statistics.cells import cell_table, with_errors
 from pipeline.statistics.contrasts import contrast_table, declared
+from pipeline.statistics.errors import LARGEST, MSE, SCORE, SPLITS, best_cell, deciding, errors_of
 
-SPLITS = ("train", "validation", "test")
+Ranks = dict[str, dict[str, float | None]]
 
 
 def run(paths: Paths) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
     tables = []
     for name, sweep in settings.sweeps.items():
         prepared = axes.prepare(cells[cells["sweep"] == name], axes.architecture_names(sweep, dataset.n_outputs))
-        paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values="log10_test_mse")
+        paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)
         tables.append(contrast_table(name, declared(prepared), paired))
     return pd.concat(tables, ignore_index=True)
 
@@ -59,7 +60,7 @@ def _forget_removed_sweeps(paths: Paths, sweeps: list[str]) -> None:
 
 
 def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.DataFrame:
-    errors: list[list[float]] = []
+    errors: list[dict[str, float]] = []
     with progress.bar("evaluate") as advance:
         for sweep, part in runs.groupby("sweep", sort=False):
             weights = store.read_weights(paths, str(sweep))
@@ -67,41 +68,79 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
                 errors.append(_errors(dataset, Architecture.parse(text), weights[network], status))
                 advance(len(errors), len(runs))
     table = runs[["network_id", "sweep", "cell", "replicate", "status"]].copy()
-    table[[f"{split}_mse" for split in SPLITS]] = np.array(errors)
-    return table
+    found = pd.DataFrame(errors, table.index, _error_columns(dataset), np.float64)
+    return pd.concat([table, found.fillna(np.inf)], axis=1)
 
 
-def _errors(dataset: Dataset, architecture: Architecture, params: np.ndarray, status: str) -> list[float]:
-    """mse = 1/(N K) sum (y_hat - y)^2 of one network on each split, in the targets' own units squared."""
+def _error_columns(dataset: Dataset) -> list[str]:
+    """Columns of networks.parquet that hold errors; only there each target has one, beside no name of a statistic."""
+    if dataset.n_outputs == 1:
+        return MSE.columns
+    return [*MSE.columns, *SCORE.columns, *map(_of_target, dataset.target_names)]
+
+
+def _errors(dataset: Dataset, architecture: Architecture, params: np.ndarray, status: str) -> dict[str, float]:
+    """Errors of one network by their columns, none if it diverged.
+
+    mse = 1/(N K) sum (y_hat - y)^2 on each split, in the targets' own units squared; with several targets also the
+    score, the same of (y_hat - y) / error_scale, and the test mse of each target.
+    """
     if status == "diverged":
-        return [np.inf] * len(SPLITS)
-    errors = []
-    for split in (dataset.train, dataset.validation, dataset.test):
-        y_hat = dataset.predictions(predict(architecture, params, dataset.inputs(split)))
-        with np.errstate(over="ignore"):
-            mse = float(np.mean((y_hat - split.y) ** 2))
-        errors.append(mse if np.isfinite(mse) else np.inf)
+        return {}
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviations = {name: _deviations(dataset, architecture, params, getattr(dataset, name)) for name in SPLITS}
+        errors = {MSE.of(name): _mean_square(d) for name, d in deviations.items()}
+        if dataset.n_outputs > 1:
+            errors |= {SCORE.of(name): _mean_square(d / dataset.error_scale) for name, d in deviations.items()}
+            by_target = zip(dataset.target_names, deviations["test"].T, strict=True)
+            errors |= {_of_target(target): _mean_square(d) for target, d in by_target}
     return errors
 
 
+def _deviations(dataset: Dataset, architecture: Architecture, params: np.ndarray, split: Split) -> np.ndarray:
+    """y_hat - y, (n, n_outputs), in the targets' own units."""
+    deviations: np.ndarray = dataset.predictions(predict(architecture, params, dataset.inputs(split))) - split.y
+    return deviations
+
+
+def _of_target(name: str) -> str:
+    return f"{MSE.of('test')}_{name}"
+
+
+def _mean_square(deviations: np.ndarray) -> float:
+    """The mean of their squares, LARGEST where that is beyond float64."""
+    mean = float(np.mean(deviations**2))
+    return mean if mean < LARGEST else LARGEST
+
+
 def _metrics(cells: pd.DataFrame, networks: pd.DataFrame) -> dict[str, Any]:
-    """Counts, and the test error over the sweep's networks and over its best cell's; null where it is infinite."""
-    best = cells.iloc[int(cells["validation_mse_median"].to_numpy().argmin())]
+    """Counts, and the test errors over the sweep's networks and over its best cell's; null where infinite.
+
+    There is no best cell where the median network of every cell diverged.
+    """
+    place = best_cell(cells)
+    best = cells.iloc[place or 0]
+    of_best = _ranks_of_cell(best, networks[networks["cell"] == best["cell"]])
     n_diverged = int(cells["n_diverged"].sum())
-    ranks = _ranks(networks[networks["cell"] == best["cell"]])
-    ranks["log10_test_mse"] |= {name: _json(best[f"log10_test_mse_{name}"]) for name in ("iqm", "iqm_low", "iqm_high")}
     return {
         "networks": len(networks),
         "diverged": n_diverged,
         "diverged_fraction": n_diverged / len(networks),
-        "best_cell": best["cell"],
+        "best_cell": None if place is None else best["cell"],
         "all": _ranks(networks),
-        "best": ranks,
+        "best": {name: dict.fromkeys(ranks) if place is None else ranks for name, ranks in of_best.items()},
     }
 
 
-def _ranks(networks: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    ranks = {name: statistics.summary(networks[name].to_numpy(np.float64)) for name in ("test_mse", "log10_test_mse")}
+def _ranks_of_cell(cell: pd.Series, networks: pd.DataFrame) -> Ranks:
+    ranks, error = _ranks(networks), deciding(networks)
+    ranks[error.log10] |= {name.removeprefix(f"{error.log10}_"): _json(cell[name]) for name in error.interval_columns}
+    return ranks
+
+
+def _ranks(networks: pd.DataFrame) -> Ranks:
+    names = [name for error in errors_of(networks) for name in (error.of("test"), error.log10)]
+    ranks = {name: statistics.summary(networks[name].to_numpy(np.float64)) for name in names}
     return {name: {rank: _json(numbers[rank]) for rank in ("median", "q1", "q3")} for name, numbers in ranks.items()}
 
 

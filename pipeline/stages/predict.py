@@ -13,38 +13,39 @@ from pipeline import config, data, naming, store
 from pipeline.data import Dataset
 from pipeline.paths import Paths
 from pipeline.stages import _stage
+from pipeline.statistics.errors import best_networks, deciding, errors_of
 
 
 def run(paths: Paths) -> dict[str, Any]:
-    """Write predictions/{test_predictions.csv,chosen.json,all_cells.parquet}; returns the choice for the log."""
+    """Write predictions/{test_predictions.csv,chosen.json,all_cells.parquet}; returns the choice for the log.
+
+    Where all networks diverged, nothing is chosen: chosen.json is null, and the predictions are empty.
+    """
     sweeps = list(config.load(paths).sweeps)
     store.refuse_unwritable(paths.all_cells, paths.test_predictions, paths.chosen)
     dataset = data.load(paths)
-    best = _best_of_cells(store.read_table(paths.networks))
+    networks = store.read_table(paths.networks)
+    best = best_networks(networks)
     architectures = store.read_runs(paths, sweeps).drop_duplicates("network_id").set_index("network_id")["architecture"]
-    tables = []
+    tables, outputs = [], {}
     for sweep, winners in best.groupby("sweep", sort=False):
         weights = store.read_weights(paths, str(sweep))
         for _, winner in winners.iterrows():
-            key = winner["network_id"]
-            table = _long(dataset, _y_hat(dataset, Architecture.parse(architectures[key]), weights[key]))
+            key = str(winner["network_id"])
+            outputs[key] = _y_hat(dataset, architectures[key], weights[key], winner["status"])
+            table = _long(dataset, outputs[key])
             tables.append(table.assign(**{name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}))
-    chosen = best.iloc[int(best["validation_mse"].to_numpy().argmin())]
-    network = store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
-    choice = _choice(chosen, best, len(store.read_table(paths.networks, ["network_id"])), str(network.architecture))
+    chosen = best.iloc[int(best[deciding(best).of("validation")].to_numpy().argmin())]
+    choice = None
+    if chosen["status"] != "diverged":
+        choice = _choice(chosen, len(best), len(networks), architectures[chosen["network_id"]])
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
-    store.write_csv(paths.test_predictions, _predictions(dataset, network.architecture, network.params))
+    store.write_csv(paths.test_predictions, _predictions(dataset, outputs[chosen["network_id"]]))
     store.write_sealed_json(paths.chosen, choice)
-    return {"chosen": choice["network_id"]}
+    return {"chosen": choice["network_id"]} if choice else {"not_chosen": len(networks)}
 
 
-def _best_of_cells(networks: pd.DataFrame) -> pd.DataFrame:
-    """Per cell, in order, the replicate with the smallest validation error; the smaller id where two are equal."""
-    ranked = networks.sort_values(["validation_mse", "network_id"], kind="stable")
-    return ranked.groupby(["sweep", "cell"], sort=False).head(1).sort_index().reset_index(drop=True)
-
-
-def _predictions(dataset: Dataset, architecture: Architecture, params: np.ndarray) -> pd.DataFrame:
+def _predictions(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:
     """Row numbers, test inputs, targets, and a column <target>_predicted for each target, in original units.
 
     Where a feature or target has one of the names that are added, these have a prefix.
@@ -52,7 +53,6 @@ def _predictions(dataset: Dataset, architecture: Architecture, params: np.ndarra
     own = [*dataset.feature_names, *dataset.target_names]
     added = [naming.ROW, *naming.predicted(dataset.target_names)]
     prefix = naming.free_prefix(added, own)
-    y_hat = _y_hat(dataset, architecture, params)
     row, *predicted = (f"{prefix}{name}" for name in added)
     table = pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, y_hat]), columns=[*own, *predicted])
     table.insert(0, row, dataset.test.rows)
@@ -72,24 +72,26 @@ def _long(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _y_hat(dataset: Dataset, architecture: Architecture, params: np.ndarray) -> np.ndarray:
-    """Predictions (n_test, n_outputs) for the test split, in original units."""
-    return dataset.predictions(predict(architecture, params, dataset.inputs(dataset.test)))
+def _y_hat(dataset: Dataset, architecture: str, params: np.ndarray, status: str) -> np.ndarray:
+    """Predictions (n_test, n_outputs) for the test split, in original units; NaN from a network that diverged."""
+    if status == "diverged":
+        return np.full_like(dataset.test.y, np.nan)
+    return dataset.predictions(predict(Architecture.parse(architecture), params, dataset.inputs(dataset.test)))
 
 
-def _choice(chosen: pd.Series, best: pd.DataFrame, n_networks: int, architecture: str) -> dict[str, Any]:
-    if not np.isfinite(chosen["validation_mse"]):
-        raise ValueError("every network of every sweep diverged, so that none can be chosen: lower the learning rates")
+def _choice(chosen: pd.Series, n_cells: int, n_networks: int, architecture: str) -> dict[str, Any]:
+    error = deciding(chosen)
+    numbers = [kind.of(split) for kind in errors_of(chosen) for split in ("validation", "test")]
+    smallest = f"smallest {error.label('validation')} of all {n_networks} networks in {n_cells} cells"
     return {
         "network_id": chosen["network_id"],
         "sweep": chosen["sweep"],
         "cell": chosen["cell"],
         "replicate": int(chosen["replicate"]),
         "architecture": architecture,
-        "validation_mse": float(chosen["validation_mse"]),
-        "test_mse": float(chosen["test_mse"]),
+        **{name: float(chosen[name]) for name in numbers},
         "candidates": n_networks,
-        "why": f"smallest validation mse of all {n_networks} networks in {len(best)} cells; the test split had no say",
+        "why": f"{smallest}; the test split had no say",
     }
 
 

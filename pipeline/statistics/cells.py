@@ -9,10 +9,15 @@ import pandas as pd
 
 from pipeline.errors import OutOfDateError
 from pipeline.statistics import summary
+from pipeline.statistics.errors import MSE, SCORE, deciding, errors_of
 from pipeline.statistics.intervals import interquartile_mean, interval
-from pipeline.store import CELL_COLUMNS, INTERVAL_COLUMNS
+from pipeline.store import CELL_COLUMNS
 
-SUMMARISED = ("train_mse", "validation_mse", "test_mse", "log10_test_mse", "train_half_mse")
+
+def summarised(networks: pd.DataFrame) -> list[str]:
+    """The columns of a table of networks that a row of a cell has the ranks of."""
+    has_score = SCORE in errors_of(networks)
+    return [*MSE.columns, MSE.log10, "train_half_mse", *([*SCORE.columns, SCORE.log10] if has_score else [])]
 
 
 def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
@@ -20,13 +25,19 @@ def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
 
     Raises OutOfDateError where a run has no errors: then the evaluation is older than the runs.
     """
-    errors = ["train_mse", "validation_mse", "test_mse"]
-    table = runs.merge(networks[["sweep", "network_id", *errors]], on=["sweep", "network_id"], validate="one_to_one")
+    errors = errors_of(networks)
+    columns = ["sweep", "network_id", *(name for error in errors for name in error.columns)]
+    table = runs.merge(networks[columns], on=["sweep", "network_id"], validate="one_to_one")
     if len(table) < len(runs):
         raise OutOfDateError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
     table["train_half_mse"] = table["train_half_mse"].astype("float64").fillna(np.inf)
-    table["log10_test_mse"] = log10(table["test_mse"])
-    return table
+    return table.assign(**{error.log10: log10(table[error.of("test")]) for error in errors})
+
+
+def power(log10: float) -> float:
+    """10 to this power, infinite where that is beyond float64."""
+    with np.errstate(over="ignore"):
+        return float(np.float64(10.0) ** log10)
 
 
 def log10(errors: pd.Series) -> np.ndarray:
@@ -39,7 +50,7 @@ def log10(errors: pd.Series) -> np.ndarray:
 def cell_table(networks: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One row a cell, in the order of `networks`, a table as `with_errors` makes it; `seed` is the root seed."""
     rows = [_row(cell, seed) for _, cell in networks.groupby(["sweep", "cell"], sort=False)]
-    types = {name: networks.dtypes[name] for name in CELL_COLUMNS} | INTERVAL_COLUMNS
+    types = {name: networks.dtypes[name] for name in CELL_COLUMNS} | deciding(networks).interval_columns
     return pd.DataFrame(rows).astype(types)
 
 
@@ -47,16 +58,18 @@ def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
     row = {name: cell[name].iloc[0] for name in CELL_COLUMNS}
     n_diverged = int((cell["status"] == "diverged").sum())
     row |= {"n_networks": len(cell), "n_diverged": n_diverged, "diverged_fraction": n_diverged / len(cell)}
-    for column in SUMMARISED:
+    for column in summarised(cell):
         numbers = summary(cell[column].to_numpy(np.float64))
         row |= {f"{column}_{name}": value for name, value in numbers.items()}
-    values = cell["log10_test_mse"].to_numpy(np.float64)
+    error = deciding(cell)
+    values = cell[error.log10].to_numpy(np.float64)
     ends = interval(values, seed) or (None, None)
-    return row | dict(zip(INTERVAL_COLUMNS, (interquartile_mean(values), *ends), strict=True))
+    return row | dict(zip(error.interval_columns, (interquartile_mean(values), *ends), strict=True))
 
 
 def typical(cell: pd.Series[Any]) -> tuple[float, float, float]:
-    """A cell's typical test mse, 10^(interquartile mean of log10 test mse), and the ends of its interval (or NaN)."""
-    values = [np.nan if pd.isna(cell[name]) else float(cell[name]) for name in INTERVAL_COLUMNS]
+    """A cell's typical test error, 10^(interquartile mean of its log10), and the ends of its interval (or NaN)."""
+    columns = deciding(cell).interval_columns
+    values = [np.nan if pd.isna(cell[name]) else float(cell[name]) for name in columns]
     centre, low, high = (float(10.0**value) for value in values)
     return centre, low, high

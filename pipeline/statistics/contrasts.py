@@ -59,7 +59,7 @@ def _between(
 def contrast_table(sweep: str, contrasts: list[Contrast], errors: pd.DataFrame) -> pd.DataFrame:
     """One row a contrast, with the columns of CONTRAST_COLUMNS.
 
-    `errors` (n_replicates, n_cells) is log10 of the test mse, a column a cell. With fewer than FEWEST replicates
+    `errors` (n_replicates, n_cells) is log10 of the test errors, a column a cell. With fewer than FEWEST replicates
     nothing is tested: p and p_holm are null.
     """
     n = len(errors)

@@ -26,6 +26,20 @@ LEVEL = 0.95
 FEWEST = 10
 """Replicates from which on there are intervals and claims."""
 RESAMPLES = 10_000
+FEWEST_ROWS = 30
+"""Test rows below which errors are told with a warning: so few may be unlike others, whatever the intervals say."""
+SCOPE = (
+    "The interval is over random starts on this one split of the data; it does not say how the error varies with other "
+    "rows."
+)
+
+
+def few_rows(n_test: int) -> str:
+    """A warning where errors, and what beats what, rest on few test rows; else empty."""
+    if n_test >= FEWEST_ROWS:
+        return ""
+    rows = "1 test row" if n_test == 1 else f"{n_test} test rows"
+    return f"Errors and claims rest on {rows} only (fewer than {FEWEST_ROWS}): on other rows they may well differ."
 
 
 def interquartile_mean(values: np.ndarray) -> float:

@@ -9,11 +9,14 @@ from typing import Any
 
 from pipeline import store
 from pipeline.paths import Paths
+from pipeline.statistics.errors import SCORE, Error
 from pipeline.tracking.curves import Curve, Curves
 from pipeline.tracking.state import SweepState, network_name
 
 PARAMS = [name for name in store.CELL_COLUMNS if name not in ("sweep", "cell")]
 RANKED = ("test_mse", "log10_test_mse", "validation_mse", "train_half_mse")
+RANKED_BESIDE = (SCORE.of("test"), SCORE.log10, SCORE.of("validation"))
+"""Metrics, and those beside them where there are several targets."""
 RANKS = {"median": "", "q1": "_q1", "q3": "_q3"}
 
 DEFINITIONS = (
@@ -23,6 +26,12 @@ DEFINITIONS = (
     "`sweep_seconds` and `sweep_gflop_per_second` are those of the training of the whole sweep. "
     "Views, 'Cells by test error' shows the cells of the present results. Figures: Artifacts of the run of the sweep."
 )
+SCORE_DEFINITION = f" With several targets `test_score` and `validation_score` decide: the {SCORE.definition}."
+
+
+def definitions(error: Error) -> str:
+    """What the numbers of an experiment are, in which this error decides."""
+    return DEFINITIONS + (SCORE_DEFINITION if error == SCORE else "")
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class Records:
 
     def __init__(self, paths: Paths, state: SweepState) -> None:
         runs = store.read_table(paths.runs(state.sweep), ["network_id", "cell"])
+        self._error = state.error
+        self._ranked = (*RANKED, *(RANKED_BESIDE if state.error == SCORE else ()))
         self._members = runs.groupby("cell")["network_id"].agg(list)
         self._curves = Curves(store.read_table(paths.curves(state.sweep)))
         self._cells = {state.cell_key(cell["cell"]): cell for cell in state.cells}
@@ -64,21 +75,29 @@ class Records:
         return self._network(self._networks[key])
 
     def _cell(self, cell: dict[str, Any]) -> Record:
-        metrics = {name + suffix: cell[f"{name}_{rank}"] for name in RANKED for rank, suffix in RANKS.items()}
+        metrics = {name + suffix: cell[f"{name}_{rank}"] for name in self._ranked for rank, suffix in RANKS.items()}
         metrics["diverged_fraction"] = cell["n_diverged"] / cell["n_networks"]
         curves = self._curves.band(self._members[cell["cell"]])
         params = _params(cell) | {"n_networks": str(cell["n_networks"])}
-        return Record("cell", cell["cell"], params, _numbers(metrics), curves, {}, _cell_note(cell))
+        return Record("cell", cell["cell"], params, _numbers(metrics), curves, {}, self._cell_note(cell))
 
     def _network(self, network: dict[str, Any]) -> Record:
-        metrics = {name: network[name] for name in RANKED}
+        metrics = {name: network[name] for name in self._ranked}
         metrics["diverged_fraction"] = float(network["status"] == "diverged")
         curves = self._curves.single(network["network_id"])
         params = _params(network) | {"replicate": str(network["replicate"])}
         tags = {"shoal.network": network["network_id"]}
-        note = f"`{network['architecture']}`, replicate {network['replicate']}: test mse {network['test_mse']:.3e}."
+        error = f"{self._error.label('test')} {_number(network[self._error.of('test')])}"
+        note = f"`{network['architecture']}`, replicate {network['replicate']}: {error}."
         name = f"{network['cell']}-{network_name(network)}"
         return Record("network", name, params, _numbers(metrics), curves, tags, note)
+
+    def _cell_note(self, cell: dict[str, Any]) -> str:
+        median, q1, q3 = (_number(cell[f"{self._error.of('test')}_{rank}"]) for rank in RANKS)
+        return (
+            f"`{cell['architecture']}`, {cell['n_networks']} networks, {cell['n_diverged']} diverged. "
+            f"Median {self._error.label('test')} {median}, quartiles {q1} and {q3}."
+        )
 
 
 def _params(row: dict[str, Any]) -> dict[str, str]:
@@ -92,9 +111,5 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
 
 
-def _cell_note(cell: dict[str, Any]) -> str:
-    median, q1, q3 = (f"{cell[f'test_mse_{rank}']:.3e}" for rank in RANKS)
-    return (
-        f"`{cell['architecture']}`, {cell['n_networks']} networks, {cell['n_diverged']} diverged. "
-        f"Median test mse {median}, quartiles {q1} and {q3}."
-    )
+def _number(error: float) -> str:
+    return "diverged" if math.isinf(error) else f"{error:.3e}"

@@ -21,7 +21,7 @@ from pipeline.tracking import view
 from pipeline.tracking.client import connected, every, is_ready
 from pipeline.tracking.model import KEY, log_model, read_chosen
 from pipeline.tracking.provenance import Provenance
-from pipeline.tracking.records import DEFINITIONS, Record, Records
+from pipeline.tracking.records import Record, Records, definitions
 from pipeline.tracking.state import Granularity, SweepState, key_above, read_states
 
 FILES = "shoal.files"
@@ -126,7 +126,7 @@ def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
     if found is None:
         remote = destination.is_remote(destination.tracking_uri(paths))
         artifacts = None if remote else f"{destination.artifact_root(paths)}/{state.sweep}"
-        tags = {NOTE: DEFINITIONS, "mlflow.experimentKind": "custom_model_development"}
+        tags = {NOTE: definitions(state.error), "mlflow.experimentKind": "custom_model_development"}
         found = client.get_experiment(client.create_experiment(state.sweep, artifacts, tags))
     elif found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

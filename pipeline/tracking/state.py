@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline import store
 from pipeline.paths import Paths
 from pipeline.statistics.cells import with_errors
+from pipeline.statistics.errors import Error, deciding
 from pipeline.tracking.provenance import Provenance, Provenances
 
 FORMAT = "2"
@@ -30,7 +31,8 @@ class SweepState:
     """The results of a sweep as they are now.
 
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
-    have runs of their own. `choice` is predictions/chosen.json where a network is chosen, and one of this sweep.
+    have runs of their own. `error` is the one that decides, `diverged_step` the first at which a network diverged.
+    `choice` is predictions/chosen.json where the chosen network is one of this sweep.
     """
 
     sweep: str
@@ -40,6 +42,8 @@ class SweepState:
     table: str
     figures: list[Path]
     choice: dict[str, Any] | None
+    error: Error
+    diverged_step: int | None
     networks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -81,16 +85,20 @@ class SweepState:
     def note(self) -> str:
         """Markdown: counts, and the cells in order of their validation error."""
         networks, diverged = (sum(cell[name] for cell in self.cells) for name in ("n_networks", "n_diverged"))
-        ranked = sorted(self.cells, key=lambda cell: float(cell["validation_mse_median"]))
+        validation, test = (f"{self.error.of(split)}_median" for split in ("validation", "test"))
+        ranked = sorted(self.cells, key=lambda cell: float(cell[validation]))
         rows = [
-            f"| {cell['cell']} | {cell['validation_mse_median']:.3e} | {cell['test_mse_median']:.3e} "
+            f"| {cell['cell']} | {cell[validation]:.3e} | {cell[test]:.3e} "
             f"| {cell['n_diverged']} of {cell['n_networks']} |"
             for cell in ranked[:LISTED_CELLS]
         ]
         shown = f"the best {LISTED_CELLS} cells" if len(ranked) > LISTED_CELLS else "all cells"
         head = f"{len(self.cells)} cells, {networks} networks, {diverged} diverged; figures and table in Artifacts."
+        if diverged == networks:
+            head += f" All networks diverged, the first at step {self.diverged_step}."
         head += f" Medians of {shown}, by validation error:"
-        return "\n".join([head, "", "| cell | validation mse | test mse | diverged |", "|---|---|---|---|", *rows])
+        names = f"| cell | {self.error.label('validation')} | {self.error.label('test')} | diverged |"
+        return "\n".join([head, "", names, "|---|---|---|---|", *rows])
 
 
 def network_name(network: dict[str, Any]) -> str:
@@ -130,8 +138,15 @@ def _read_state(
         table,
         sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file()),
         choice if choice and choice["sweep"] == sweep else None,
+        deciding(cells),
+        _first_divergence(paths, sweep),
         _networks(paths, sweep) if granularity == "network" else {},
     )
+
+
+def _first_divergence(paths: Paths, sweep: str) -> int | None:
+    steps = store.read_table(paths.runs(sweep), ["diverged_step"])["diverged_step"].dropna()
+    return int(steps.min()) if len(steps) else None
 
 
 def _networks(paths: Paths, sweep: str) -> dict[str, list[dict[str, Any]]]:

@@ -7,22 +7,23 @@ import json
 import zlib
 from typing import Any
 
+from pipeline.statistics.errors import Error
 from pipeline.tracking.state import SweepState
 
 SHARE_KEY = "cells"
 TAG = f"mlflow.sharedViewState.{SHARE_KEY}"
 NAME = "Cells by test error"
-SORTED_BY = "metrics.`log10_test_mse`"
-METRICS = ("log10_test_mse", "test_mse", "test_mse_q1", "test_mse_q3", "diverged_fraction")
 AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "steps", "alpha")
 
 
 def saved_view(state: SweepState, created: int) -> str:
     """Value of the tag TAG of an experiment, as MLflow 3 itself writes it; `created` in ms since 1970."""
-    shown = [f"metrics.`{name}`" for name in METRICS] + [f"params.`{name}`" for name in _told_apart_by(state.cells)]
+    shown = [f"metrics.`{name}`" for name in _metrics(state.error)] + [
+        f"params.`{name}`" for name in _told_apart_by(state.cells)
+    ]
     view = {
         "searchFilter": f"tags.`shoal.state` = '{state.digest}' AND tags.`shoal.kind` = 'cell'",
-        "orderByKey": SORTED_BY,
+        "orderByKey": f"metrics.`{state.error.of('test')}`",  # not its logarithm: that of an error of 0 is no number
         "orderByAsc": True,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
@@ -38,6 +39,11 @@ def saved_view(state: SweepState, created: int) -> str:
 def address(experiment_id: str) -> str:
     """Where below a tracking server's address an experiment is shown in this view."""
     return f"#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={SHARE_KEY}"
+
+
+def _metrics(error: Error) -> list[str]:
+    test = error.of("test")
+    return [error.log10, test, f"{test}_q1", f"{test}_q3", "diverged_fraction"]
 
 
 def _told_apart_by(cells: list[dict[str, Any]]) -> list[str]:
