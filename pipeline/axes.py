@@ -19,9 +19,13 @@ LABELS = {
     "batch_size": "batch size",
     "learning_rate": "learning rate",
     "alpha": "ridge alpha",
+    "epochs": "epochs",
     "steps": "gradient steps",
 }
 """Axes beside the series (activation or architecture) in the order in which they lay out a table, and their names."""
+
+DURATIONS = ("epochs", "steps")
+"""How long networks are trained, in the unit that the sweep was written in; steps are a function of epochs."""
 
 FULL_BATCH = np.inf
 """Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
@@ -33,17 +37,25 @@ def architecture_names(sweep: Sweep, n_outputs: int) -> dict[str, str]:
     return {str(Architecture.parse(text).with_output(n_outputs)): name for name, text in listed.items()}
 
 
-def prepare(cells: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+def prepare(cells: pd.DataFrame, names: Mapping[str, str], samples_in_epoch: int | None = None) -> pd.DataFrame:
     """A sweep's cells with the column `series` (its activation or the name of its architecture) and plain axis levels.
 
-    `names` are the sweep's `architecture_names`. Levels are float64, or text for
-    hidden_sizes; the full batch is FULL_BATCH.
+    `names` are the sweep's `architecture_names`; `samples_in_epoch` is given where the sweep counts epochs. Levels are
+    float64, or text for hidden_sizes; the full batch is FULL_BATCH, and epochs are NaN where nobody counts them.
     """
+    cells = cells.assign(epochs=epochs(cells, samples_in_epoch) if samples_in_epoch else np.nan)
     numbers = {axis: cells[axis].astype("Float64").to_numpy(np.float64, na_value=np.nan) for axis in _numeric()}
     in_batches = (cells["optimizer"] != "ridge").to_numpy(bool)
     numbers["batch_size"] = np.where(in_batches & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
     series = cells["activation"].astype(object).where(cells["activation"].notna(), cells["architecture"].map(names))
     return cells.assign(**numbers, series=series.astype(str)).reset_index(drop=True)
+
+
+def epochs(cells: pd.DataFrame, n_train: int) -> np.ndarray:
+    """Passes over n_train samples that the steps of each cell make, (n_cells,)."""
+    batches = cells["batch_size"].astype("Float64").to_numpy(np.float64, na_value=n_train)
+    numbers: np.ndarray = cells["steps"].to_numpy(np.float64) / np.ceil(n_train / batches)
+    return numbers
 
 
 def _numeric() -> list[str]:

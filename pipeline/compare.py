@@ -6,20 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.table import Table
 
 from pipeline import store
 from pipeline.config import ConfigError, Fault
 from pipeline.paths import Paths
 from pipeline.revisions import Snapshot, snapshot
-from pipeline.show import terminal
 from pipeline.statistics import summary
 from pipeline.statistics.cells import log10
 from pipeline.statistics.contrasts import verdict
 from pipeline.statistics.intervals import FEWEST, interquartile_mean, interval
 from pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
 from pipeline.statistics.signed_ranks import compare as paired
+from pipeline.terminal import Column, number, print_table, terminal
 
 KEY = ["sweep", "cell"]
 Key = tuple[str, str]
@@ -74,40 +72,36 @@ def _paired(a: Side, b: Side) -> Comparison:
 
 
 def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
-    table = Table(title="test mse = mean of (y_hat - y)^2", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("")
-    for letter, side in (("A", a), ("B", b)):
-        table.add_column(f"{letter}: {side.name}", justify="right")
-    columns = [_numbers(side) for side in (a, b)]
-    for name in columns[0]:
-        table.add_row(name, *(column[name] for column in columns))
+    numbers = {f"{letter}: {side.name}": _numbers(side) for letter, side in (("A", a), ("B", b))}
+    columns = [Column(name, list(texts.values())) for name, texts in numbers.items()]
     console = terminal()
-    console.print(table)
+    heads = Column("", list(next(iter(numbers.values()))), is_text=True)
+    print_table(console, "test mse = mean of (y_hat - y)^2", [heads, *columns])
     found = _paired(a, b)
-    console.print(_counts(found), _claim(paths, a.name, b.name, found), sep="\n", highlight=False)
+    console.print(_counts(found), _claim(paths, a.name, b.name, found), sep="\n", highlight=False, markup=False)
 
 
 def _numbers(side: Side) -> dict[str, str]:
     ranks = summary(side.networks["test_mse"].to_numpy(np.float64))
     diverged = int((side.networks["status"] == "diverged").sum())
     numbers = {"networks": str(len(side.networks)), "diverged": str(diverged)}
-    numbers |= {name: f"{value:.3e}" for name, value in ranks.items()}
+    numbers |= {name: number(value) for name, value in ranks.items()}
     return numbers | {"typical": _typical(side), "95 % interval": _interval(side)}
 
 
 def _typical(side: Side) -> str:
-    return f"{10 ** interquartile_mean(side.errors.to_numpy()):.3e}"
+    return number(10 ** interquartile_mean(side.errors.to_numpy()))
 
 
 def _interval(side: Side) -> str:
     ends = interval(side.errors.to_numpy(), side.seed)
-    return " to ".join(f"{10**end:.3e}" for end in ends) if ends else f"none below {FEWEST} networks"
+    return " to ".join(number(10**end) for end in ends) if ends else f"none below {FEWEST} networks"
 
 
 def _counts(found: Comparison) -> str:
     return (
         f"{found.n_pairs} paired replicates: A has the smaller test mse in {found.a_smaller}, B in {found.b_smaller}; "
-        f"typically mse A / mse B = {10**found.log10_ratio:.3g}."
+        f"typically mse A / mse B = {number(10**found.log10_ratio)}."
     )
 
 
@@ -146,15 +140,15 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     pairing = a.seed == b.seed and a.data == b.data
     p = holm([comparison.p for comparison in found])
     least = holm([smallest_p(comparison.n_pairs) for comparison in found])
-    table = Table(title=f"test mse: A = {a.name}, B = {b.name}", box=box.SIMPLE_HEAD, title_justify="left")
-    for name in ("cell", "typical A", "95 %", "typical B", "95 %", "A / B", "paired test"):
-        table.add_column(name, justify="left" if name in ("cell", "paired test") else "right")
-    for pair, comparison, p_holm, p_least in zip(pairs, found, p, least, strict=True):
-        numbers = [text for side in pair for text in (_typical(side), _interval(side))]
-        tested = _tested(comparison, p_holm, p_least) if pairing else "-"
-        table.add_row(pair[0].name, *numbers, f"{10**comparison.log10_ratio:.3g}" if pairing else "-", tested)
+    columns = [Column("cell", [side.name for side, _ in pairs], is_text=True)]
+    for letter, sides in zip("AB", zip(*pairs, strict=True), strict=False):
+        columns.append(Column(f"typical {letter}", list(map(_typical, sides))))
+        columns.append(Column("95 %", list(map(_interval, sides)), rank=1))
+    columns.append(Column("A / B", [number(10**one.log10_ratio) if pairing else "-" for one in found]))
+    tested = [_tested(*one) if pairing else "-" for one in zip(found, p, least, strict=True)]
+    columns.append(Column("paired test", tested, is_text=True))
     console = terminal()
-    console.print(table)
+    print_table(console, f"test mse: A = {a.name}, B = {b.name}", columns)
     for name, own, other in ((a.name, keys_a, keys_b), (b.name, keys_b, keys_a)):
         if alone := ["/".join(key) for key in own if key not in other]:
             console.print(f"only in {name}: {', '.join(alone)}", highlight=False)

@@ -6,21 +6,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import pyarrow.parquet as pq
 
-from pipeline import store
+from pipeline import axes, config, store
+from pipeline.config import Sweep
 from pipeline.paths import Paths
 from pipeline.statistics.cells import typical
 from pipeline.statistics.intervals import FEWEST
+from pipeline.terminal import Column, number, print_table, terminal
 
-AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "steps", "alpha")
+AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "epochs", "steps", "alpha")
 BEST = "*"
-LEGEND = f"""\
-{BEST}: smallest median validation mse. A diverged network counts as infinite.
-typical, low, high: 10^(interquartile mean of log10 test mse) and its 95 % bootstrap interval, from {FEWEST} replicates
-"""
+RANKS = {"median": 0, "q1": 1, "q3": 1}
+"""Columns of numbers, and which of them go first where the terminal is narrow (0: none)."""
+TYPICAL = {"typical": 0, "low": 2, "high": 2}
+RANGE = {"min": 2, "max": 2}
+LEGEND = {
+    "median": f"{BEST}: smallest median validation mse. A diverged network counts as infinite.",
+    "q1": "q1, q3: quartiles over the replicates",
+    "min": f"min, max: their range, where they are fewer than {FEWEST}",
+    "typical": f"typical: 10^(interquartile mean of log10 test mse), from {FEWEST} replicates on",
+    "low": "low, high: 95 % bootstrap interval of typical",
+}
+"""What to say of columns, if they are shown."""
 
 
 def show(paths: Paths, sweeps: list[str]) -> None:
@@ -28,42 +36,55 @@ def show(paths: Paths, sweeps: list[str]) -> None:
 
     A sweep that has not run yet has a line that says so. Raises FileNotFoundError before the evaluate stage has run.
     """
-    cells = store.read_table(paths.cells)
+    cells, settings = store.read_table(paths.cells), config.load(paths).sweeps
     console = terminal()
+    wanted: dict[str, None] = {}
+    shown: set[str] = set()
     for sweep in sweeps:
         found = cells[cells["sweep"] == sweep]
-        console.print(f"{sweep}: no results yet; run `dvc repro`" if found.empty else table_of(sweep, found))
-    console.print(LEGEND, highlight=False, end="")
+        if found.empty:
+            console.print(f"{sweep}: no results yet; run `dvc repro`", highlight=False, markup=False)
+            continue
+        columns = columns_of(_in_its_units(paths, found, settings[sweep]))
+        wanted |= dict.fromkeys(column.name for column in columns)
+        shown |= set(print_table(console, _title(sweep, found), columns))
+    lines = [line for name, line in LEGEND.items() if name in shown]
+    if left_out := [name for name in wanted if name not in shown]:
+        lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
+    console.print(*lines, sep="\n", highlight=False, markup=False)
 
 
-def terminal() -> Console:
-    """The standard output; files and pipes have no width, so that nothing is folded there."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    return console
+def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+    """The cells with `epochs` in the place of `steps` where the sweep counts those."""
+    if sweep.epochs is None:
+        return cells
+    n_train = pq.read_metadata(paths.data / "train.parquet").num_rows
+    return cells.assign(epochs=axes.epochs(cells, n_train)).drop(columns="steps")
 
 
-def table_of(sweep: str, cells: pd.DataFrame) -> Table:
+def _title(sweep: str, cells: pd.DataFrame) -> str:
+    return f"{sweep}: test mse = mean of (y_hat - y)^2, over {cells['n_networks'].max()} replicates"
+
+
+def columns_of(cells: pd.DataFrame) -> list[Column]:
     """The cells of one sweep: its axes, then median, quartiles and typical value of the test mse with its interval.
 
     Of fewer than FEWEST replicates, the range instead of the typical value and its interval.
     """
-    replicates = int(cells["n_networks"].max())
-    title = f"{sweep}: test mse = mean of (y_hat - y)^2, over {replicates} replicates"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    axes, many = _axes(cells), replicates >= FEWEST
-    for axis in ("", *axes):
-        table.add_column(axis.replace("_", " "), justify="left" if axis in ("", "activation", "cell") else "right")
-    for number in ("median", "q1", "q3", *(("typical", "low", "high") if many else ("min", "max")), "diverged"):
-        table.add_column(number, justify="right")
+    rows = [cell for _, cell in cells.iterrows()]
     best = int(np.argmin(cells["validation_mse_median"].to_numpy()))
-    for place, (_, cell) in enumerate(cells.iterrows()):
-        ranks = [cell[f"test_mse_{rank}"] for rank in ("median", "q1", "q3", *(() if many else ("min", "max")))]
-        numbers = [f"{value:.3e}" for value in (*ranks, *(typical(cell) if many else ()))]
-        mark, diverged = BEST if place == best else "", f"{cell['n_diverged']} / {cell['n_networks']}"
-        table.add_row(mark, *(_text(axis, cell) for axis in axes), *numbers, diverged)
-    return table
+    columns = [Column("", [BEST if place == best else "" for place in range(len(rows))], is_text=True)]
+    for axis in _axes(cells):
+        texts = [_text(axis, cell) for cell in rows]
+        columns.append(Column(axis.replace("_", " "), texts, is_text=axis in ("activation", "cell")))
+    many = cells["n_networks"].max() >= FEWEST
+    for name, rank in (RANKS | ({} if many else RANGE)).items():
+        columns.append(Column(name, [number(cell[f"test_mse_{name}"]) for cell in rows], rank=rank))
+    if many:
+        for (name, rank), values in zip(TYPICAL.items(), zip(*map(typical, rows), strict=True), strict=True):
+            columns.append(Column(name, list(map(number, values)), rank=rank))
+    diverged = [f"{cell['n_diverged']} / {cell['n_networks']}" for cell in rows]
+    return [*columns, Column("diverged", diverged)]
 
 
 def _axes(cells: pd.DataFrame) -> list[str]:
@@ -71,11 +92,12 @@ def _axes(cells: pd.DataFrame) -> list[str]:
     if cells["activation"].isna().all():
         return ["cell"]
     implied = {"hidden_sizes"} if cells["width"].notna().all() else set()
-    return [axis for axis in AXES if axis not in implied and cells[axis].nunique(dropna=False) > 1] or ["cell"]
+    found = [axis for axis in AXES if axis in cells and axis not in implied]
+    return [axis for axis in found if cells[axis].nunique(dropna=False) > 1] or ["cell"]
 
 
 def _text(axis: str, cell: pd.Series[Any]) -> str:
     value = cell[axis]
     if pd.isna(value):
         return "full" if axis == "batch_size" and cell["optimizer"] != "ridge" else "-"
-    return str(value)
+    return axes.level_text(axis, value)

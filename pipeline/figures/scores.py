@@ -16,7 +16,7 @@ from pipeline.figures import style
 from pipeline.statistics.cells import typical
 from pipeline.statistics.intervals import FEWEST
 
-X_ORDER = ("width", "batch_size", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
+X_ORDER = ("width", "batch_size", "epochs", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
 """Which of the axes that vary runs along x: the first of these."""
 
 ERROR = "test_mse"

@@ -86,7 +86,7 @@ def prediction_plot(results: SweepResults) -> Plot:
 
 def curve_plot(results: SweepResults) -> Plot:
     """Learning curves; of cells that differ only in their number of steps, the longest."""
-    found = [axis for axis in results.axes if axis != "steps"]
+    found = [axis for axis in results.axes if axis not in axes.DURATIONS]
     longest = results.cells.sort_values("steps", ascending=False, kind="stable")
     cells = longest.drop_duplicates(["series", *found]).sort_index()
     facets = axes.facets(cells, found)

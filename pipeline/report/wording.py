@@ -12,6 +12,7 @@ from pipeline import axes
 NOUNS = {
     "depth": ("hidden layer", "hidden layers"),
     "width": ("node per layer", "nodes per layer"),
+    "epochs": ("epoch", "epochs"),
     "steps": ("gradient step", "gradient steps"),
 }
 """Axes whose levels count something."""

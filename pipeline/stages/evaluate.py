@@ -44,7 +44,9 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
     """The declared contrasts of every sweep."""
     tables = []
     for name, sweep in settings.sweeps.items():
-        prepared = axes.prepare(cells[cells["sweep"] == name], axes.architecture_names(sweep, dataset.n_outputs))
+        samples = None if sweep.epochs is None else len(dataset.train.x)
+        names = axes.architecture_names(sweep, dataset.n_outputs)
+        prepared = axes.prepare(cells[cells["sweep"] == name], names, samples)
         paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values="log10_test_mse")
         tables.append(contrast_table(name, declared(prepared), paired))
     return pd.concat(tables, ignore_index=True)
