@@ -61,7 +61,7 @@ def _forget_removed_sweeps(paths: Paths, sweeps: list[str]) -> None:
 
 def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.DataFrame:
     errors: list[list[float]] = []
-    with progress.bar("evaluate") as advance:
+    with progress.bar("evaluate", "networks") as advance:
         for sweep, part in runs.groupby("sweep", sort=False):
             weights = store.read_weights(paths, str(sweep))
             for network, text, status in zip(part["network_id"], part["architecture"], part["status"], strict=True):

@@ -29,7 +29,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     grid = cells(settings.sweeps[name], dataset.n_outputs, len(dataset.train.x))
     networks = [(cell, spec) for cell in grid for spec in cell.specs()]
     start = time.perf_counter()
-    with progress.bar(f"sweep {name}") as advance:
+    with progress.bar(f"sweep {name}", "networks") as advance:
         results = train(
             [spec for _, spec in networks],
             dataset.inputs(dataset.train),
