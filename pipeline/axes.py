@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,15 +94,18 @@ def level_text(axis: str, level: Any) -> str:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Levels at which axes are held that a figure has no room for."""
+    """Levels at which axes are held that a figure has no room for, and how many of how many cells have them."""
 
     levels: dict[str, Any]
+    n_shown: int
+    n_cells: int
 
     @classmethod
     def at_best(cls, cells: pd.DataFrame, axes: Sequence[str]) -> Fixed:
         """The levels of `axes` in the cell whose median validation mse is smallest."""
         best = cells.iloc[int(np.argmin(cells["validation_mse_median"]))]
-        return cls({axis: best[axis] for axis in axes})
+        held = {axis: best[axis] for axis in axes}
+        return cls(held, len(at_levels(cells, held)), len(cells))
 
     def select(self, cells: pd.DataFrame) -> pd.DataFrame:
         """The cells at these levels."""
@@ -111,7 +115,10 @@ class Fixed:
     def note(self) -> str:
         """What is held fixed, as the end of a caption."""
         held = [f"{LABELS[axis]} {level_text(axis, level)}" for axis, level in self.levels.items()]
-        return f" Shown at {', '.join(held)}, as in the cell with the smallest validation mse." if held else ""
+        if not held:
+            return ""
+        count = f"{self.n_shown} of {self.n_cells} cells"
+        return f" Shown at {', '.join(held)}, as in the cell with the smallest validation mse ({count})."
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,7 @@ class Facets:
     rows: list[Any]
     columns: list[Any]
     fixed: Fixed
+    all_levels: dict[str, int]
 
     def select(self, cells: pd.DataFrame, row: Any, column: Any) -> pd.DataFrame:
         """The cells of one panel: one per series, or none."""
@@ -145,8 +153,18 @@ class Facets:
 
     @property
     def note(self) -> str:
-        """What is held fixed, as the end of a caption."""
-        return self.fixed.note
+        """Which of the panels there could be are shown, and what is held fixed, as the end of a caption."""
+        chosen = ((self.row_axis, self.rows), (self.column_axis, self.columns))
+        thinned = [
+            f"{LABELS[axis]} at {len(found)} of {self.all_levels[axis]} levels"
+            for axis, found in chosen
+            if axis and len(found) < self.all_levels[axis]
+        ]
+        if not thinned:
+            return self.fixed.note
+        rule = f"{' and '.join(thinned)}, the ends and others at even distances"
+        count = f"{len(self.rows) * len(self.columns)} of {math.prod(self.all_levels.values())} panels"
+        return f" {count} are shown: {rule}.{self.fixed.note}"
 
 
 def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:
@@ -154,7 +172,8 @@ def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:
     row_axis, column_axis = (axes[0], axes[1]) if len(axes) > 1 else (None, axes[0] if axes else None)
     rows = _thinned(levels(cells, row_axis), most) if row_axis else [None]
     columns = _thinned(levels(cells, column_axis), most) if column_axis else [None]
-    return Facets(row_axis, column_axis, rows, columns, Fixed.at_best(cells, axes[2:]))
+    all_levels = {axis: len(levels(cells, axis)) for axis in axes}
+    return Facets(row_axis, column_axis, rows, columns, Fixed.at_best(cells, axes[2:]), all_levels)
 
 
 def at_levels(cells: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pipeline.figures import style
 from pipeline.report.against_training import against_training
-from pipeline.report.assignment import assignment_tables
+from pipeline.report.assignment import assignment_tables, numbered
 from pipeline.report.derivations import derivations
 from pipeline.report.document import Block, Section
 from pipeline.report.evidence import gradient_check, test_set
 from pipeline.report.limits import pieces_blocks
 from pipeline.report.markdown import markdown, markdown_table
-from pipeline.report.opening import DEFINITIONS, summary
+from pipeline.report.opening import definitions, summary
 from pipeline.report.reproduction import reproduction
 from pipeline.report.sections import description, sentences, sweep_section
 from pipeline.report.setting import data_section, example_network
@@ -21,22 +21,23 @@ from pipeline.report.tables import score_table, summary_table
 def sections(study: Study) -> list[Section]:
     """The whole report, in its order."""
     with style.house_style():
-        return [
+        found = [
             summary(study),
-            example_network(),
-            *derivations(study.sweeps),
-            data_section(study.config, study.dataset),
+            example_network(study),
+            *derivations(study.sweeps, study.is_assignment),
+            data_section(study),
             *(sweep_section(results, study.sweeps) for results in study.sweeps),
             gradient_check(study.checks),
             test_set(study.chosen),
             reproduction(study.origin, study.config, study.dataset, study.sweeps),
         ]
+    return list(map(numbered, found)) if study.is_assignment else found
 
 
 def results_page(study: Study) -> str:
     """The results as Markdown: a table of the sweeps, then every sweep with its own tables."""
     last = test_set(study.chosen)
-    texts = ["## Results", markdown_table(summary_table(study.sweeps)), DEFINITIONS]
+    texts = ["## Results", markdown_table(summary_table(study.sweeps)), definitions(study)]
     for results in study.sweeps:
         blocks: list[Block] = [
             description(results),

@@ -18,8 +18,8 @@ from pipeline.report.trends import trend
 from pipeline.report.wording import counted
 
 DEFINITIONS = (
-    "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded (the assignment's "
-    "MSE); learning curves and columns named train half_mse show it. mse = 1/(N K) Σₙ Σₖ (ŷ - y)² is what evaluation "
+    "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded{assignment}; "
+    "learning curves and columns named train half_mse show it. mse = 1/(N K) Σₙ Σₖ (ŷ - y)² is what evaluation "
     "reports; everything named train, validation or test mse shows it. For K outputs half_mse = K · mse / 2. "
     "The typical test mse of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
     "log₁₀ test mse over its networks; in brackets, the 95 % BCa bootstrap interval of it. A diverged network counts "
@@ -31,11 +31,16 @@ CLAIMS = (
 )
 
 
+def definitions(study: Study) -> str:
+    """What the errors are, and what is said of them."""
+    return DEFINITIONS.format(assignment=" (the assignment's MSE)" if study.is_assignment else "")
+
+
 def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
-    lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
+    lines = [f"{_name(results, study.is_assignment)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
-    return Section("Summary", [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, table, DEFINITIONS])
+    return Section("Summary", [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, table, definitions(study)])
 
 
 def headline(results: SweepResults, sweeps: Sequence[SweepResults]) -> str:
@@ -51,8 +56,8 @@ def headline(results: SweepResults, sweeps: Sequence[SweepResults]) -> str:
     return " ".join(filter(None, [*sentences, beside_author(results), *divergence_counts(results)]))
 
 
-def _name(results: SweepResults) -> str:
-    part = PARTS.get(results.name)
+def _name(results: SweepResults, is_assignment: bool) -> str:
+    part = PARTS.get(f"Sweep {results.name}") if is_assignment else None
     return f"{part} (sweep {results.name})" if part else f"Sweep {results.name}"
 
 

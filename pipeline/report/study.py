@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.data import Dataset
+from pipeline.report.assignment import is_assignment
 from pipeline.report.reproduction import Origin
 from pipeline.report.results import SweepResults
 
@@ -23,3 +24,8 @@ class Study:
     checks: pd.DataFrame
     chosen: dict[str, Any]
     origin: Origin
+
+    @property
+    def is_assignment(self) -> bool:
+        """Whether the assignment's words belong into its report."""
+        return is_assignment(self.config)
