@@ -97,9 +97,9 @@ class _Powers(LogFormatter):
         text = super().__call__(x, pos)
         if x == 0 or not text:
             return text
-        digit, exponent = f"{x:.0e}".split("e")
+        mantissa, exponent = f"{x:.2e}".split("e")
         power = f"10{str(int(exponent)).translate(_RAISED)}"
-        return power if digit == "1" else f"{digit}×{power}"
+        return power if float(mantissa) == 1 else f"{float(mantissa):g}×{power}"
 
 
 def log_y(axes: Axes) -> None:

@@ -135,8 +135,8 @@ def _backward(is_assignment: bool) -> Section:
     )
     blocks: list[Block] = [
         f"It starts from ∂C/∂ŷ{' (2b)' if is_assignment else ''}. The cost depends on aᵢ only through zᵢ, and on zᵢ "
-        "only through aᵢ₊₁. The activation works element by element, so its Jacobian is diagonal; the Jacobian of zᵢ with "
-        "respect to aᵢ is Wᵢ. The chain rule gives, layer by layer from the last to the first:",
+        "only through aᵢ₊₁. The activation works element by element, so its Jacobian is diagonal; the Jacobian of zᵢ "
+        "with respect to aᵢ is Wᵢ. The chain rule gives, layer by layer from the last to the first:",
         chain,
         "The last step gives ∂C/∂a₁ = ∂C/∂x, the derivative with respect to the input.",
         "Code: `kernels/network.py`, `backward`, with the product in `kernels/dense.py`, `backward`. The section on "

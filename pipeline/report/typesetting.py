@@ -56,7 +56,8 @@ def _compiled(
     template: bytes, content: Any, form: Literal["pdf", "svg", "png"], fonts: Iterable[Path] = ()
 ) -> list[bytes]:
     """What Typst makes of a template: one file, or one for each page; `fonts` are files in whose folders it looks."""
-    inputs, folders = {"content": json.dumps(content)}, sorted({str(path.parent) for path in fonts})
-    compiler = typst.Compiler(template, ignore_system_fonts=True, sys_inputs=inputs, font_paths=folders)
+    inputs, folders = {"content": json.dumps(content)}, sorted({path.parent for path in fonts})
+    found = typst.Fonts(include_system_fonts=False, font_paths=folders)
+    compiler = typst.Compiler(template, font_paths=found, ignore_system_fonts=True, sys_inputs=inputs)
     made = compiler.compile(format=form, ppi=DOTS_PER_INCH)
     return made if isinstance(made, list) else [made or b""]
