@@ -84,9 +84,10 @@ def train(
 
     A result is bit for bit the same whatever else is trained with it, in whatever order and on however many threads
     (`n_threads`; None is Numba's NUMBA_NUM_THREADS, by default one a processor). Networks that differ only in `steps`
-    are trained once, to the largest. `progress(done, total)` counts the trained networks from time to time; `note` is
-    given a sentence where kernels have to be compiled first, which takes seconds. Raises ValueError for arrays or specs
-    that do not fit together, numbers that are not finite, and other dtypes than DTYPES.
+    are trained once, to the largest. `progress(done, total, share)` is told the trained networks and the part of the
+    work that is done from time to time; `note` is given a sentence where kernels have to be compiled first, which takes
+    seconds. Raises ValueError for arrays or specs that do not fit together, numbers that are not finite, and other
+    dtypes than DTYPES.
     """
     x, y = _samples(x, y)
     _check_dtype("dtype", dtype)

@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from kernels import one_by_one, readout, samples, side_by_side
+from kernels import one_by_one, readout, samples, side_by_side, work
 from kernels.jobs import RIDGE, Fleet, Job, Network, Shared, pack, stripe_samples
 from kernels.lanes import GROUP, NETWORKS, SAMPLES
 from kernels.linked import Linked, kernels, kernels_of, packed
 from kernels.memory import filled
-from kernels.team import FINISHED, STOP
+from kernels.team import BEGUN, FINISHED, STOP
 from kernels.warmup import load_all
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, float], None]
+"""Called with the networks trained, those in all, and which part of the work is done, from 0 to 1."""
 Note = Callable[[str], None]
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,8 @@ def run(
         fleet = pack(together, way.stride, data.n_outputs, dtype)
         outcomes.add(fleet, members, way.stride)
         control, size = np.zeros(3, np.int64), sum(map(len, members))
-        calls.append(Call(way, size, control, way.workspace(fleet, data, threads), fleet, data))
+        effort = work.of_fleet(fleet, way.stride, data.n)
+        calls.append(Call(way, size, control, way.workspace(fleet, data, threads), fleet, data, effort))
     _run_threads(calls, threads, len(jobs), progress)
     return outcomes
 
@@ -155,12 +157,14 @@ def _groups(jobs: Sequence[Job], way: Way, n_samples: int) -> list[list[int]]:
     return [places[at : at + way.stride] for _, places in ordered for at in range(0, len(places), way.stride)]
 
 
-def _work(job: Job, n_samples: int) -> int:
-    return job.layout.flops_per_sample * (job.batch_size or n_samples) * max(job.snapshot_steps[-1], 1)
+def _work(job: Job, n_samples: int) -> float:
+    layout, n_records = job.layout, len(job.record_steps)
+    steps = job.snapshot_steps[-1]
+    return float(work.operations(layout.n_params, layout.n_units, job.batch_size, steps, n_records, n_samples))
 
 
 class Call(NamedTuple):
-    """A compiled call to be made on every thread, and the arrays it works on."""
+    """A compiled call to be made on every thread, the arrays it works on, and the work of each job (n_jobs,)."""
 
     way: Way
     n_networks: int
@@ -168,6 +172,7 @@ class Call(NamedTuple):
     workspace: Any
     fleet: Fleet
     data: Shared
+    work: np.ndarray
 
     def run(self, kernel: Linked, thread: int) -> None:
         """Make the call as thread number `thread`."""
@@ -179,11 +184,17 @@ class Call(NamedTuple):
         """Networks that are finished; a job may have fewer than there is room for."""
         return min(self.n_networks, int(self.control[FINISHED]) * self.way.stride)
 
+    @property
+    def work_done(self) -> float:
+        """Operations done, of running jobs too."""
+        n_begun = min(int(self.control[BEGUN]), self.fleet.n_jobs)
+        return work.done(self.fleet, self.work, n_begun, self.data.n_outputs)
+
 
 def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progress | None) -> None:
     """Make the compiled calls on threads of their own, so that progress and Ctrl-C work while they run."""
 
-    def work(thread: int) -> float:
+    def run_calls(thread: int) -> float:
         for call in calls:
             call.run(call.way.entry, thread)
         out_of_jobs = time.perf_counter()
@@ -195,11 +206,11 @@ def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progre
     start = time.perf_counter()
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            threads = [pool.submit(work, thread) for thread in range(n_threads)]
+            threads = [pool.submit(run_calls, thread) for thread in range(n_threads)]
             while not all(thread.done() for thread in threads):
                 wait(threads, timeout=0.1)
                 if progress:
-                    progress(sum(call.n_finished for call in calls), total)
+                    _tell(progress, calls, total)
         finally:
             for call in calls:
                 call.control[STOP] = 1  # after an interrupt; else there is nothing left to stop
@@ -207,4 +218,10 @@ def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progre
     left = sum(end - thread.result() for thread in threads)
     log.debug("share of the threads' time after the last job was begun: %.4f", left / (n_threads * (end - start)))
     if progress:
-        progress(total, total)
+        progress(total, total, 1.0)
+
+
+def _tell(progress: Progress, calls: list[Call], total: int) -> None:
+    """Say how far the calls are."""
+    share = sum(call.work_done for call in calls) / sum(float(call.work.sum()) for call in calls)
+    progress(sum(call.n_finished for call in calls), total, min(share, 1.0))

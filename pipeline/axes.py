@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,13 @@ LABELS = {
     "batch_size": "batch size",
     "learning_rate": "learning rate",
     "alpha": "ridge alpha",
+    "epochs": "epochs",
     "steps": "gradient steps",
 }
 """Axes beside the series (activation or architecture) in the order in which they lay out a table, and their names."""
+
+DURATIONS = ("epochs", "steps")
+"""How long networks are trained, in the unit that the sweep was written in; steps are a function of epochs."""
 
 FULL_BATCH = np.inf
 """Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
@@ -34,17 +39,25 @@ def architecture_names(sweep: Sweep, n_outputs: int) -> dict[str, str]:
     return {str(Architecture.parse(text).with_output(n_outputs)): name for name, text in listed.items()}
 
 
-def prepare(cells: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+def prepare(cells: pd.DataFrame, names: Mapping[str, str], samples_in_epoch: int | None = None) -> pd.DataFrame:
     """A sweep's cells with the column `series` (its activation or the name of its architecture) and plain axis levels.
 
-    `names` are the sweep's `architecture_names`. Levels are float64, or text for
-    hidden_sizes; the full batch is FULL_BATCH.
+    `names` are the sweep's `architecture_names`; `samples_in_epoch` is given where the sweep counts epochs. Levels are
+    float64, or text for hidden_sizes; the full batch is FULL_BATCH, and epochs are NaN where nobody counts them.
     """
+    cells = cells.assign(epochs=epochs(cells, samples_in_epoch) if samples_in_epoch else np.nan)
     numbers = {axis: cells[axis].astype("Float64").to_numpy(np.float64, na_value=np.nan) for axis in _numeric()}
     in_batches = (cells["optimizer"] != "ridge").to_numpy(bool)
     numbers["batch_size"] = np.where(in_batches & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
     series = cells["activation"].astype(object).where(cells["activation"].notna(), cells["architecture"].map(names))
     return cells.assign(**numbers, series=series.astype(str)).reset_index(drop=True)
+
+
+def epochs(cells: pd.DataFrame, n_train: int) -> np.ndarray:
+    """Passes over n_train samples that the steps of each cell make, (n_cells,)."""
+    batches = cells["batch_size"].astype("Float64").to_numpy(np.float64, na_value=n_train)
+    numbers: np.ndarray = cells["steps"].to_numpy(np.float64) / np.ceil(n_train / batches)
+    return numbers
 
 
 def _numeric() -> list[str]:
@@ -82,17 +95,21 @@ def level_text(axis: str, level: Any) -> str:
 
 @dataclass(frozen=True)
 class Fixed:
-    """Levels at which axes are held that a figure has no room for, and why there (empty: for no reason)."""
+    """Levels at which axes are held that a figure has no room for, why there, and how many of how many cells have
+    them."""
 
     levels: dict[str, Any]
-    why: str = ""
+    why: str
+    n_shown: int
+    n_cells: int
 
     @classmethod
     def at_best(cls, cells: pd.DataFrame, axes: Sequence[str]) -> Fixed:
         """The levels of `axes` in the cell whose median validation error is smallest; of the first if all diverge."""
         best = best_cell(cells)
         why = "" if best is None else f", as in the cell with the smallest {deciding(cells).label('validation')}"
-        return cls({axis: cells[axis].iloc[best or 0] for axis in axes}, why)
+        held = {axis: cells[axis].iloc[best or 0] for axis in axes}
+        return cls(held, why, len(at_levels(cells, held)), len(cells))
 
     def select(self, cells: pd.DataFrame) -> pd.DataFrame:
         """The cells at these levels."""
@@ -102,7 +119,9 @@ class Fixed:
     def note(self) -> str:
         """What is held fixed, as the end of a caption."""
         held = [f"{LABELS[axis]} {level_text(axis, level)}" for axis, level in self.levels.items()]
-        return f" Shown at {', '.join(held)}{self.why}." if held else ""
+        if not held:
+            return ""
+        return f" Shown at {', '.join(held)}{self.why} ({self.n_shown} of {self.n_cells} cells)."
 
 
 @dataclass(frozen=True)
@@ -114,6 +133,7 @@ class Facets:
     rows: list[Any]
     columns: list[Any]
     fixed: Fixed
+    all_levels: dict[str, int]
 
     def select(self, cells: pd.DataFrame, row: Any, column: Any) -> pd.DataFrame:
         """The cells of one panel: one per series, or none."""
@@ -136,8 +156,18 @@ class Facets:
 
     @property
     def note(self) -> str:
-        """What is held fixed, as the end of a caption."""
-        return self.fixed.note
+        """Which of the panels there could be are shown, and what is held fixed, as the end of a caption."""
+        chosen = ((self.row_axis, self.rows), (self.column_axis, self.columns))
+        thinned = [
+            f"{LABELS[axis]} at {len(found)} of {self.all_levels[axis]} levels"
+            for axis, found in chosen
+            if axis and len(found) < self.all_levels[axis]
+        ]
+        if not thinned:
+            return self.fixed.note
+        rule = f"{' and '.join(thinned)}, the ends and others at even distances"
+        count = f"{len(self.rows) * len(self.columns)} of {math.prod(self.all_levels.values())} panels"
+        return f" {count} are shown: {rule}.{self.fixed.note}"
 
 
 def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:
@@ -145,7 +175,8 @@ def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:
     row_axis, column_axis = (axes[0], axes[1]) if len(axes) > 1 else (None, axes[0] if axes else None)
     rows = _thinned(levels(cells, row_axis), most) if row_axis else [None]
     columns = _thinned(levels(cells, column_axis), most) if column_axis else [None]
-    return Facets(row_axis, column_axis, rows, columns, Fixed.at_best(cells, axes[2:]))
+    all_levels = {axis: len(levels(cells, axis)) for axis in axes}
+    return Facets(row_axis, column_axis, rows, columns, Fixed.at_best(cells, axes[2:]), all_levels)
 
 
 def at_levels(cells: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:

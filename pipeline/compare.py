@@ -6,15 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from pipeline import store
 from pipeline.config import ConfigError, Fault
 from pipeline.paths import Paths
 from pipeline.revisions import Snapshot, snapshot
-from pipeline.show import terminal
 from pipeline.statistics import summary
 from pipeline.statistics.cells import log10, power
 from pipeline.statistics.contrasts import verdict
@@ -22,6 +19,7 @@ from pipeline.statistics.errors import MSE, SCORE, Error, deciding
 from pipeline.statistics.intervals import FEWEST, SCOPE, few_rows, interquartile_mean, interval
 from pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
 from pipeline.statistics.signed_ranks import compare as paired
+from pipeline.terminal import Column, number, print_table, terminal
 
 KEY = ["sweep", "cell"]
 Key = tuple[str, str]
@@ -78,18 +76,14 @@ def _paired(a: Side, b: Side) -> Comparison:
 
 
 def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
-    title = f"{a.error.label('test')} = {a.error.definition}"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("")
-    for letter, side in (("A", a), ("B", b)):
-        table.add_column(f"{letter}: {side.name}", justify="right")
-    columns = [_numbers(side) for side in (a, b)]
-    for name in columns[0]:
-        table.add_row(name, *(column[name] for column in columns))
+    numbers = {f"{letter}: {side.name}": _numbers(side) for letter, side in (("A", a), ("B", b))}
+    columns = [Column(name, list(texts.values())) for name, texts in numbers.items()]
     console = terminal()
-    console.print(table)
+    heads = Column("", list(next(iter(numbers.values()))), is_text=True)
+    print_table(console, f"{a.error.label('test')} = {a.error.definition}", [heads, *columns])
     found = _paired(a, b)
-    console.print(_counts(found, a.error), _claim(paths, a.name, b.name, found), sep="\n", highlight=False)
+    lines = _counts(found, a.error), _claim(paths, a.name, b.name, found)
+    console.print(*lines, sep="\n", highlight=False, markup=False)
     _print_scope(console, store.count_rows(paths.data / "test.parquet"))
 
 
@@ -102,17 +96,17 @@ def _numbers(side: Side) -> dict[str, str]:
     ranks = summary(side.networks[side.error.of("test")].to_numpy(np.float64))
     diverged = int((side.networks["status"] == "diverged").sum())
     numbers = {"networks": str(len(side.networks)), "diverged": str(diverged)}
-    numbers |= {name: f"{value:.3e}" for name, value in ranks.items()}
+    numbers |= {name: number(value) for name, value in ranks.items()}
     return numbers | {"typical": _typical(side), "95 % interval": _interval(side)}
 
 
 def _typical(side: Side) -> str:
-    return f"{10 ** interquartile_mean(side.errors.to_numpy()):.3e}"
+    return number(10 ** interquartile_mean(side.errors.to_numpy()))
 
 
 def _interval(side: Side) -> str:
     ends = interval(side.errors.to_numpy(), side.seed)
-    return " to ".join(f"{10**end:.3e}" for end in ends) if ends else f"none below {FEWEST} networks"
+    return " to ".join(number(10**end) for end in ends) if ends else f"none below {FEWEST} networks"
 
 
 def _counts(found: Comparison, error: Error) -> str:
@@ -122,7 +116,7 @@ def _counts(found: Comparison, error: Error) -> str:
 
 
 def _ratio(found: Comparison) -> str:
-    return f"{power(found.log10_ratio):.3g}"
+    return number(power(found.log10_ratio))
 
 
 def _claim(paths: Paths, a: str, b: str, found: Comparison) -> str:
@@ -162,12 +156,12 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     pairs = [pair for pair in common if not is_identical(*pair)]
     console = terminal()
     if pairs:
-        console.print(_table(a, b, pairs, error))
+        print_table(console, f"{error.label('test')}: A = {a.name}, B = {b.name}", _columns(a, b, pairs))
     if same := len(common) - len(pairs):
         console.print("1 cell is bit-identical" if same == 1 else f"{same} cells are bit-identical", highlight=False)
     for name, own, other in ((a.name, keys_a, keys_b), (b.name, keys_b, keys_a)):
         if alone := ["/".join(key) for key in own if key not in other]:
-            console.print(f"only in {name}: {', '.join(alone)}", highlight=False)
+            console.print(f"only in {name}: {', '.join(alone)}", highlight=False, markup=False)
     if not _is_paired(a, b):
         console.print("not paired and not tested: seed or data differ", highlight=False)
     elif pairs:
@@ -176,19 +170,18 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     _print_scope(console, min(a.n_test, b.n_test))
 
 
-def _table(a: Snapshot, b: Snapshot, pairs: list[tuple[Side, Side]], error: Error) -> Table:
+def _columns(a: Snapshot, b: Snapshot, pairs: list[tuple[Side, Side]]) -> list[Column]:
     found = [_paired(*pair) for pair in pairs]
     p = holm([comparison.p for comparison in found])
     least = holm([smallest_p(comparison.n_pairs) for comparison in found])
-    title = f"{error.label('test')}: A = {a.name}, B = {b.name}"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for name in ("cell", "typical A", "95 %", "typical B", "95 %", "A / B", "paired test"):
-        table.add_column(name, justify="left" if name in ("cell", "paired test") else "right")
-    for pair, comparison, p_holm, p_least in zip(pairs, found, p, least, strict=True):
-        numbers = [text for side in pair for text in (_typical(side), _interval(side))]
-        tested = [_ratio(comparison), _tested(comparison, p_holm, p_least)] if _is_paired(a, b) else ["-", "-"]
-        table.add_row(pair[0].name, *numbers, *tested)
-    return table
+    columns = [Column("cell", [side.name for side, _ in pairs], is_text=True)]
+    for letter, sides in zip("AB", zip(*pairs, strict=True), strict=False):
+        columns.append(Column(f"typical {letter}", list(map(_typical, sides))))
+        columns.append(Column("95 %", list(map(_interval, sides)), rank=1))
+    pairing = _is_paired(a, b)
+    columns.append(Column("A / B", [_ratio(one) if pairing else "-" for one in found]))
+    tested = [_tested(*one) if pairing else "-" for one in zip(found, p, least, strict=True)]
+    return [*columns, Column("paired test", tested, is_text=True)]
 
 
 def _is_paired(a: Snapshot, b: Snapshot) -> bool:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from pipeline import store
+from pipeline import axes, config, store
+from pipeline.config import Sweep
 from pipeline.paths import Paths
 from pipeline.statistics.cells import typical
-from pipeline.statistics.errors import Error, best_cell, deciding
+from pipeline.statistics.errors import best_cell, deciding
 from pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
+from pipeline.terminal import Column, number, print_table, terminal
 
-AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "steps", "alpha")
+AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "epochs", "steps", "alpha")
 BEST = "*"
+RANKS = {"median": 0, "q1": 1, "q3": 1}
+"""Columns of numbers, and which of them go first where the terminal is narrow (0: none)."""
+TYPICAL = {"typical": 0, "low": 2, "high": 2}
+RANGE = {"min": 2, "max": 2}
+LEGEND = {
+    "median": f"{BEST}: smallest median {{validation}}. A diverged network counts as infinite.",
+    "q1": "q1, q3: quartiles over the replicates",
+    "min": f"min, max: their range, where they are fewer than {FEWEST}",
+    "typical": f"typical: 10^(interquartile mean of log10 {{test}}), from {FEWEST} replicates on",
+    "low": "low, high: 95 % bootstrap interval of typical",
+}
+"""What to say of columns, if they are shown."""
 
 
 def show(paths: Paths, sweeps: list[str]) -> None:
@@ -24,57 +35,59 @@ def show(paths: Paths, sweeps: list[str]) -> None:
 
     A sweep that has not run yet has a line that says so. Raises FileNotFoundError before the evaluate stage has run.
     """
-    cells = store.read_table(paths.cells)
+    cells, settings = store.read_table(paths.cells), config.load(paths).sweeps
     console = terminal()
+    wanted: dict[str, None] = {}
+    shown: set[str] = set()
     for sweep in sweeps:
         found = cells[cells["sweep"] == sweep]
-        console.print(f"{sweep}: no results yet; run `dvc repro`" if found.empty else table_of(sweep, found))
-    console.print(legend(deciding(cells), store.count_rows(paths.data / "test.parquet")), highlight=False)
+        if found.empty:
+            console.print(f"{sweep}: no results yet; run `dvc repro`", highlight=False, markup=False)
+            continue
+        columns = columns_of(_in_its_units(paths, found, settings[sweep]))
+        wanted |= dict.fromkeys(column.name for column in columns)
+        shown |= set(print_table(console, title_of(sweep, found), columns))
+    labels = {split: deciding(cells).label(split) for split in ("validation", "test")}
+    lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
+    if left_out := [name for name in wanted if name not in shown]:
+        lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
+    lines += filter(None, [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet"))])
+    console.print(*lines, sep="\n", highlight=False, markup=False)
 
 
-def legend(error: Error, n_test: int) -> str:
-    """What the columns mean, what an interval is over, and a warning where there are few test rows."""
-    lines = [
-        f"{BEST}: smallest median {error.label('validation')}. A diverged network counts as infinite.",
-        f"typical, low, high: 10^(interquartile mean of log10 {error.label('test')}) and its 95 % bootstrap interval, "
-        f"from {FEWEST} replicates",
-        SCOPE,
-        few_rows(n_test),
-    ]
-    return "\n".join(filter(None, lines))
+def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+    """The cells with `epochs` in the place of `steps` where the sweep counts those."""
+    if sweep.epochs is None:
+        return cells
+    n_train = store.count_rows(paths.data / "train.parquet")
+    return cells.assign(epochs=axes.epochs(cells, n_train)).drop(columns="steps")
 
 
-def terminal() -> Console:
-    """The standard output; files and pipes have no width, so that nothing is folded there."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200
-    return console
+def title_of(sweep: str, cells: pd.DataFrame) -> str:
+    """What stands above the table of a sweep's cells."""
+    error = deciding(cells)
+    return f"{sweep}: {error.label('test')} = {error.definition}, over {cells['n_networks'].max()} replicates"
 
 
-def table_of(sweep: str, cells: pd.DataFrame) -> Table:
+def columns_of(cells: pd.DataFrame) -> list[Column]:
     """The cells of one sweep: its axes, then median, quartiles and typical value of the test error with its interval.
 
     Of fewer than FEWEST replicates, the range instead of the typical value and its interval.
     """
-    replicates = int(cells["n_networks"].max())
-    error = deciding(cells)
-    title = f"{sweep}: {error.label('test')} = {error.definition}, over {replicates} replicates"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    axes, many = _axes(cells), replicates >= FEWEST
-    for axis in ("", *axes):
-        table.add_column(axis.replace("_", " "), justify="left" if axis in ("", "activation", "cell") else "right")
-    for number in ("median", "q1", "q3", *(("typical", "low", "high") if many else ("min", "max")), "diverged"):
-        table.add_column(number, justify="right")
-    best = best_cell(cells)
-    for place, (_, cell) in enumerate(cells.iterrows()):
-        ranks = [
-            cell[f"{error.of('test')}_{rank}"] for rank in ("median", "q1", "q3", *(() if many else ("min", "max")))
-        ]
-        numbers = [f"{value:.3e}" for value in (*ranks, *(typical(cell) if many else ()))]
-        mark, diverged = BEST if place == best else "", f"{cell['n_diverged']} / {cell['n_networks']}"
-        table.add_row(mark, *(_text(axis, cell) for axis in axes), *numbers, diverged)
-    return table
+    rows = [cell for _, cell in cells.iterrows()]
+    error, best = deciding(cells), best_cell(cells)
+    columns = [Column("", [BEST if place == best else "" for place in range(len(rows))], is_text=True)]
+    for axis in _axes(cells):
+        texts = [_text(axis, cell) for cell in rows]
+        columns.append(Column(axis.replace("_", " "), texts, is_text=axis in ("activation", "cell")))
+    many = cells["n_networks"].max() >= FEWEST
+    for name, rank in (RANKS | ({} if many else RANGE)).items():
+        columns.append(Column(name, [number(cell[f"{error.of('test')}_{name}"]) for cell in rows], rank=rank))
+    if many:
+        for (name, rank), values in zip(TYPICAL.items(), zip(*map(typical, rows), strict=True), strict=True):
+            columns.append(Column(name, list(map(number, values)), rank=rank))
+    diverged = [f"{cell['n_diverged']} / {cell['n_networks']}" for cell in rows]
+    return [*columns, Column("diverged", diverged)]
 
 
 def _axes(cells: pd.DataFrame) -> list[str]:
@@ -82,11 +95,12 @@ def _axes(cells: pd.DataFrame) -> list[str]:
     if cells["activation"].isna().all():
         return ["cell"]
     implied = {"hidden_sizes"} if cells["width"].notna().all() else set()
-    return [axis for axis in AXES if axis not in implied and cells[axis].nunique(dropna=False) > 1] or ["cell"]
+    found = [axis for axis in AXES if axis in cells and axis not in implied]
+    return [axis for axis in found if cells[axis].nunique(dropna=False) > 1] or ["cell"]
 
 
 def _text(axis: str, cell: pd.Series[Any]) -> str:
     value = cell[axis]
     if pd.isna(value):
         return "full" if axis == "batch_size" and cell["optimizer"] != "ridge" else "-"
-    return str(value)
+    return axes.level_text(axis, value)

@@ -1,9 +1,8 @@
-"""Small studies in folders of their own: a params.yaml, the example table, and the stages up to predict."""
+"""Small studies in folders of their own: a params.yaml, a table, and the stages up to predict."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,15 +59,24 @@ SWEEPS: Mapping[str, Any] = {
 
 
 def write(root: Path, sweeps: Mapping[str, Any] = SWEEPS, dtype: str = "float64", **keys: Any) -> Paths:
-    """Write params.yaml with these sweeps and keys of the data block, and the example table beside it."""
+    """Write params.yaml with these sweeps and keys of the data block, and the table `throws` beside it."""
     block: dict[str, Any] = {"source": "function", "path": "input/example.csv"}
     block |= {"targets": ["range_m", "height_m"], "features": None}
     block |= {"fractions": {"train": 0.6, "validation": 0.2, "test": 0.2}, "split_seed": 0, "standardise": True}
     params = {"seed": 9001, "dtype": dtype, "data": block | keys, "tracking": TRACKING, "sweeps": dict(sweeps)}
     (root / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     (root / "input").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "input" / "example.csv", root / "input")
+    throws().to_csv(root / "input" / "example.csv", index=False)
     return Paths(root)
+
+
+def throws() -> pd.DataFrame:
+    """300 throws from level ground, two features and two targets: the files in `input/` are the user's."""
+    rng = np.random.default_rng(7)
+    speed, angle = rng.uniform(5, 50, 300), rng.uniform(5, 85, 300)
+    far, high = (speed**2 * np.sin(2 * np.radians(angle)) / 9.81, (speed * np.sin(np.radians(angle))) ** 2 / 19.62)
+    table = pd.DataFrame({"speed_m_s": speed, "angle_deg": angle, "range_m": far, "height_m": high})
+    return table.round(4)
 
 
 def train(paths: Paths, sweeps: Iterable[str]) -> Paths:

@@ -47,10 +47,6 @@ def test_a_good_project_has_no_fault(paths: Paths, edits: tuple[tuple[str, str, 
     assert messages(paths, edited(*edits)) == []
 
 
-def test_the_projects_own_files_have_no_fault() -> None:
-    assert check(Paths(Path(__file__).parent.parent)).faults == []
-
-
 @pytest.mark.parametrize(("old", "new", "message"), [*ACCEPTANCE, MISSING, LARGE])
 def test_each_bad_configuration_alone(paths: Paths, old: str, new: str, message: str) -> None:
     assert messages(paths, edited((old, new, message))) == [f"params.yaml: {message}"]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cli, progress, store
+from pipeline import cli, progress, store, terminal
 from pipeline.paths import Paths
 from pipeline.statistics.errors import MSE
 from tests import studies
@@ -84,9 +84,7 @@ def in_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 # ---- show
 
-LEGEND = """\
-*: smallest median validation mse. A diverged network counts as infinite.
-typical, low, high: 10^(interquartile mean of log10 test mse) and its 95 % bootstrap interval, from 10 replicates
+SCOPE = """\
 The interval is over random starts on this one split of the data; it does not say how the error varies with other rows.
 """
 FEW = "Errors and claims rest on 29 test rows only (fewer than 30): on other rows they may well differ.\n"
@@ -94,20 +92,27 @@ GOLDEN = {
     3: """\
 rates: test mse = mean of (y_hat - y)^2, over 3 replicates
 
-      batch size   steps      median          q1          q3         min         max   diverged
- ───────────────────────────────────────────────────────────────────────────────────────────────
-              10       5   5.000e-01   2.500e-01   7.500e-01   1.235e-07   8.000e-01      0 / 3
-  *         full      20         inf   1.235e+02         inf   2.000e+00         inf      2 / 3
+      batch size   steps   median      q1      q3       min     max   diverged
+ ──────────────────────────────────────────────────────────────────────────────
+              10       5    0.500   0.250   0.750   1.23e-7   0.800      0 / 3
+  *         full      20      inf     123     inf      2.00     inf      2 / 3
 
+*: smallest median validation mse. A diverged network counts as infinite.
+q1, q3: quartiles over the replicates
+min, max: their range, where they are fewer than 10
 """,
     10: """\
 rates: test mse = mean of (y_hat - y)^2, over 10 replicates
 
-      batch size   steps      median          q1          q3     typical         low        high   diverged
- ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-              10       5   5.000e-01   2.500e-01   7.500e-01   3.162e-01   1.000e-01   1.000e+00     0 / 10
-  *         full      20         inf   1.235e+02         inf         inf   1.000e+03         inf     2 / 10
+      batch size   steps   median      q1      q3   typical     low   high   diverged
+ ─────────────────────────────────────────────────────────────────────────────────────
+              10       5    0.500   0.250   0.750     0.316   0.100   1.00     0 / 10
+  *         full      20      inf     123     inf       inf    1000    inf     2 / 10
 
+*: smallest median validation mse. A diverged network counts as infinite.
+q1, q3: quartiles over the replicates
+typical: 10^(interquartile mean of log10 test mse), from 10 replicates on
+low, high: 95 % bootstrap interval of typical
 """,
 }
 
@@ -133,13 +138,13 @@ def test_show_prints_the_table_of_cells(
     cells |= {"log10_test_mse_iqm_low": [None, None] if few else [-1.0, 3.0]}
     cells |= {"log10_test_mse_iqm_high": [None, None] if few else [0.0, np.inf]}
     table = pd.DataFrame(cells | {f"test_mse_{name}": values for name, values in errors.items()})
-    table = table.reindex(columns=store.HELD["cells.parquet"])
+    table = table.reindex(columns=[*store.HELD["cells.parquet"], *MSE.interval_columns])
     store.write_table(Paths().data / "test.parquet", pd.DataFrame({"x": np.zeros(n_test)}))
     store.write_table(Paths().cells, table.astype(MSE.interval_columns))
     status, out, err = shoal(capsys, "show")
     assert (status, err) == (0, "")
     warning = FEW if n_test < 30 else ""
-    assert [line.rstrip() for line in out.splitlines()] == (GOLDEN[replicates] + LEGEND + warning).splitlines()
+    assert [line.rstrip() for line in out.splitlines()] == (GOLDEN[replicates] + SCOPE + warning).splitlines()
 
 
 def test_show_has_the_numbers_of_every_cell_and_marks_the_best(study: Paths, capsys: Captured) -> None:
@@ -151,7 +156,7 @@ def test_show_has_the_numbers_of_every_cell_and_marks_the_best(study: Paths, cap
         axes = (
             [cell["cell"]] if cell["sweep"] == "branches" else [str(cell[k]) for k in ("activation", "depth", "width")]
         )
-        errors = [f"{cell[f'test_score_{name}']:.3e}" for name in ("median", "q1", "q3", "min", "max")]
+        errors = [terminal.number(cell[f"test_score_{name}"]) for name in ("median", "q1", "q3", "min", "max")]
         rate = [str(cell["learning_rate"])] if cell["sweep"] == "sizes" else []
         mark = ["*"] if cell["cell"] in set(best) else []
         assert [*mark, *axes, *rate, *errors, "0", "/", str(cell["n_networks"])] in lines

@@ -16,6 +16,7 @@ from pipeline import cli, store
 from pipeline.compare import Side, is_identical
 from pipeline.paths import Paths
 from pipeline.statistics.errors import MSE
+from pipeline.terminal import number
 from tests import studies
 
 SWEEPS: dict[str, Any] = {
@@ -60,9 +61,9 @@ def test_two_cells_side_by_side(study: Paths, capsys: Captured) -> None:
     assert row(out, "networks") == ["12", "12"]
     assert row(out, "diverged") == ["0", "0"]
     for rank in ("median", "q1", "q3", "min", "max"):
-        assert row(out, f"{rank} ") == [f"{value:.3e}" for value in cells[f"test_mse_{rank}"]]
-    assert row(out, "typical") == [f"{10**value:.3e}" for value in cells["log10_test_mse_iqm"]]
-    ends = [f"{10 ** cells[f'log10_test_mse_iqm_{end}'].iloc[n]:.3e}" for n in (0, 1) for end in ("low", "high")]
+        assert row(out, f"{rank} ") == [number(value) for value in cells[f"test_mse_{rank}"]]
+    assert row(out, "typical") == [number(10**value) for value in cells["log10_test_mse_iqm"]]
+    ends = [number(10 ** cells[f"log10_test_mse_iqm_{end}"].iloc[n]) for n in (0, 1) for end in ("low", "high")]
     assert row(out, "95 % interval") == [ends[0], "to", ends[1], ends[2], "to", ends[3]]
 
 

@@ -213,21 +213,6 @@ def test_import_is_cheap() -> None:
     assert output == "set()\n"
 
 
-def test_the_projects_own_file_holds_the_studys_sweeps() -> None:
-    sweeps = load(Paths(Path(__file__).parent.parent)).sweeps
-    assert list(sweeps) == ["base", "sizes", "ridge", "batch", "rates", "branches"]
-    assert [sweep.replicates for sweep in sweeps.values()] == [11, 20, 20, 10, 10, 20]
-    assert sweeps["base"].learning_rate == {"relu": (0.02,), "tanh": (0.02,), "linear": (0.005,)}
-    assert sweeps["sizes"].depth == sweeps["ridge"].depth == (1, 2, 3)
-    assert sweeps["sizes"].width == sweeps["ridge"].width == (5, 10, 25, 50)
-    assert (sweeps["ridge"].optimizer, sweeps["ridge"].alpha) == ("ridge", {"all": (0.1,)})
-    assert (sweeps["batch"].batch_size, sweeps["batch"].steps) == ({"all": (1, 10, 100, "full")}, {"all": (3000,)})
-    assert (sweeps["rates"].values("learning_rate", "relu"), sweeps["rates"].values("steps", "relu")) == (
-        (0.01, 0.05, 0.1),
-        (100, 200, 500),
-    )
-
-
 LEAVES = ["seed", "dtype", "data.source", "data.fractions.train", "sweeps.sizes.width", "sweeps.sizes.learning_rate"]
 LEAVES += ["tracking", "tracking.granularity"]
 LEAVES += ["data", "sweeps", "sweeps.ridge", "sweeps.ridge.hidden_sizes", "sweeps.batch.batch_size", "data.targets"]

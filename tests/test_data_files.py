@@ -112,13 +112,4 @@ def test_scikit_learn_tables(tmp_path: Path, bunch: Any, shape: tuple[int, int, 
     assert dataset.predictions(dataset.outputs(dataset.test)) == pytest.approx(dataset.test.y, rel=1e-14)
 
 
-def test_example_obeys_its_formulas() -> None:
-    table = pd.read_csv(Path(__file__).parent.parent / "input" / "example.csv")
-    assert table.columns.tolist() == ["speed_m_s", "angle_deg", "range_m", "height_m"]
-    speed, angle = table["speed_m_s"], np.radians(table["angle_deg"])
-    assert np.allclose(table["range_m"], speed**2 * np.sin(2 * angle) / 9.81, rtol=0, atol=0.6e-4)
-    assert np.allclose(table["height_m"], speed**2 * np.sin(angle) ** 2 / (2 * 9.81), rtol=0, atol=0.6e-4)
-    assert len(table) == 300
-
-
 # ---- faults of cells

@@ -42,18 +42,19 @@ LONG = {
 def test_progress_rises_to_the_total(specs: list[NetworkSpec], times: int) -> None:
     """Also of a call that is over before anyone looks, as the small one is now and then."""
     for _ in range(times):
-        seen: list[tuple[int, int]] = []
-        train(specs, progress=lambda done, total, seen=seen: seen.append((done, total)))
-        assert seen == sorted(seen)
-        assert {total for _, total in seen} == {len(specs)}
-        assert seen[-1] == (len(specs), len(specs))
+        seen: list[tuple[int, int, float]] = []
+        train(specs, progress=lambda *told, seen=seen: seen.append(told))
+        for counts in zip(*seen, strict=True):
+            assert list(counts) == sorted(counts)
+        assert {total for _, total, _ in seen} == {len(specs)}
+        assert seen[-1] == (len(specs), len(specs), 1.0)
 
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(None, 100), (10, 400)])
 def test_progress_is_told_while_the_compiled_call_runs(batch_size: int | None, steps: int) -> None:
     specs = [spec(HUNDREDS, replicate, steps=steps, batch_size=batch_size) for replicate in range(100)]
     seen: list[int] = []
-    train(specs, progress=lambda done, total: seen.append(done))
+    train(specs, progress=lambda done, total, share: seen.append(done))
     assert any(0 < done < len(specs) for done in seen)
 
 
@@ -90,7 +91,7 @@ def interrupted(call: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("work", LONG)
 def test_an_interrupt_in_the_progress_callback_ends_the_call(work: str) -> None:
-    def progress(done: int, total: int) -> None:
+    def progress(done: int, total: int, share: float) -> None:
         raise KeyboardInterrupt
 
     interrupted(lambda: train(LONG[work], progress=progress))

@@ -12,7 +12,7 @@ import pytest
 from pipeline import cli, data, store
 from pipeline.paths import Paths
 from pipeline.report.tables import number
-from pipeline.show import table_of
+from pipeline.show import title_of
 from pipeline.stages import evaluate, report
 from pipeline.statistics.errors import LARGEST, MSE, SCORE, best_cell, deciding
 from pipeline.statistics.intervals import few_rows
@@ -84,7 +84,7 @@ def test_the_small_target_has_its_say_in_choice_tests_and_claims(tmp_path: Path)
     of_best = networks[networks["cell"] == "tanh-d1-w012"]
     assert metrics["best"]["test_score"]["median"] == of_best["test_score"].median()
     assert metrics["best"]["test_mse"]["median"] == of_best["test_mse"].median()
-    title = str(table_of("both", store.read_table(paths.cells)).title)
+    title = title_of("both", store.read_table(paths.cells))
     assert "test score = mean over targets of mse / variance of the target on the training rows" in title
 
 

@@ -20,6 +20,7 @@ from kernels.architecture import Architecture
 from pipeline import data, store
 from pipeline.paths import Paths
 from pipeline.report import floors
+from pipeline.report.assignment import PARTS
 from pipeline.report.html import inline
 from pipeline.report.tables import number
 from pipeline.stages import gradcheck, report
@@ -101,7 +102,7 @@ def test_both_forms_have_the_same_sections(study: Paths) -> None:
     assert found.titles[: found.titles.index("Appendix")] == [
         *titles,
         *(f"Sweep {name}" for name in MADE_UP),
-        "2e · Gradient check",
+        "Gradient check",
         "How to reproduce this",
     ]
     assert 5 < len(found.pages) < 50
@@ -228,18 +229,31 @@ def test_the_assignments_networks_stand_beside_the_printed_numbers(start: Paths)
     assert "so the costs need not agree" in text
 
 
-def test_the_order_is_that_of_the_assignment_and_a_sweep_of_any_name_has_its_place(study: Paths) -> None:
-    titles = re.findall("<h2>(.*?)</h2>", page(study))
+def test_the_assignments_words_and_numbers_are_in_its_own_study_alone(
+    study: Paths, start: Paths, tmp_path: Path
+) -> None:
+    """Not in one whose sweeps have the same names, over the same function or over a table."""
+    titles = re.findall("<h2>(.*?)</h2>", page(start))
     assert titles[:3] == ["Summary", "2a · A small network", "Notation"]
     assert [title[:2] for title in titles[3:8]] == ["2b", "2c", "2d", "2e", "2f"]
-    assert [title for title in titles if "weep" in title] == [f"Sweep {name}" for name in MADE_UP]
-    assert titles[-3:] == ["2e · Gradient check", "Test set", "How to reproduce this"]
+    assert titles[-3:] == ["Gradient check", "Test set", "How to reproduce this"]
+    own = {"base": studies.RIDGE, "ridge": studies.RIDGE, "branches": MADE_UP["own"]}
+    for paths in (study, reported(tmp_path, own, source="file")):
+        words = re.sub(r"<svg.*?</svg>", "", page(paths), flags=re.DOTALL) + "".join(document(paths).titles)
+        words += (paths.docs / "results.md").read_text(encoding="utf-8")
+        assert not re.search(r"the assignment|The assignment|author|2[a-k] ·|3\.1, 3\.2|\(2b\)|2[a-k] \(sweep", words)
+        titles = re.findall("<h2>(.*?)</h2>", page(paths))
+        assert titles[:3] == ["Summary", "A network of the study", "Notation"]
+
+
+def test_no_two_sections_have_one_number() -> None:
+    assert len(set(PARTS.values())) == len(PARTS)
 
 
 def test_a_study_of_ridge_readouts_alone_with_one_cell_and_one_replicate(tmp_path: Path) -> None:
     paths = reported(tmp_path, {"ridge": studies.RIDGE | {"activation": "tanh", "replicates": 1}})
     median = number(store.read_table(paths.cells)["test_mse_median"].iloc[0])
-    assert f"2i (sweep ridge): Its one cell, tanh-d2-w004, has a median test mse of {median}." in page(paths)
+    assert f"Sweep ridge: Its one cell, tanh-d2-w004, has a median test mse of {median}." in page(paths)
     assert "'Beats' means" not in page(paths)
     assert "normal equations" in page(paths)
     assert "branches" not in section(paths, "Sweep-ridge")

@@ -62,7 +62,7 @@ def _draw(axes: Axes, band: Band, series: str, all_series: Sequence[str]) -> Non
     alive = np.isfinite(band.median)
     upper = np.minimum(band.q3, style.HIGHEST)
     axes.fill_between(band.step[alive], band.q1[alive], upper[alive], color=colour, alpha=0.22, linewidth=0)
-    axes.plot(band.step[alive], band.median[alive], color=colour, linestyle=dash, label=series)
+    axes.plot(band.step[alive], band.median[alive], color=colour, linestyle=dash, label=style.name(series))
 
 
 def _limit(axes: Axes, bands: Sequence[Band]) -> None:

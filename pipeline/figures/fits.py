@@ -30,8 +30,12 @@ class Truth:
 def fits(
     cells: pd.DataFrame, facets: sweep_axes.Facets, x: np.ndarray, outputs: Mapping[str, np.ndarray], truth: Truth
 ) -> Figure:
-    """One panel per facet and target; `x` (n_grid,), `outputs` (n_grid, n_outputs) by the name of the cell."""
-    rows = [(row, target) for row in facets.rows for target in range(truth.y.shape[1])]
+    """One panel per facet and target, of which the first MOST_TARGETS are drawn.
+
+    `x` (n_grid,), `outputs` (n_grid, n_outputs) by the name of the cell.
+    """
+    targets = range(min(truth.y.shape[1], MOST_TARGETS))
+    rows = [(row, target) for row in facets.rows for target in targets]
     n_columns = len(facets.columns)
     width = style.WIDTH if n_columns > 1 else style.NARROW
     figure, grid = style.panels(len(rows), n_columns, width, 1.6 if len(rows) > 1 else 3.0, sharex=True, sharey="row")
@@ -41,7 +45,7 @@ def fits(
             part = facets.select(cells, row, column)
             draw_fits(grid[i, j], part, all_series, x, outputs, truth, target)
         grid[i, 0].set_ylabel(style.name(truth.target_names[target]))
-    style.label_facets(grid, facets.column_titles, [title for title in facets.row_titles for _ in truth.target_names])
+    style.label_facets(grid, facets.column_titles, [title for title in facets.row_titles for _ in targets])
     for axes in grid[-1]:
         axes.set_xlabel(style.name(truth.feature_name))
     style.legend_above(figure, grid)
@@ -62,12 +66,13 @@ def draw_fits(
     if truth.is_function:
         axes.plot(truth.x, known, color="#c4c4c4", linewidth=5, label="true function")
     else:
-        axes.plot(truth.x, known, ".", color="#b0b0b0", markersize=3, label="test samples")
+        drawn = style.thinned(len(known))
+        axes.plot(truth.x[drawn], known[drawn], ".", color="#b0b0b0", markersize=3, label="test samples")
     for name, series in zip(cells["cell"], cells["series"], strict=True):
         if name in outputs:
             dash = style.DASHES[all_series.index(series) % len(style.DASHES)]
             colour = style.colour(series, all_series)
-            axes.plot(x, outputs[name][:, target], color=colour, linestyle=dash, label=series)
+            axes.plot(x, outputs[name][:, target], color=colour, linestyle=dash, label=style.name(series))
     margin = 0.25 * (known.max() - known.min() or 1.0)
     axes.set_ylim(known.min() - margin, known.max() + margin)
 
@@ -77,6 +82,7 @@ def predictions(true: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -
     n_columns = min(len(names), MOST_TARGETS, 3)
     n_rows = -(-min(len(names), MOST_TARGETS) // n_columns)
     figure, grid = style.panels(n_rows, n_columns, min(style.WIDTH, 3.3 * n_columns + 0.6), 3.1)
+    drawn = style.thinned(len(true))
     for target, axes in enumerate(grid.flat):
         if target >= len(names):
             axes.set_visible(False)
@@ -84,7 +90,13 @@ def predictions(true: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -
         ends = [f(true[:, target].min(), true[:, target].max()) for f in (min, max)]
         axes.plot(ends, ends, color=style.GREY, linewidth=1, label="perfect")
         axes.plot(
-            true[:, target], predicted[:, target], "o", color="#0072B2", alpha=0.55, markersize=4, markeredgewidth=0
+            true[drawn, target],
+            predicted[drawn, target],
+            "o",
+            color="#0072B2",
+            alpha=0.55,
+            markersize=4,
+            markeredgewidth=0,
         )
         axes.set_title(style.name(names[target]))
         axes.set_xlabel("true")
@@ -112,11 +124,13 @@ def input_gradients(gradients: Mapping[str, InputGradient], feature_name: str) -
         axes.set_visible(False)
     for axes, name in zip(grid.flat, names, strict=False):
         gradient = gradients[name]
-        axes.plot(gradient.x, gradient.analytic, color=style.OTHER_COLOURS[1], label="analytic (backward pass)")
+        drawn = style.thinned(len(gradient.x))
+        colour, label = style.OTHER_COLOURS[1], "analytic (backward pass)"
+        axes.plot(gradient.x[drawn], gradient.analytic[drawn], color=colour, label=label)
         every = slice(None, None, max(1, len(gradient.x) // 40))
         points = {"color": "#222222", "markersize": 3.5, "fillstyle": "none", "markeredgewidth": 0.8}
         axes.plot(gradient.x[every], gradient.numerical[every], "o", label="central differences", **points)
-        axes.set_title(name)
+        axes.set_title(style.name(name))
         axes.set_xlabel(style.name(feature_name))
     for axes in grid[:, 0]:
         axes.set_ylabel(style.name(f"dC/d{feature_name}"))

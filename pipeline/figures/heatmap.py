@@ -36,7 +36,7 @@ def heat_map(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
         panel.set_xlabel(sweep_axes.LABELS[column_axis])
         if panel_axis:
             panel.set_title(f"{sweep_axes.LABELS[panel_axis]}: {sweep_axes.level_text(panel_axis, level)}")
-    panels[0, 0].set_yticks(range(len(all_series)), all_series)
+    panels[0, 0].set_yticks(range(len(all_series)), map(style.name, all_series))
     figure.colorbar(image, ax=list(panels[0]), label=f"log10 of median {deciding(cells).label('test')}")
     return figure
 

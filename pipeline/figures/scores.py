@@ -17,8 +17,12 @@ from pipeline.statistics.cells import typical
 from pipeline.statistics.errors import deciding
 from pipeline.statistics.intervals import FEWEST
 
-X_ORDER = ("width", "batch_size", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
+X_ORDER = ("width", "batch_size", "epochs", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
 """Which of the axes that vary runs along x: the first of these."""
+
+MOST_TICKS = 12
+"""Levels with their number along x."""
+PANELS_IN_A_ROW = 4
 
 
 def split_axes(axes: Sequence[str]) -> tuple[str, str | None, list[str]]:
@@ -54,9 +58,12 @@ def marked(cells: pd.DataFrame) -> str:
 def scores(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
     """Test errors as `marks` has them: a panel per series where lines tell a second axis apart, else one panel."""
     n_panels = len(groups(cells, axes))
+    n_columns = min(n_panels, PANELS_IN_A_ROW)
     width = style.WIDTH if n_panels > 1 else style.NARROW
-    figure, grid = style.panels(1, n_panels, width, 3.3, sharey=True)
-    fill_panels(list(grid[0]), cells, axes)
+    figure, grid = style.panels(-(-n_panels // n_columns), n_columns, width, 3.3, sharey=True)
+    for panel in grid.flat[n_panels:]:
+        panel.set_visible(False)
+    fill_panels(list(grid.flat[:n_panels]), cells, axes)
     return figure
 
 
@@ -73,7 +80,7 @@ def fill_panels(panels: Sequence[Axes], cells: pd.DataFrame, axes: Sequence[str]
     for panel, group in zip(panels, groups(cells, axes), strict=True):
         _draw_scores(panel, cells[cells["series"].isin(group)], x_axis, line_axis, all_series)
         if line_axis:
-            panel.set_title(group[0])
+            panel.set_title(style.name(group[0]))
             panel.legend(title=sweep_axes.LABELS[line_axis])
         elif len(group) > 1:
             panel.legend()
@@ -100,11 +107,14 @@ def _draw_scores(
         shift = 0.012 * span * (n - (len(lines) - 1) / 2)  # so that bars stand beside each other
         order = line_levels.index(level) if line_axis else list(all_series).index(series)
         shade = order / max(len(line_levels) - 1, 1) if line_axis else 0.0
-        label = sweep_axes.level_text(line_axis, level) if line_axis else series
+        label = sweep_axes.level_text(line_axis, level) if line_axis else style.name(series)
         by_place = np.argsort(at)
         colour = _shaded(style.colour(series, all_series), shade)
         _draw_line(panel, at[by_place] + shift, part.iloc[by_place], colour, order, label)
-    panel.set_xticks(list(place.values()), [sweep_axes.level_text(x_axis, level) for level in place])
+    marked_levels = [list(place)[n] for n in style.thinned(len(place), MOST_TICKS)]
+    panel.set_xticks(
+        [place[level] for level in marked_levels], [sweep_axes.level_text(x_axis, level) for level in marked_levels]
+    )
     panel.set_xlim(min(place.values()) - 0.08 * span, max(place.values()) + 0.08 * span)
     panel.set_xlabel(sweep_axes.LABELS[x_axis])
     if np.isinf(cells["centre"]).all():
@@ -154,8 +164,8 @@ def replicates(networks: pd.DataFrame, cells: pd.DataFrame) -> Figure:
         values = np.sort(networks.loc[networks["series"] == series, error.of("test")].to_numpy(float))
         finite = np.minimum(values[np.isfinite(values)], style.HIGHEST)
         spread = np.linspace(-0.16, 0.16, len(finite)) if len(finite) > 1 else np.zeros(len(finite))
-        colour = style.colour(series, all_series)
-        panel.plot(place + spread, finite, "o", color=colour, alpha=0.6, markeredgewidth=0)
+        colour, drawn = style.colour(series, all_series), style.thinned(len(finite))
+        panel.plot(place + spread[drawn], finite[drawn], "o", color=colour, alpha=0.6, markeredgewidth=0)
         if len(finite) and np.isfinite(middle := values[[(len(values) - 1) // 2, len(values) // 2]].mean()):
             panel.hlines(middle, place - 0.28, place + 0.28, color=colour, linewidth=2)
         if series in ends.index:
@@ -165,7 +175,7 @@ def replicates(networks: pd.DataFrame, cells: pd.DataFrame) -> Figure:
             panel.annotate(note, (place, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
     style.log_scale_if_wide(panel, networks[error.of("test")].to_numpy(float))
     style.mark_zeros(panel)
-    panel.set_xticks(range(len(all_series)), all_series)
+    panel.set_xticks(range(len(all_series)), map(style.name, all_series))
     panel.set_xlim(-0.6, len(all_series) - 0.4)
     panel.grid(axis="x", visible=False)
     panel.set_ylabel(error.label("test"))

@@ -14,6 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
+from pipeline.figures import letters
+
 ACTIVATION_COLOURS = {"relu": "#0072B2", "tanh": "#D55E00", "linear": "#009E73", "sigmoid": "#CC79A7"}
 OTHER_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#CC79A7", "#009E73", "#0072B2", "#D55E00")
 """Okabe and Ito's colours, which the colour-blind tell apart; architectures get the second list in their order."""
@@ -29,9 +31,13 @@ WIDTH = 8.4
 NARROW = 5.6
 """Widths in inches of figures with several panels in a row (806 px on screen, all of an A4 page), and with one."""
 
+MOST_POINTS = 2000
+"""Points of a panel: each is a mark of some 50 bytes, and more would cover each other."""
+LONGEST = 72
+"""Letters of a name that figures have room for."""
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -57,7 +63,7 @@ _STYLE: dict[str, Any] = {
 @contextmanager
 def house_style() -> Iterator[None]:
     """Settings under which figures are made and written, whatever the user's own matplotlib settings are."""
-    with matplotlib.style.context(["default", _STYLE]):
+    with matplotlib.style.context(["default", _STYLE | {"font.family": list(letters.families())}]):
         yield
 
 
@@ -95,9 +101,9 @@ class _Powers(LogFormatter):
         text = super().__call__(x, pos)
         if x == 0 or not text:
             return text
-        digit, exponent = f"{x:.0e}".split("e")
+        mantissa, exponent = f"{x:.2e}".split("e")
         power = f"10{str(int(exponent)).translate(_RAISED)}"
-        return power if digit == "1" else f"{digit}×{power}"
+        return power if float(mantissa) == 1 else f"{float(mantissa):g}×{power}"
 
 
 def log_y(axes: Axes) -> None:
@@ -130,8 +136,16 @@ def mark_zeros(axes: Axes) -> None:
 
 
 def name(text: str) -> str:
-    """The name of a column as an axis shows it: a long one on several lines, a very long one cut short."""
-    return "\n".join(textwrap.wrap(text, 18, max_lines=2, placeholder=" …"))
+    """A name as a figure shows it: a long one on several lines, of a very long one the middle is left out."""
+    text = letters.shown(text)
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"
+    return "\n".join(textwrap.wrap(text, 18))
+
+
+def thinned(n: int, most: int = MOST_POINTS) -> np.ndarray:
+    """Which of n points are drawn: `most` at even distances, the first and the last among them, or all of fewer."""
+    return np.unique(np.rint(np.linspace(0, n - 1, min(n, most))).astype(int))
 
 
 def label_facets(grid: np.ndarray, column_titles: Sequence[str], row_titles: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ def summary(cells: pd.DataFrame, axes: Sequence[str], title: str, fits: Fits | N
     """Test errors of a sweep along its axes, a panel per series, and beside it the fits of another sweep."""
     n_panels = len(scores.groups(cells, axes))
     figure, grid = style.panels(1, n_panels + (fits is not None), style.WIDTH, 3.2)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(textwrap.fill(title, 120), fontsize=10)
     for panel in grid[0, 1:n_panels]:
         panel.sharey(grid[0, 0])
         panel.tick_params(labelleft=False)
@@ -37,7 +38,7 @@ def summary(cells: pd.DataFrame, axes: Sequence[str], title: str, fits: Fits | N
     if fits:
         panel = grid[0, -1]
         draw_fits(panel, fits.cells, sweep_axes.series_of(fits.cells), fits.x, fits.outputs, fits.truth)
-        panel.set_title(fits.title)
+        panel.set_title(textwrap.fill(fits.title, 24))
         panel.set_xlabel(style.name(fits.truth.feature_name))
         panel.set_ylabel(style.name(fits.truth.target_names[0]), labelpad=1)
         panel.legend(loc="upper left", fontsize=8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.figures import style
 from pipeline.report.against_training import against_training
-from pipeline.report.assignment import assignment_tables
+from pipeline.report.assignment import assignment_tables, numbered
 from pipeline.report.derivations import derivations
 from pipeline.report.document import Block, Section
 from pipeline.report.evidence import gradient_check, test_set
@@ -21,22 +21,23 @@ from pipeline.report.tables import score_table, summary_table
 def sections(study: Study) -> list[Section]:
     """The whole report, in its order."""
     with style.house_style():
-        return [
+        found = [
             summary(study),
-            example_network(),
-            *derivations(study.sweeps),
-            data_section(study.config, study.dataset),
+            example_network(study),
+            *derivations(study.sweeps, study.is_assignment),
+            data_section(study),
             *(sweep_section(results, study.sweeps) for results in study.sweeps),
             gradient_check(study.checks),
             test_set(study),
             reproduction(study.origin, study.config, study.dataset, study.sweeps),
         ]
+    return list(map(numbered, found)) if study.is_assignment else found
 
 
 def results_page(study: Study) -> str:
     """The results as Markdown: a table of the sweeps, then every sweep with its own tables."""
     last = test_set(study)
-    texts = ["## Results", markdown_table(summary_table(study.sweeps)), definitions(study.error), *caveats(study)]
+    texts = ["## Results", markdown_table(summary_table(study.sweeps)), definitions(study), *caveats(study)]
     for results in study.sweeps:
         blocks: list[Block] = [
             description(results),

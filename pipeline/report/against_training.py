@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline import axes
 from pipeline.report.document import Block, Folded
 from pipeline.report.findings import MOST_PLACES, is_untestable
 from pipeline.report.results import SweepResults
@@ -54,9 +55,10 @@ def _errors(results: SweepResults) -> pd.DataFrame:
 def _paragraph(ridge: SweepResults, trained: SweepResults, contrasts: pd.DataFrame) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
     how = HOW[trained.settings.optimizer]
-    steps = listed([f"{steps:,.0f}" for steps in sorted(set(trained.cells["steps"]))])
-    text = f"Against sweep {trained.name}, trained for {steps} steps, at equal shape ({counted(m, 'comparison')} over "
-    text += f"{counted(n, 'replicate')}): "
+    duration = "steps" if trained.settings.epochs is None else "epochs"
+    length = listed([f"{level:,.0f}" for level in axes.levels(trained.cells, duration)])
+    text = f"Against sweep {trained.name}, trained for {length} {duration}, at equal shape ("
+    text += f"{counted(m, 'comparison')} over {counted(n, 'replicate')}): "
     if is_untestable(contrasts):
         return f"{text}with so few replicates neither {RIDGE} nor {how} could have been shown to beat the other."
     by_cell = trained.cells.set_index("cell")

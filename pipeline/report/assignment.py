@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline import axes
+from pipeline.config import Config
+from pipeline.report.document import Section
 from pipeline.report.limits import floor_of
 from pipeline.report.results import SweepResults
 from pipeline.report.tables import Table, number
 from pipeline.report.wording import factor, listed
 
-PARTS = {"base": "2g", "sizes": "2h", "ridge": "2i", "batch": "2j", "rates": "2k", "branches": "3.1, 3.2"}
-"""The part of the assignment that each of the shipped sweeps answers, for its heading."""
+PARTS = {
+    "A small network": "2a",
+    "The cost and its derivative": "2b",
+    "Activations and their derivatives": "2c",
+    "Forward pass": "2d",
+    "Backward pass": "2e",
+    "Gradients of the parameters and their update": "2f",
+    "Sweep base": "2g",
+    "Sweep sizes": "2h",
+    "Sweep ridge": "2i",
+    "Sweep batch": "2j",
+    "Sweep rates": "2k",
+    "Sweep branches": "3.1, 3.2",
+}
+"""The part of the assignment that a section answers, by its title."""
 
 PRINTED = {"relu": 0.00074328, "linear": 0.12079632, "tanh": 0.00173546}
 """What the assignment's author printed."""
@@ -24,6 +41,17 @@ RATES, STEPS = {"relu": 0.02, "linear": 0.005, "tanh": 0.02}, 500
 
 CONVERGED = 1.001
 """A cost within this factor of the least possible one has converged."""
+
+
+def is_assignment(config: Config) -> bool:
+    """Whether the study is the assignment's: on its function, with a sweep that starts from its own numbers."""
+    streams = (sweep.init == "assignment-stream" for sweep in config.sweeps.values())
+    return config.data.source == "function" and any(streams)
+
+
+def numbered(section: Section) -> Section:
+    """The section, behind the part of the assignment that it answers, if it answers one."""
+    return replace(section, part=PARTS.get(section.title, ""))
 
 
 def assignment_sentences(results: SweepResults) -> list[str]:

@@ -27,14 +27,18 @@ NAMES = [
 ]
 
 
-def derivations(sweeps: Sequence[SweepResults]) -> list[Section]:
-    """Notation, then a section for each derivation that the networks of these sweeps need."""
+def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Section]:
+    """Notation, then a section for each derivation that the networks of these sweeps need.
+
+    The assignment's own notation is mentioned where the study is the assignment's.
+    """
     optimizers = {results.settings.optimizer for results in sweeps}
-    found = [_notation(), _cost(), _activations(), _forward(), _backward(), _updates("adam" in optimizers)]
+    found = [_notation(), _cost(is_assignment), _activations(is_assignment), _forward(), _backward(is_assignment)]
+    found.append(_updates("adam" in optimizers))
     if "ridge" in optimizers:
         found.append(ridge())
     if any(has_branches(results) for results in sweeps):
-        found.append(branches())
+        found.append(branches(is_assignment))
     return found
 
 
@@ -52,7 +56,7 @@ def _notation() -> Section:
     return Section("Notation", [text, Table("", ["", "", ""], NAMES)])
 
 
-def _cost() -> Section:
+def _cost(is_assignment: bool) -> Section:
     cost = Formula(
         'C = "half_mse" = 1/N sum_(n=1)^N 1/2 sum_(k=1)^K (hat(y)_(n k) - y_(n k))^2, quad quad '
         "(partial C) / (partial hat(y)_(n k)) = 1/N (hat(y)_(n k) - y_(n k))",
@@ -71,17 +75,17 @@ def _cost() -> Section:
         "The quadratic cost is the mean over the samples of half the squared error. Only the term of sample n and "
         "output k depends on ŷₙₖ; the 2 of the square cancels the ½.",
         cost,
-        "The assignment writes the sum over the samples instead of the mean:",
+        f"{'The assignment writes' if is_assignment else 'Others write'} the sum over the samples instead of the mean:",
         sum_form,
         "All its derivatives are N times those of C. With the mean, a learning rate means the same whatever the number "
         "of samples. Evaluation reports the mean squared error without the ½:",
         mse,
         "Code: `kernels/loss.py`, `add_cost`, where `share` is 1/N and `dy` is ∂C/∂ŷ.",
     ]
-    return Section("The cost and its derivative", blocks, part="2b")
+    return Section("The cost and its derivative", blocks)
 
 
-def _activations() -> Section:
+def _activations(is_assignment: bool) -> Section:
     formulas = [
         Formula("sigma(z) = z, quad quad sigma'(z) = 1", "linear: σ(z) = z,   σ′(z) = 1"),
         Formula(
@@ -102,11 +106,12 @@ def _activations() -> Section:
         "Every derivative can be written with the activation a = σ(z) alone, so the backward pass needs no z. In this "
         "order: linear, relu, tanh (by the quotient rule) and sigmoid.",
         *formulas,
-        "relu has no derivative at z = 0. The code takes 0 there; the assignment takes 1. It makes no difference: a "
+        "relu has no derivative at z = 0. The code takes 0 there; "
+        f"{'the assignment takes' if is_assignment else 'others take'} 1. It makes no difference: a "
         "random z is almost never 0, and behind another relu, where it often is, the derivative of that one is 0 too.",
         "Code: `kernels/activations.py`, `activate` and `differentiate`.",
     ]
-    return Section("Activations and their derivatives", blocks, part="2c")
+    return Section("Activations and their derivatives", blocks)
 
 
 def _forward() -> Section:
@@ -119,25 +124,25 @@ def _forward() -> Section:
         formula,
         "Code: `kernels/network.py`, `forward`, with the product in `kernels/dense.py`, `forward`.",
     ]
-    return Section("Forward pass", blocks, part="2d")
+    return Section("Forward pass", blocks)
 
 
-def _backward() -> Section:
+def _backward(is_assignment: bool) -> Section:
     chain = Formula(
         "(partial C) / (partial z_i) = (partial C) / (partial a_(i+1)) ⊙ sigma'_i (z_i), quad quad "
         "(partial C) / (partial a_i) = W_i^top (partial C) / (partial z_i) quad (i = L, ..., 1)",
         "∂C/∂zᵢ = ∂C/∂aᵢ₊₁ ⊙ σ′ᵢ(zᵢ),   ∂C/∂aᵢ = Wᵢᵀ ∂C/∂zᵢ for i = L, ..., 1",
     )
     blocks: list[Block] = [
-        "It starts from ∂C/∂ŷ (2b). The cost depends on aᵢ only through zᵢ, and on zᵢ only through aᵢ₊₁. The "
-        "activation works element by element, so its Jacobian is diagonal; the Jacobian of zᵢ with respect to aᵢ is "
-        "Wᵢ. The chain rule gives, layer by layer from the last to the first:",
+        f"It starts from ∂C/∂ŷ{' (2b)' if is_assignment else ''}. The cost depends on aᵢ only through zᵢ, and on zᵢ "
+        "only through aᵢ₊₁. The activation works element by element, so its Jacobian is diagonal; the Jacobian of zᵢ "
+        "with respect to aᵢ is Wᵢ. The chain rule gives, layer by layer from the last to the first:",
         chain,
         "The last step gives ∂C/∂a₁ = ∂C/∂x, the derivative with respect to the input.",
         "Code: `kernels/network.py`, `backward`, with the product in `kernels/dense.py`, `backward`. The section on "
         "the gradient check compares it with numerical derivatives.",
     ]
-    return Section("Backward pass", blocks, part="2e")
+    return Section("Backward pass", blocks)
 
 
 def _updates(with_adam: bool) -> Section:
@@ -164,7 +169,7 @@ def _updates(with_adam: bool) -> Section:
     if with_adam:
         blocks += _adam()
     blocks.append("Code: `kernels/network.py`, `add_gradients`; `kernels/optimizers.py`, `descend` and `adam`.")
-    return Section("Gradients of the parameters and their update", blocks, part="2f")
+    return Section("Gradients of the parameters and their update", blocks)
 
 
 def _adam() -> list[Block]:

@@ -44,7 +44,7 @@ def gradient_check(checks: pd.DataFrame) -> Section:
     ]
     names = ["architecture", "tensor", "coordinates", "largest gradient", "largest difference", "relative error"]
     folded = Folded(Table("Of each architecture the tensor that agrees worst", names, details))
-    return Section("Gradient check", [text, Table("", header, rows), folded], part="2e")
+    return Section("Gradient check", [text, Table("", header, rows), folded])
 
 
 def test_set(study: Study) -> Section:

@@ -16,12 +16,12 @@ from pipeline.report.tables import number, summary_table
 from pipeline.report.training import all_diverged, divergence_counts
 from pipeline.report.trends import trend
 from pipeline.report.wording import counted
-from pipeline.statistics.errors import SCORE, Error
+from pipeline.statistics.errors import SCORE
 from pipeline.statistics.intervals import SCOPE, few_rows
 
 _MSE = (
-    "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded (the assignment's "
-    "MSE); learning curves and columns named train half_mse show it. mse = 1/(N K) Σₙ Σₖ (ŷ - y)² is what evaluation "
+    "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded{assignment}; "
+    "learning curves and columns named train half_mse show it. mse = 1/(N K) Σₙ Σₖ (ŷ - y)² is what evaluation "
     "reports; everything named train, validation or test mse shows it. For K outputs half_mse = K · mse / 2. "
 )
 _SCORE = (
@@ -32,11 +32,11 @@ _SCORE = (
 )
 
 
-def definitions(error: Error) -> str:
+def definitions(study: Study) -> str:
     """What the errors are, which of them decides, and what an interval is over."""
-    test = error.label("test")
+    test, assignment = study.error.label("test"), " (the assignment's MSE)" if study.is_assignment else ""
     return (
-        f"{_MSE}{_SCORE if error == SCORE else ''}"
+        f"{_MSE.format(assignment=assignment)}{_SCORE if study.error == SCORE else ''}"
         f"The typical {test} of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
         f"log₁₀ {test} over its networks; in brackets, the 95 % BCa bootstrap interval of it. {SCOPE} A diverged "
         "network counts as infinite everywhere and is never left out."
@@ -51,10 +51,10 @@ CLAIMS = (
 
 def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
-    lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
+    lines = [f"{_name(results, study.is_assignment)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
     paragraphs = [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, *caveats(study)]
-    return Section("Summary", [*paragraphs, table, definitions(study.error)])
+    return Section("Summary", [*paragraphs, table, definitions(study)])
 
 
 def caveats(study: Study) -> list[str]:
@@ -77,8 +77,8 @@ def headline(results: SweepResults, sweeps: Sequence[SweepResults]) -> str:
     return " ".join(filter(None, [*sentences, beside_author(results), *divergence_counts(results)]))
 
 
-def _name(results: SweepResults) -> str:
-    part = PARTS.get(results.name)
+def _name(results: SweepResults, is_assignment: bool) -> str:
+    part = PARTS.get(f"Sweep {results.name}") if is_assignment else None
     return f"{part} (sweep {results.name})" if part else f"Sweep {results.name}"
 
 

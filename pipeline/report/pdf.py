@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib import resources
 from typing import Any
 
-from pipeline.figures import style
+from pipeline.figures import letters, style
 from pipeline.report import typesetting
 from pipeline.report.document import Block, Folded, Formula, Section, kind, spans
 from pipeline.report.plots import Plot
@@ -37,7 +37,20 @@ def pdf(sections: Sequence[Section]) -> bytes:
         for n, section in enumerate(sections)
     ]
     template = resources.files("pipeline.report").joinpath("template.typ").read_bytes()
-    return typesetting.document(template, content)
+    return typesetting.document(template, _shown(content))
+
+
+def _shown(value: Any) -> Any:
+    """The content with its text as fonts have it; figures and formulas stay as they are."""
+    match value:
+        case str():
+            return letters.shown(value)
+        case dict():
+            return {key: part if key in ("svg", "typst") else _shown(part) for key, part in value.items()}
+        case list() | tuple():
+            return list(map(_shown, value))
+        case _:
+            return value
 
 
 def _block(block: Block, anchor: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from pipeline import axes
 from pipeline.data.dataset import Dataset, Split
 from pipeline.figures import curves, fits, heatmap, scores, style
+from pipeline.report.limits import is_sine
 from pipeline.report.results import SweepResults
 from pipeline.report.wording import capital
 
@@ -48,6 +49,8 @@ def score_plot(results: SweepResults) -> Plot:
         caption = f"{capital(results.error.label('test'))} of every network (points) and the median (line)"
         caption += f"; black: {scores.marked(results.cells)}." if scores.has_intervals(results.cells) else "."
         caption += _zeros_marked(results.networks[[results.error.of("test")]].to_numpy(np.float64))
+        n = int(results.cells["n_networks"].max())
+        caption += points_note(n, "networks of a column")
         return Plot(path, caption, scores.replicates(results.networks, results.cells))
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2])
     cells = fixed.select(results.cells)
@@ -81,7 +84,9 @@ def fit_plot(results: SweepResults) -> Plot:
     shown = [cell for cell in facets.shown(results.cells)["cell"] if cell in results.best.index]
     outputs = {cell: results.outputs(cell, dataset.grid.x) for cell in shown}
     figure = fits.fits(results.cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
-    caption = f"Fits: of each cell the replicate with the smallest validation mse.{facets.note}"
+    caption = f"Fits: of each cell the replicate with the smallest validation mse.{facets.note}{targets_note(dataset)}"
+    if not is_sine(dataset):
+        caption += points_note(len(dataset.test.x), "test samples")
     return Plot(f"{results.name}/fits", caption, figure)
 
 
@@ -93,12 +98,13 @@ def prediction_plot(results: SweepResults) -> Plot:
     figure = fits.predictions(dataset.test.y, results.outputs(cell, dataset.test.x), dataset.target_names)
     which = f"the network with the smallest {error.label('validation')} of the sweep ({cell})"
     caption = f"Test split, predicted against true: {which}."
+    caption += targets_note(dataset) + points_note(len(dataset.test.x), "test samples")
     return Plot(f"{results.name}/predictions", caption, figure)
 
 
 def curve_plot(results: SweepResults) -> Plot:
     """Learning curves; of cells that differ only in their number of steps, the longest."""
-    found = [axis for axis in results.axes if axis != "steps"]
+    found = [axis for axis in results.axes if axis not in axes.DURATIONS]
     longest = results.cells.sort_values("steps", ascending=False, kind="stable")
     cells = longest.drop_duplicates(["series", *found]).sort_index()
     facets = axes.facets(cells, found)
@@ -117,19 +123,32 @@ def gradient_plot(results: SweepResults) -> Plot:
     caption = (
         f"dC/d{name} of the best network of each architecture; C is the half_mse of one sample, whose target is fixed."
     )
+    caption += points_note(len(points.x), "points")
     return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))
+
+
+def points_note(n: int, what: str) -> str:
+    """How many points are drawn, as the end of a caption; empty where all are."""
+    drawn = len(style.thinned(n))
+    return f" {drawn:,} of the {n:,} {what} are drawn, at even distances in their order." if drawn < n else ""
+
+
+def targets_note(dataset: Dataset) -> str:
+    """How many targets are drawn, as the end of a caption; empty where all are."""
+    n = dataset.n_outputs
+    return f" The first {fits.MOST_TARGETS} of {n} targets are shown." if n > fits.MOST_TARGETS else ""
 
 
 def truth(dataset: Dataset) -> fits.Truth:
     """The target on the grid where it is known there, else the test samples."""
-    known = bool(np.isfinite(dataset.grid.y).all())
+    known = is_sine(dataset)
     split = dataset.grid if known else dataset.test
     return fits.Truth(split.x[:, 0], split.y, known, dataset.feature_names[0], dataset.target_names)
 
 
 def gradient_points(dataset: Dataset) -> Split:
     """Where input gradients are compared: the grid where targets are known there, else the test split in order of x."""
-    if np.isfinite(dataset.grid.y).all():
+    if is_sine(dataset):
         return dataset.grid
     order = np.argsort(dataset.test.x[:, 0], kind="stable")
     return Split(dataset.test.x[order], dataset.test.y[order], dataset.test.rows[order])

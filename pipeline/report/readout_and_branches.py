@@ -6,7 +6,7 @@ from pipeline.report.document import Block, Formula, Section
 
 
 def ridge() -> Section:
-    """2i: the normal equations of the output layer over random hidden layers."""
+    """The normal equations of the output layer over random hidden layers."""
     cost = Formula(
         "min_(W,b) quad sum_(n=1)^N norm(y_n - W h_n - b)^2 + alpha norm(W)_F^2",
         "minimise over W and b: Σₙ ‖yₙ - W hₙ - b‖² + α ‖W‖²",
@@ -27,11 +27,11 @@ def ridge() -> Section:
         "stands beside the sum over the samples, not beside their mean.",
         "Code: `kernels/readout.py`, `fit`, with `centred_sums`, `cholesky` and `solve`.",
     ]
-    return Section("Ridge regression of the output layer", blocks, part="2i")
+    return Section("Ridge regression of the output layer", blocks)
 
 
-def branches() -> Section:
-    """3.1 and 3.2: branches that are summed, and the derivative of the cost with respect to the input."""
+def branches(is_assignment: bool) -> Section:
+    """Branches that are summed, and the derivative of the cost with respect to the input."""
     forward = Formula(
         "a_1 = w_11 x + b_11, quad a_2 = w_12 sigma(x) + b_12, quad a_3 = w_13 sigma(sigma(x)) + b_13, quad "
         "hat(y) = a_4 = w_4 (a_1 + a_2 + a_3) + b_14",
@@ -52,8 +52,9 @@ def branches() -> Section:
         "(partial C) / (partial x) = sum_j ((partial f_j) / (partial x))^top (partial C) / (partial s)",
         "s = Σⱼ fⱼ(x),   ∂C/∂x = Σⱼ (∂fⱼ/∂x)ᵀ ∂C/∂s",
     )
+    whose = "The assignment's" if is_assignment else "A"
     blocks: list[Block] = [
-        "The assignment's network with three branches, σ being relu (its layers, from x to y):",
+        f"{whose} network with three branches, σ being relu (its layers, from x to y):",
         forward,
         "Its error for one sample is C = ½ (ŷ - y)². The target y is fixed; x acts through all three branches, and the "
         "chain rule adds up what comes through each:",
@@ -66,4 +67,4 @@ def branches() -> Section:
         "Code: `kernels/layout.py`, `COPY`, `ADD` and `FROM_SUM`; `kernels/network.py`, `backward` with `all_inputs`; "
         "the result is `x` of `gradients` in `kernels/ensemble.py`.",
     ]
-    return Section("Branches, and the derivative with respect to the input", blocks, part="3.1, 3.2")
+    return Section("Branches, and the derivative with respect to the input", blocks)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline import axes
 from pipeline.report.against_training import against_training
-from pipeline.report.assignment import PARTS, assignment_sentences, assignment_tables
+from pipeline.report.assignment import assignment_sentences, assignment_tables
 from pipeline.report.document import Block, Folded, Section
 from pipeline.report.findings import contrast_table, findings
 from pipeline.report.limits import floor_sentences, pieces_blocks
@@ -36,7 +36,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     blocks.append(Folded(cell_table(results.cells)))
     if len(results.contrasts):
         blocks.append(Folded(contrast_table(results)))
-    return Section(f"Sweep {results.name}", blocks, part=PARTS.get(results.name, ""))
+    return Section(f"Sweep {results.name}", blocks)
 
 
 def sentences(results: SweepResults) -> list[str]:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from kernels.architecture import Architecture
-from pipeline.config import Config
-from pipeline.data import Dataset
 from pipeline.drawing import drawing
 from pipeline.report.document import Section
 from pipeline.report.plots import Plot
 from pipeline.report.results import SweepResults
+from pipeline.report.study import Study
 from pipeline.report.tables import Table
+from pipeline.report.wording import counted
 
 EXAMPLE = Architecture.plain((5, 3), "relu", 1)
 """The network that the assignment asks to be drawn: one input, hidden layers of 5 and 3, one linear output."""
 
 
-def example_network() -> Section:
-    """2a: the assignment's example."""
-    caption = (
-        "One input, hidden layers of 5 and 3 units, one linear output unit. Colours are activations: blue relu, orange "
-        "tanh, pink sigmoid, white linear."
-    )
-    return Section("A small network", [Plot("example_network", caption, drawing(EXAMPLE, 1))], part="2a")
+COLOURS = "Colours are activations: blue relu, orange tanh, pink sigmoid, white linear."
+
+
+def example_network(study: Study) -> Section:
+    """The assignment's example, or else the first network of the study."""
+    if study.is_assignment:
+        caption = f"One input, hidden layers of 5 and 3 units, one linear output unit. {COLOURS}"
+        return Section("A small network", [Plot("example_network", caption, drawing(EXAMPLE, 1))])
+    first, n_features = study.sweeps[0], study.dataset.n_features
+    cell = first.cells.iloc[0]
+    caption = f"{cell['cell']} of sweep {first.name}: {counted(n_features, 'input')}, {cell['architecture']}. {COLOURS}"
+    figure = drawing(Architecture.parse(cell["architecture"]), n_features)
+    return Section("A network of the study", [Plot("example_network", caption, figure)])
 
 
 def network_plots(results: SweepResults) -> list[Plot]:
@@ -38,13 +44,15 @@ def network_plots(results: SweepResults) -> list[Plot]:
     ]
 
 
-def data_section(config: Config, dataset: Dataset) -> Section:
+def data_section(study: Study) -> Section:
     """Source, columns and sizes of the splits."""
+    config, dataset = study.config, study.dataset
     splits = (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
     is_function = config.data.source == "function"
+    source = ", as in the assignment" if study.is_assignment else ""
     rows = [
         ["source", "y = sin(x), x uniform on [-π, π]" if is_function else f"the table {config.data.path}"],
-        *([["training points", _LEGACY.format(seed=config.seed)]] if is_function else []),
+        *([["training points", _LEGACY.format(seed=config.seed, assignment=source)]] if is_function else []),
         ["features", ", ".join(dataset.feature_names)],
         ["targets", ", ".join(dataset.target_names)],
         ["samples", ", ".join(f"{name} {len(split.x)}" for name, split in splits)],
@@ -53,5 +61,5 @@ def data_section(config: Config, dataset: Dataset) -> Section:
     return Section("Data", [Table("", ["", ""], rows)])
 
 
-_LEGACY = "the first numbers of NumPy's legacy generator with seed {seed}, as in the assignment"
+_LEGACY = "the first numbers of NumPy's legacy generator with seed {seed}{assignment}"
 _STANDARDISED = "networks see columns of mean 0 and deviation 1 (on the training split); errors keep the table's units"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.config import Config
 from pipeline.data import Dataset
+from pipeline.report.assignment import is_assignment
 from pipeline.report.reproduction import Origin
 from pipeline.report.results import SweepResults
 from pipeline.statistics.errors import Error
@@ -29,3 +30,8 @@ class Study:
     def error(self) -> Error:
         """The error that decides."""
         return self.sweeps[0].error
+
+    @property
+    def is_assignment(self) -> bool:
+        """Whether the assignment's words belong into its report."""
+        return is_assignment(self.config)

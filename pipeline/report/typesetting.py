@@ -1,13 +1,16 @@
-"""Typst, with nothing but its own fonts: documents as PDF, formulas as SVG, SVG figures as PNG."""
+"""Typst, with its own fonts and those of figures: documents as PDF, formulas as SVG, SVG figures as PNG."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import typst
+
+from pipeline.figures import letters
 
 POINTS_PER_EM = 8.5
 """Formulas are set at 10 points and shown larger: letters of a page's text font are taller than Typst's of its size."""
@@ -25,11 +28,12 @@ DOTS_PER_INCH = 150
 
 
 def document(template: bytes, content: Any) -> bytes:
-    """The PDF of a template that reads its content as JSON from sys.inputs.content.
+    """The PDF of a template that reads JSON from sys.inputs.content: its `content`, and `fonts` to fall back to.
 
     Raises typst.TypstError where the template fails.
     """
-    [file] = _compiled(template, content, "pdf")
+    fonts = letters.needed(json.dumps(content, ensure_ascii=False))
+    [file] = _compiled(template, {"content": content, "fonts": list(fonts)}, "pdf", fonts.values())
     return file
 
 
@@ -48,8 +52,12 @@ def pictures(svgs: Sequence[str]) -> list[bytes]:
     return _compiled(FIGURES, list(svgs), "png") if svgs else []
 
 
-def _compiled(template: bytes, content: Any, form: Literal["pdf", "svg", "png"]) -> list[bytes]:
-    """What Typst makes of a template: one file, or one for each page."""
-    inputs = {"content": json.dumps(content)}
-    made = typst.Compiler(template, ignore_system_fonts=True, sys_inputs=inputs).compile(format=form, ppi=DOTS_PER_INCH)
+def _compiled(
+    template: bytes, content: Any, form: Literal["pdf", "svg", "png"], fonts: Iterable[Path] = ()
+) -> list[bytes]:
+    """What Typst makes of a template: one file, or one for each page; `fonts` are files in whose folders it looks."""
+    inputs, folders = {"content": json.dumps(content)}, sorted({path.parent for path in fonts})
+    found = typst.Fonts(include_system_fonts=False, font_paths=folders)
+    compiler = typst.Compiler(template, font_paths=found, ignore_system_fonts=True, sys_inputs=inputs)
+    made = compiler.compile(format=form, ppi=DOTS_PER_INCH)
     return made if isinstance(made, list) else [made or b""]

@@ -13,6 +13,7 @@ from pipeline.statistics.errors import Error
 NOUNS = {
     "depth": ("hidden layer", "hidden layers"),
     "width": ("node per layer", "nodes per layer"),
+    "epochs": ("epoch", "epochs"),
     "steps": ("gradient step", "gradient steps"),
 }
 """Axes whose levels count something."""

@@ -46,7 +46,9 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
     """The declared contrasts of every sweep."""
     tables = []
     for name, sweep in settings.sweeps.items():
-        prepared = axes.prepare(cells[cells["sweep"] == name], axes.architecture_names(sweep, dataset.n_outputs))
+        samples = None if sweep.epochs is None else len(dataset.train.x)
+        names = axes.architecture_names(sweep, dataset.n_outputs)
+        prepared = axes.prepare(cells[cells["sweep"] == name], names, samples)
         paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)
         tables.append(contrast_table(name, declared(prepared), paired))
     return pd.concat(tables, ignore_index=True)
@@ -61,7 +63,7 @@ def _forget_removed_sweeps(paths: Paths, sweeps: list[str]) -> None:
 
 def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.DataFrame:
     errors: list[dict[str, float]] = []
-    with progress.bar("evaluate") as advance:
+    with progress.bar("evaluate", "networks") as advance:
         for sweep, part in runs.groupby("sweep", sort=False):
             weights = store.read_weights(paths, str(sweep))
             for network, text, status in zip(part["network_id"], part["architecture"], part["status"], strict=True):

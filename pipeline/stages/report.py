@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
 from pipeline import config, data, progress, report, store
+from pipeline.data import Dataset
 from pipeline.figures import style
+from pipeline.figures.letters import printable
 from pipeline.paths import Paths
 from pipeline.report.html import html
 from pipeline.report.overview import overview
@@ -43,11 +46,17 @@ def run(paths: Paths) -> dict[str, Any]:
 
 def load(paths: Paths) -> Study:
     """Read everything that the report is made of."""
-    settings, dataset = config.load(paths), data.load(paths)
+    settings, dataset = config.load(paths), _with_printable_names(data.load(paths))
     sweeps = [load_sweep(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
     made_from = origin(paths, list(settings.sweeps))
     checks, chosen = store.read_table(paths.gradcheck), store.read_json(paths.chosen)
     return Study(settings, dataset, sweeps, checks, chosen, made_from)
+
+
+def _with_printable_names(dataset: Dataset) -> Dataset:
+    """The dataset with names of one line each: a column of a CSV file may have a line break in its name."""
+    features, targets = (tuple(map(printable, names)) for names in (dataset.feature_names, dataset.target_names))
+    return replace(dataset, feature_names=features, target_names=targets)
 
 
 def _heat_maps(study: Study) -> list[Plot]:

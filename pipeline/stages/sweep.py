@@ -30,7 +30,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     store.refuse_unwritable(paths.runs(name), paths.curves(name), paths.weights(name))
     networks = [(cell, spec) for cell in grid for spec in cell.specs()]
     start = time.perf_counter()
-    with progress.bar(f"sweep {name}") as advance:
+    with progress.bar(f"sweep {name}", "networks") as advance:
         results = train(
             [spec for _, spec in networks],
             dataset.inputs(dataset.train),
