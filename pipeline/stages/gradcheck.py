@@ -31,7 +31,7 @@ STEPS = 4.0 ** -np.arange(14)
 """Steps of central differences over the size of what is moved: from all of it to a hundred-millionth."""
 LIMIT = 1e-6
 """Largest relative error allowed: a wrong gradient is off by far more, a right one by about 1e-9."""
-AGREEMENT = LIMIT / 10
+AGREEMENT = LIMIT / 100
 """How well two measurements of a derivative have to agree, relative to the gradient, to be compared with it."""
 FLOOR = 1e-5
 """Gradients are compared down to this part of cost over size; with smaller ones, nothing but rounding would be seen."""
