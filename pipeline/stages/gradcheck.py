@@ -95,7 +95,7 @@ def check(shape: Shape, x: np.ndarray, y: np.ndarray, seed: int) -> list[dict[st
             scales = np.fmax(np.abs(gradient).max(), FLOOR * cost / sizes)
             difference = partial(central_difference, outputs, y, variable)
             coordinates = _candidates(gradient, generator)
-            slopes = smooth_slopes(difference, coordinates, sizes, AGREEMENT * scales, EPSILON * cost)
+            slopes = smooth_slopes(difference, coordinates, sizes, scales, EPSILON * cost)
             compared = dict(islice(slopes, N_COORDINATES))
             differences = {index: abs(gradient[index] - slope) for index, slope in compared.items()}
             errors = [difference / scales[index] for index, difference in differences.items()]
@@ -127,34 +127,30 @@ def smooth_slopes(
     difference: Callable[[Index, float], float],
     coordinates: Iterable[Index],
     sizes: np.ndarray,
-    tolerances: np.ndarray,
+    scales: np.ndarray,
     rounding: float,
 ) -> Iterator[tuple[Index, float]]:
-    """Coordinates along which the derivative can be measured to its tolerance, and the derivative.
-
-    No steps are taken over which `rounding` of the cost is more than that.
-    """
+    """Coordinates along which the derivative can be measured, and the derivative; see `derivative`."""
     for index in coordinates:
-        steps = sizes[index] * STEPS
-        steps = steps[rounding <= tolerances[index] * steps]
-        slope = derivative(partial(difference, index), steps, tolerances[index])
+        slope = derivative(partial(difference, index), sizes[index] * STEPS, scales[index], rounding)
         if slope is not None:
             yield index, slope
 
 
-def derivative(difference: Callable[[float], float], steps: np.ndarray, tolerance: float) -> float | None:
+def derivative(difference: Callable[[float], float], steps: np.ndarray, scale: float, rounding: float) -> float | None:
     """What central differences over ever smaller steps come to, as soon as two extrapolations of them agree, or None.
 
-    Steps begin with the variable's own size, where rounding is smallest, and shrink until the cost is smooth from one
-    end to the other: no unit crosses the kink of relu any more.
+    Steps begin with the variable's own size, where `rounding` of the cost does least, and shrink until the cost is
+    smooth from one end to the other: no unit crosses the kink of relu any more. How well they have to agree is relative
+    to `scale`, or to the derivative where that is more.
     """
     coarse = before = np.nan
     for step in steps:
         fine = difference(step)
-        extrapolated = fine + (fine - coarse) / 15  # the error of `fine` is a 16th, as its step is a 4th
-        if abs(extrapolated - before) <= tolerance < np.inf:
-            return float(extrapolated)
-        coarse, before = fine, extrapolated
+        slope = fine + (fine - coarse) / 15  # the error of `fine` is a 16th, as its step is a 4th
+        if max(abs(slope - before), rounding / step) <= AGREEMENT * max(scale, abs(slope)) < np.inf:
+            return float(slope)
+        coarse, before = fine, slope
     return None
 
 
