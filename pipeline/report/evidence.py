@@ -20,8 +20,8 @@ def gradient_check(checks: pd.DataFrame) -> Section:
     text = (
         "Every architecture in use, freshly drawn, on some training samples: gradients of half_mse by the backward "
         "pass against central differences, at random coordinates of each tensor (W, b, and x, the input). Errors are "
-        "relative to the largest gradient of the tensor, or to a thousandth of the network's largest where that is "
-        f"more. Over {counted(architectures, 'architecture')} and {counted(n, 'coordinate')} the largest relative "
+        "relative to the largest gradient of the tensor, or to what rounding leaves to be seen where that is more. "
+        f"Over {counted(architectures, 'architecture')} and {counted(n, 'coordinate')} the largest relative "
         f"error is {number(checks['relative_error'].max(), 1)}."
     )
     kinds = checks.groupby(checks["activation"].astype(object).fillna("own architecture"), sort=False)

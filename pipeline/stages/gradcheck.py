@@ -31,7 +31,7 @@ STEPS = 4.0 ** -np.arange(14)
 """Steps of central differences over the size of what is moved: from all of it to a hundred-millionth."""
 LIMIT = 1e-6
 """Largest relative error allowed: a wrong gradient is off by far more, a right one by about 1e-9."""
-AGREEMENT = LIMIT / 10
+AGREEMENT = LIMIT / 100
 """How well two measurements of a derivative have to agree, relative to the gradient, to be compared with it."""
 FLOOR = 1e-5
 """Gradients are compared down to this part of cost over size; with smaller ones, nothing but rounding would be seen."""
@@ -96,7 +96,7 @@ def check(shape: Shape, x: np.ndarray, y: np.ndarray, seed: int) -> list[dict[st
             scales = np.fmax(np.abs(gradient).max(), FLOOR * cost / sizes)
             difference = partial(central_difference, outputs, y, variable)
             coordinates = _candidates(gradient, generator)
-            slopes = smooth_slopes(difference, coordinates, sizes, AGREEMENT * scales, EPSILON * cost)
+            slopes = smooth_slopes(difference, coordinates, sizes, scales, EPSILON * cost)
             compared = dict(islice(slopes, N_COORDINATES))
             differences = {index: abs(gradient[index] - slope) for index, slope in compared.items()}
             errors = [difference / scales[index] for index, difference in differences.items()]
@@ -128,34 +128,30 @@ def smooth_slopes(
     difference: Callable[[Index, float], float],
     coordinates: Iterable[Index],
     sizes: np.ndarray,
-    tolerances: np.ndarray,
+    scales: np.ndarray,
     rounding: float,
 ) -> Iterator[tuple[Index, float]]:
-    """Coordinates along which the derivative can be measured to its tolerance, and the derivative.
-
-    No steps are taken over which `rounding` of the cost is more than that.
-    """
+    """Coordinates along which the derivative can be measured, and the derivative; see `derivative`."""
     for index in coordinates:
-        steps = sizes[index] * STEPS
-        steps = steps[rounding <= tolerances[index] * steps]
-        slope = derivative(partial(difference, index), steps, tolerances[index])
+        slope = derivative(partial(difference, index), sizes[index] * STEPS, scales[index], rounding)
         if slope is not None:
             yield index, slope
 
 
-def derivative(difference: Callable[[float], float], steps: np.ndarray, tolerance: float) -> float | None:
+def derivative(difference: Callable[[float], float], steps: np.ndarray, scale: float, rounding: float) -> float | None:
     """What central differences over ever smaller steps come to, as soon as two extrapolations of them agree, or None.
 
-    Steps begin with the variable's own size, where rounding is smallest, and shrink until the cost is smooth from one
-    end to the other: no unit crosses the kink of relu any more.
+    Steps begin with the variable's own size, where `rounding` of the cost does least, and shrink until the cost is
+    smooth from one end to the other: no unit crosses the kink of relu any more. How well they have to agree is relative
+    to `scale`, or to the derivative where that is more.
     """
     coarse = before = np.nan
     for step in steps:
         fine = difference(step)
-        extrapolated = fine + (fine - coarse) / 15  # the error of `fine` is a 16th, as its step is a 4th
-        if abs(extrapolated - before) <= tolerance < np.inf:
-            return float(extrapolated)
-        coarse, before = fine, extrapolated
+        slope = fine + (fine - coarse) / 15  # the error of `fine` is a 16th, as its step is a 4th
+        if max(abs(slope - before), rounding / step) <= AGREEMENT * max(scale, abs(slope)) < np.inf:
+            return float(slope)
+        coarse, before = fine, slope
     return None
 
 
