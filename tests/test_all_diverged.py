@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import store
 from pipeline.paths import Paths
-from pipeline.show import table_of
+from pipeline.show import columns_of
 from pipeline.stages import _stage, predict, report, track
 from tests import studies
 from tests.made_up import parent_of, runs_of
@@ -43,7 +43,7 @@ def test_where_all_diverged_nothing_is_chosen_and_predictions_are_empty(hopeless
 
 def test_where_all_diverged_no_cell_is_marked_as_the_best(hopeless: Paths) -> None:
     cells = store.read_table(hopeless.cells)
-    marks = table_of("one", cells[cells["sweep"] == "one"]).columns[0]
+    marks = columns_of(cells[cells["sweep"] == "one"])[0]
     assert list(marks.cells) == [""]
 
 
