@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import config
+from pipeline import config, freshness
 from pipeline.check import check
 from pipeline.config import ConfigError
 from pipeline.errors import guarded
@@ -57,22 +57,27 @@ def _check(paths: Paths, words: argparse.Namespace) -> int:
 def _show(paths: Paths, words: argparse.Namespace) -> int:
     from pipeline.show import show  # pandas takes its time: `check` starts without it
 
-    show(paths, _sweeps(paths, words.sweep))
+    sweeps = _sweeps(paths, words.sweep)
+    show(paths, sweeps)
+    _tell(freshness.outdated(paths, sweeps))
     return 0
 
 
 def _compare(paths: Paths, words: argparse.Namespace) -> int:
     from pipeline.compare import compare
 
-    compare(paths, config.load(paths).seed, words.a, words.b)
+    sweeps = compare(paths, config.load(paths).seed, words.a, words.b)
+    _tell(freshness.outdated(paths, sweeps) if sweeps else [])
     return 0
 
 
 def _predict(paths: Paths, words: argparse.Namespace) -> int:
     from pipeline.predictions import predict_file
 
-    rows = predict_file(paths, list(config.load(paths).sweeps), words.input, words.output, words.network)
+    sweeps = list(config.load(paths).sweeps)
+    rows = predict_file(paths, sweeps, words.input, words.output, words.network)
     print(f"{words.output}: {rows} rows")
+    _tell(freshness.network_outdated(paths, sweeps, words.network))
     return 0
 
 
@@ -81,11 +86,21 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
 
     try:
         settings = config.load(paths)
+        _tell(freshness.outdated(paths, list(settings.sweeps)))
         ui(paths, list(settings.sweeps), words.port, settings.tracking.granularity)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _tell(changed: list[str]) -> None:
+    """One line on what has changed since the results were made, where anything has."""
+    if changed:
+        print(
+            f"not up to date: {', '.join(changed)} changed after these results; `dvc repro` renews them",
+            file=sys.stderr,
+        )
 
 
 def _sweeps(paths: Paths, name: str | None) -> list[str]:

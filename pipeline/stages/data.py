@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline import config, data
+from pipeline import config, data, made_from, receipts
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 
 
+@receipts.kept(made_from.data)
 def run(paths: Paths) -> None:
     """Build the configured dataset and write it; raises ConfigError, and writes nothing, where the input is bad."""
     data.save(data.build(config.load(paths), paths), paths)

@@ -11,7 +11,7 @@ import pandas as pd
 from kernels.ensemble import NetworkSpec, gradients, initial_params
 from kernels.layout import layout_of
 from kernels.rng import stream
-from pipeline import progress, store
+from pipeline import made_from, progress, receipts, store
 from pipeline.check import load
 from pipeline.grid import Shape, cells
 from pipeline.paths import Paths
@@ -24,6 +24,7 @@ LIMIT = 1e-6
 """Largest relative error allowed: a wrong gradient is off by far more, a right one by about 1e-9."""
 
 
+@receipts.kept(made_from.gradcheck)
 def run(paths: Paths) -> dict[str, Any]:
     """Write gradcheck/gradcheck.parquet; raises ArithmeticError naming the tensor whose gradient is wrong."""
     settings, dataset = load(paths)

@@ -1,0 +1,39 @@
+"""Whether results are those of params.yaml and of the data as they are now. Results without a receipt pass for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pipeline import made_from, receipts, store
+from pipeline.made_from import MadeFrom
+from pipeline.paths import Paths
+
+
+def outdated(paths: Paths, sweeps: Sequence[str]) -> list[str]:
+    """What has changed since the results of these sweeps were made: paths of keys of params.yaml, and of files."""
+    own = [_changes(paths, now) for now in (made_from.data(paths), *(made_from.sweep(paths, name) for name in sweeps))]
+    return _named([*(name for names in own for name in names), *_not_evaluated(paths, sweeps)])
+
+
+def network_outdated(paths: Paths, sweeps: Sequence[str], network_id: str | None) -> list[str]:
+    """The same for one network of these sweeps, or for the one chosen among all: which sweeps there are matters too."""
+    if network_id is not None:
+        return outdated(paths, [store.sweep_of(paths, sweeps, network_id)])
+    return _named([*outdated(paths, sweeps), *_changes(paths, made_from.predictions(paths))])
+
+
+def _changes(paths: Paths, now: MadeFrom) -> list[str]:
+    receipt = receipts.read(paths, now.place)
+    return receipt.made_from.changes(now) if receipt else []
+
+
+def _not_evaluated(paths: Paths, sweeps: Sequence[str]) -> list[str]:
+    """Results and data that are not those which the evaluation read."""
+    others = {paths.below_root(paths.sweep_receipt(name)) for name in made_from.sweeps(paths) if name not in sweeps}
+    now = made_from.evaluation(paths)
+    return [name for name in _changes(paths, now) if name in now.inputs and name not in others]
+
+
+def _named(names: Iterable[str]) -> list[str]:
+    """Each once; a sweep's receipt stands for the folder of its results."""
+    return list(dict.fromkeys(name.removesuffix("/receipt.json") for name in names))
