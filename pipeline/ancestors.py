@@ -17,8 +17,9 @@ import psutil
 from pipeline.errors import REFUSED
 
 STAGE = "DVC_STAGE"
-SECONDS = 0.5
+SECONDS = 0.2
 """Between two looks."""
+NOBODY = -1
 
 
 def watch() -> None:
@@ -54,11 +55,21 @@ def _links() -> list[tuple[psutil.Process, int]]:
     links: list[tuple[psutil.Process, int]] = []
     stage, process = os.environ.get(STAGE), psutil.Process()
     while stage is not None and (parent := process.parent()):
-        links.append((process, parent.pid))
-        if _stage_of(parent) != stage:
+        knows = _stage_of(parent) == stage
+        links.append((process, parent.pid if knows or not _is_adopted(process.pid, parent.pid) else NOBODY))
+        if not knows:
             break
         process = parent
     return links
+
+
+def _is_adopted(child: int, parent: int) -> bool:
+    """Whether a process has lost its own parent before we looked: DVC gives its children no session of their own."""
+    try:
+        session = os.getsid(child)
+        return session not in (child, os.getsid(parent))
+    except ProcessLookupError:
+        return True
 
 
 def _stage_of(process: psutil.Process) -> str | None:

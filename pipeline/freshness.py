@@ -1,10 +1,14 @@
-"""Whether results are those of params.yaml and of the data as they are now. Results without a receipt pass for it."""
+"""Whether results belong to params.yaml and the data as they are now, and to each other.
+
+Results without a receipt, from an earlier version, pass for it: `dvc repro` makes them anew anyway.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from pipeline import made_from, receipts, store
+from pipeline.errors import ShoalError
 from pipeline.made_from import MadeFrom
 from pipeline.paths import Paths
 
@@ -20,6 +24,20 @@ def network_outdated(paths: Paths, sweeps: Sequence[str], network_id: str | None
     if network_id is not None:
         return outdated(paths, [store.sweep_of(paths, sweeps, network_id)])
     return _named([*outdated(paths, sweeps), *_changes(paths, made_from.predictions(paths))])
+
+
+class MixedError(ShoalError):
+    """Results, evaluation, choice and report that do not belong together."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(f"{', '.join(names)}: found changes after the evaluation or the report; run `dvc repro`")
+
+
+def refuse_mixture(paths: Paths) -> None:
+    """Raise MixedError where evaluation, choice or report were made from other files than lie there now."""
+    stages = [stage(paths) for stage in (made_from.evaluation, made_from.predictions, made_from.report)]
+    if names := _named(name for now in stages for name in _changes(paths, now) if name in now.inputs):
+        raise MixedError(names)
 
 
 def _changes(paths: Paths, now: MadeFrom) -> list[str]:

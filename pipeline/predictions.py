@@ -36,11 +36,12 @@ def predict_file(paths: Paths, sweeps: list[str], source: str, output: Path, net
 
 
 def _network(paths: Paths, sweeps: list[str], network_id: str | None) -> StoredNetwork:
+    place, allowed = "--network", "a network_id from results/<sweep>/runs.parquet or the MLflow UI"
     if network_id is None:
+        place, allowed = paths.below_root(paths.chosen), "a network of these results; run `dvc repro`"
         chosen = store.read_json(paths.chosen)
-        return store.load_network(paths, [chosen["sweep"]], chosen["network_id"])
+        sweeps, network_id = [chosen["sweep"]], chosen["network_id"]
     try:
         return store.load_network(paths, sweeps, network_id)
     except KeyError as error:
-        allowed = "a network_id from results/<sweep>/runs.parquet or the MLflow UI"
-        raise ConfigError([Fault("", str(error.args[0]), allowed, "--network")]) from None
+        raise ConfigError([Fault("", str(error.args[0]), allowed, place)]) from None

@@ -28,10 +28,9 @@ def _read(path: Path, _: str | None) -> dict[str, Any]:
     return params if isinstance(params, dict) else {}
 
 
-def params_hash(params: dict[str, Any], sweep: str) -> str:
+def params_hash(seed: int, dtype: str, block: dict[str, Any]) -> str:
     """16 hex digits over the parameters that the networks of a sweep depend on, whatever their comments."""
-    parts = [params["seed"], params["dtype"], params["sweeps"][sweep]]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([seed, dtype, block], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def kernels_hash() -> str:

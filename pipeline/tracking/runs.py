@@ -15,6 +15,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
+from pipeline.freshness import refuse_mixture
 from pipeline.paths import Paths
 from pipeline.tracking import location, view
 from pipeline.tracking.client import client_of
@@ -41,8 +42,10 @@ def track(
     """Bring the store up to date; returns the key of every run that it now holds for the named sweeps.
 
     Calls `progress` with runs done and runs in all. Waits while another process tracks the same project, which one
-    does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing.
+    does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing, and MixedError where they do
+    not belong together.
     """
+    refuse_mixture(paths)
     states = read_states(paths, sweeps, granularity)
     total, done = sum(len(state.keys) for state in states), 0
     paths.logs.mkdir(parents=True, exist_ok=True)
