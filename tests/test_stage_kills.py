@@ -65,7 +65,9 @@ def is_training(paths: Paths) -> bool:
 
 @pytest.mark.parametrize("command", [f"exec {STAGE}", f"{STAGE}; exit $?"], ids=["no shell between", "a shell between"])
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_stage_ends_with_its_dvc_and_leaves_the_folder_to_the_next(study: Paths, command: str, begun: bool) -> None:
+def test_a_stage_ends_with_its_dvc_and_leaves_the_folder_to_the_next(
+    study: Paths, command: str, begun: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parent, stage = run_below(study, command, "DVC_STAGE")
     if begun:
         wait_for(lambda: is_training(study))
@@ -77,7 +79,8 @@ def test_a_stage_ends_with_its_dvc_and_leaves_the_folder_to_the_next(study: Path
     line = "sweep@sizes: the dvc that ran this stage has gone, and the stage with it\n"
     assert (study.root / "err.txt").read_text() == line
     studies.write(study.root, {"sizes": studies.SIZES})
-    subprocess.run(STAGE.split(), cwd=study.root, check=True, capture_output=True)
+    monkeypatch.chdir(study.root)
+    _stage.main("sweep-sizes", sweep.run, "sizes")
     assert set(store.read_table(study.runs("sizes"))["steps"]) == {20}
 
 
