@@ -73,8 +73,12 @@ def test_a_stage_ends_with_its_dvc_and_leaves_the_folder_to_the_next(
         wait_for(lambda: is_training(study))
         time.sleep(0.3)
     os.kill(parent.pid, signal.SIGKILL)
-    stage.wait(10)  # two seconds where nothing else runs, hours without it
-    parent.wait()
+    try:
+        stage.wait(10)  # two seconds where nothing else runs, hours without it
+    finally:
+        if stage.is_running():
+            stage.kill()
+        parent.wait()
     assert not study.results.exists()
     line = "sweep@sizes: the dvc that ran this stage has gone, and the stage with it\n"
     assert (study.root / "err.txt").read_text() == line
