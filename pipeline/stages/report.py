@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
-from pipeline import config, data, progress, report, store
+from pipeline import config, data, made_from, progress, receipts, report, store
 from pipeline.figures import style
 from pipeline.paths import Paths
 from pipeline.report.html import html
@@ -19,13 +18,13 @@ from pipeline.report.typesetting import pictures
 from pipeline.stages import _stage
 
 
+@receipts.kept(made_from.report)
 def run(paths: Paths) -> dict[str, Any]:
     """Write the report and the figures; returns counts for the log."""
     pages = (paths.docs / "results.md", paths.docs / "results.png")
     store.refuse_unwritable(paths.report, paths.report_pdf, paths.figures / "any", *pages)
     study = load(paths)
     sections = report.sections(study)
-    shutil.rmtree(paths.figures, ignore_errors=True)
     plots = [plot for section in sections for plot in section.plots] + _heat_maps(study)
     with progress.bar("report: figures") as advance:
         for done, plot in enumerate(plots, 1):
