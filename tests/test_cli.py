@@ -133,7 +133,7 @@ def test_show_prints_the_table_of_cells(
     cells |= {"log10_test_mse_iqm_low": [None, None] if few else [-1.0, 3.0]}
     cells |= {"log10_test_mse_iqm_high": [None, None] if few else [0.0, np.inf]}
     table = pd.DataFrame(cells | {f"test_mse_{name}": values for name, values in errors.items()})
-    table = table.reindex(columns=store.HELD["cells.parquet"])
+    table = table.reindex(columns=[*store.HELD["cells.parquet"], *MSE.interval_columns])
     store.write_table(Paths().data / "test.parquet", pd.DataFrame({"x": np.zeros(n_test)}))
     store.write_table(Paths().cells, table.astype(MSE.interval_columns))
     status, out, err = shoal(capsys, "show")

@@ -14,6 +14,7 @@ from pipeline.freshness import MixedError, refuse_mixture
 from pipeline.paths import Paths
 from pipeline.stages import data, evaluate, predict, sweep
 from tests import studies
+from tests.made_up import copy_store
 
 SWEEPS = {"sizes": studies.SIZES, "ridge": studies.RIDGE}
 TABLE = "input/example.csv"
@@ -96,8 +97,8 @@ def test_a_changed_table_is_named_until_the_data_are_made_anew(study: Paths, say
     (study.root / TABLE).write_text("\n".join(rows[:-1]) + "\n")
     assert says("show ridge") == says(PREDICT) == line(TABLE)
     data.run(study)
-    newer = line("data/data.json", "data/train.parquet", "data/test.parquet", "data/validation.parquet")
-    assert says("show ridge") == newer
+    splits = ("data/rows.parquet", "data/test.parquet", "data/validation.parquet")
+    assert says("show ridge") == line("data/data.json", "data/train.parquet", *splits)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,28 @@ def test_a_network_that_was_chosen_and_is_gone_is_one_line(study: Paths, capsys:
     shutil.copy(study.runs(another), study.runs(chosen["sweep"]))
     words = studies.refusal(lambda: cli.main(PREDICT.split()), capsys)
     found = f"no network '{chosen['network_id']}' in the results of {chosen['sweep']}"
-    assert words == f"predictions/chosen.json: found {found}; allowed: a network of these results; run `dvc repro`\n"
+    assert words == f"predictions/chosen.json: found {found}; `dvc repro` brings them up to date\n"
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+def test_what_mlflow_shows_is_told_of_too(
+    study: Paths, blank: Path, says: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_store(blank, study.mlflow_database)
+    monkeypatch.setattr("pipeline.tracking.server._serve", lambda *_: print("served"))
+    assert says("track") == says("ui") == ""
+    studies.write(Path(), other(steps=30), source="file")
+    assert says("track") == says("ui") == line("sweeps.sizes.steps")
+
+
+def test_a_damaged_receipt_is_a_change(study: Paths, says: Callable[[str], str]) -> None:
+    for place in (study.sweep_receipt("sizes"), study.evaluation_receipt):
+        content = place.read_bytes()
+        place.write_bytes(content.replace(b"9001", b"9002"))
+        assert says("show sizes") == line(str(place).removesuffix("/receipt.json"))
+        with pytest.raises(MixedError, match=f"^{place.parent}"):
+            refuse_mixture(study)
+        place.write_bytes(content)
 
 
 def test_results_without_a_receipt_are_shown_as_they_are(study: Paths, says: Callable[[str], str]) -> None:

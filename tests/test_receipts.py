@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline import receipts, store
+from pipeline.errors import DamagedFileError
+from pipeline.freshness import refuse_mixture
 from pipeline.paths import Paths
 from pipeline.receipts import OvertakenError
 from pipeline.stages import data, evaluate, gradcheck, predict, report, sweep
@@ -72,14 +75,42 @@ def test_the_order_of_keys_and_where_a_project_lies_leave_receipts_as_they_are(s
     assert studies.files(study.root / "results") == before
 
 
-def test_verify_names_the_files_that_are_not_as_the_receipt_says(study: Paths) -> None:
-    assert receipts.verify(study, "sizes") == []
-    content = bytearray(study.weights("sizes").read_bytes())
+def test_a_table_may_lie_outside_the_project(study: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "table.csv"
+    (study.root / "input/example.csv").rename(table)
+    monkeypatch.chdir(study.root)
+    for name in (str(table), "../table.csv"):
+        studies.write(Path(), SWEEPS, source="file", path=name)
+        data.run(Paths())
+        assert store.read_json(Path("data/receipt.json"))["inputs"] == {name: sha(table)}
+
+
+def test_a_choice_of_no_network_is_a_file_of_the_receipt(tmp_path: Path) -> None:
+    rates = studies.RATES | {"activation": "linear", "learning_rate": 1e10}
+    paths = studies.complete(tmp_path, {"rates": rates}, source="file", standardise=False)
+    assert store.read_json(paths.chosen) is None
+    receipt = store.read_json(paths.predictions_receipt)
+    assert receipt["files"]["predictions/chosen.json"] == sha(paths.chosen)
+    refuse_mixture(paths)
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    study.weights("sizes").write_bytes(bytes(content))
-    study.curves("sizes").unlink()
-    assert receipts.verify(study, "sizes") == ["results/sizes/curves.parquet", "results/sizes/weights.parquet"]
-    assert receipts.verify(study, "ridge") == []
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_of_a_receipt_is_told(study: Paths) -> None:
+    damage(study.sweep_receipt("sizes"))
+    with pytest.raises(DamagedFileError, match=r"results/sizes/receipt\.json: this file is damaged"):
+        receipts.read(study, "results/sizes/receipt.json")
+
+
+def test_a_stage_writes_a_sound_receipt_over_a_damaged_one(study: Paths) -> None:
+    before = study.sweep_receipt("ridge").read_bytes()
+    damage(study.sweep_receipt("ridge"))
+    sweep.run(study, "ridge")
+    assert study.sweep_receipt("ridge").read_bytes() == before
 
 
 # ---- what may be removed
@@ -100,7 +131,8 @@ def test_a_removed_sweep_takes_its_own_files_along_and_nothing_of_the_users(stud
     edited = study.root / "results/ridge/curves.parquet"
     edited.write_bytes(b"edited")
     users |= {"results/ridge/curves.parquet": b"edited"}
-    users |= {name: content for name, content in studies.files(study.root).items() if "kept copy" in name}
+    kept = ("kept copy", "results/sizes/")
+    users |= {name: content for name, content in studies.files(study.root).items() if any(map(name.count, kept))}
     studies.write(study.root, {"sizes": studies.SIZES}, source="file")
     evaluate.run(study)
     left = studies.files(study.root)
@@ -112,7 +144,6 @@ def test_a_removed_sweep_takes_its_own_files_along_and_nothing_of_the_users(stud
         "metrics/mine.json",
         "metrics/sizes.json",
     }
-    assert receipts.verify(study, "sizes") == []
 
 
 def test_a_removed_sweep_of_which_nothing_was_kept_leaves_no_folder(study: Paths) -> None:
@@ -122,8 +153,9 @@ def test_a_removed_sweep_of_which_nothing_was_kept_leaves_no_folder(study: Paths
     assert {path.name for path in (study.root / "metrics").iterdir()} == {".receipt.json", "ridge.json"}
 
 
-def test_results_without_a_receipt_stay(study: Paths) -> None:
-    study.sweep_receipt("sizes").unlink()
+@pytest.mark.parametrize("befall", [Path.unlink, damage])
+def test_results_without_a_sound_receipt_stay(study: Paths, befall: Callable[[Path], None]) -> None:
+    befall(study.sweep_receipt("sizes"))
     studies.write(study.root, {"ridge": studies.RIDGE}, source="file")
     evaluate.run(study)
     assert study.weights("sizes").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,11 +21,22 @@ from pipeline.paths import Paths
 from pipeline.stages import _stage, data, sweep
 from tests import studies
 
-STAGE = f"{sys.executable} -m pipeline.stages.sweep sizes"
+STAGE = ["-m", "pipeline.stages.sweep", "sizes"]
+IDLE = """
+import pathlib, time
+from pipeline import ancestors
+ancestors.watch()
+pathlib.Path("begun").touch()
+time.sleep(600)
+pathlib.Path("results").mkdir()
+"""
+GONE = "sweep@sizes: the dvc that ran this stage has gone, and the stage with it\n"
 T = TypeVar("T")
-ENDLESS = studies.SIZES | {"steps": 100_000_000}
+ENDLESS = studies.SIZES | {"steps": 100_000_000, "replicates": 1, "width": 3, "depth": 1}
 RUN = "import subprocess, sys; subprocess.run(['/bin/sh', '-c', sys.argv[1]], env={environment})"
 """A process that runs a command by a shell, as DVC does."""
+
+as_dvc_does = pytest.mark.parametrize("form", ["exec {}", "{}; exit $?"], ids=["no shell between", "a shell between"])
 
 
 @pytest.fixture
@@ -34,20 +46,30 @@ def study(tmp_path: Path) -> Paths:
     return paths
 
 
-def run_below(paths: Paths, command: str, *names: str) -> tuple[subprocess.Popen[bytes], psutil.Process]:
-    """A process that runs a command in the folder of a study, and the process of the stage in it."""
+def run_below(folder: Path, form: str, words: list[str], *names: str) -> tuple[subprocess.Popen[bytes], psutil.Process]:
+    """A process that runs Python with these words, by a shell, in a folder; and the process of this Python."""
     environment = f"__import__('os').environ | {dict.fromkeys(names, 'sweep@sizes')!r}"
-    words = [sys.executable, "-c", RUN.format(environment=environment), command]
-    with (paths.root / "err.txt").open("wb") as err:
-        parent = subprocess.Popen(words, cwd=paths.root, stdout=subprocess.DEVNULL, stderr=err)
-    return parent, wait_for(lambda: next(filter(is_stage, psutil.Process(parent.pid).children(recursive=True)), None))
+    command = form.format(shlex.join([sys.executable, *words]))
+    with (folder / "err.txt").open("wb") as err:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", RUN.format(environment=environment), command],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+        )
+
+    def look() -> psutil.Process | None:
+        below = psutil.Process(parent.pid).children(recursive=True)
+        return next((process for process in below if words_of(process) == words), None)
+
+    return parent, wait_for(look)
 
 
-def is_stage(process: psutil.Process) -> bool:
+def words_of(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()[1:3] == ["-m", "pipeline.stages.sweep"]
+        return process.cmdline()[1:]
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return False
+        return []
 
 
 def wait_for(look: Callable[[], T | None]) -> T:
@@ -63,25 +85,38 @@ def is_training(paths: Paths) -> bool:
     return paths.lock("sweep-sizes").exists()
 
 
-@pytest.mark.parametrize("command", [f"exec {STAGE}", f"{STAGE}; exit $?"], ids=["no shell between", "a shell between"])
-@pytest.mark.parametrize("begun", [False, True])
-def test_a_stage_ends_with_its_dvc_and_leaves_the_folder_to_the_next(
-    study: Paths, command: str, begun: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parent, stage = run_below(study, command, "DVC_STAGE")
-    if begun:
-        wait_for(lambda: is_training(study))
-        time.sleep(0.3)
+def kill(parent: subprocess.Popen[bytes], stage: psutil.Process, seconds: float) -> None:
+    """Kill a process without a chance to do anything; its stage has to end in so many seconds."""
     os.kill(parent.pid, signal.SIGKILL)
     try:
-        stage.wait(10)  # two seconds where nothing else runs, hours without it
+        stage.wait(seconds)
     finally:
         if stage.is_running():
             stage.kill()
         parent.wait()
+
+
+@as_dvc_does
+def test_two_seconds_after_its_dvc_a_stage_has_ended(tmp_path: Path, form: str) -> None:
+    parent, stage = run_below(tmp_path, form, ["-c", IDLE], "DVC_STAGE")
+    wait_for((tmp_path / "begun").exists)
+    kill(parent, stage, seconds=2)
+    assert (tmp_path / "err.txt").read_text() == GONE
+    assert {path.name for path in tmp_path.iterdir()} == {"begun", "err.txt"}
+
+
+@as_dvc_does
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_stage_that_trains_ends_too_and_leaves_the_folder_to_the_next(
+    study: Paths, form: str, begun: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent, stage = run_below(study.root, form, STAGE, "DVC_STAGE")
+    if begun:
+        wait_for(lambda: is_training(study))
+        time.sleep(0.3)
+    kill(parent, stage, seconds=10)  # it shares the machine with its own training and with other tests
     assert not study.results.exists()
-    line = "sweep@sizes: the dvc that ran this stage has gone, and the stage with it\n"
-    assert (study.root / "err.txt").read_text() == line
+    assert (study.root / "err.txt").read_text() == GONE
     studies.write(study.root, {"sizes": studies.SIZES})
     monkeypatch.chdir(study.root)
     _stage.main("sweep-sizes", sweep.run, "sizes")
@@ -90,7 +125,7 @@ def test_a_stage_ends_with_its_dvc_and_leaves_the_folder_to_the_next(
 
 def test_a_stage_that_is_run_by_hand_outlives_its_terminal(study: Paths) -> None:
     studies.write(study.root, {"sizes": studies.SIZES})
-    parent, stage = run_below(study, STAGE)
+    parent, stage = run_below(study.root, "{}", STAGE)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     stage.wait(60)
