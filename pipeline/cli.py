@@ -72,33 +72,38 @@ def _check(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _show(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config
+    from pipeline import config, freshness
     from pipeline.show import show
 
     settings = config.load(paths)
     if words.sweep:
         settings.sweep(words.sweep)
-    show(paths, [words.sweep] if words.sweep else list(settings.sweeps))
+    sweeps = [words.sweep] if words.sweep else list(settings.sweeps)
+    show(paths, sweeps)
+    freshness.tell(freshness.outdated(paths, sweeps))
     return 0
 
 
 def _compare(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config
+    from pipeline import config, freshness
     from pipeline.compare import compare
 
-    compare(paths, config.load(paths).seed, words.a, words.b)
+    sweeps = compare(paths, config.load(paths).seed, words.a, words.b)
+    freshness.tell(freshness.outdated(paths, sweeps) if sweeps else [])
     return 0
 
 
 def _predict(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config
+    from pipeline import config, freshness
     from pipeline.predictions import Request, predict_file
 
+    settings = config.load(paths)
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
-    rows, remark = predict_file(paths, config.load(paths), request)
+    rows, remark = predict_file(paths, settings, request)
     if remark:
         print(remark if words.flag_range else f"{remark}; --flag-range marks them", file=sys.stderr)
     print(f"{words.output}: {rows} rows")
+    freshness.tell(freshness.network_outdated(paths, list(settings.sweeps), words.network))
     return 0
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from pipeline import store
 from pipeline.config import ConfigError, Fault
 from pipeline.paths import Paths
-from pipeline.revisions import Snapshot, snapshot
+from pipeline.revisions import WORKSPACE, Snapshot, snapshot
 from pipeline.statistics import summary
 from pipeline.statistics.cells import log10, power
 from pipeline.statistics.contrasts import verdict
@@ -39,10 +39,11 @@ class Side(NamedTuple):
         return pd.Series(log10(self.networks[self.error.of("test")]), self.networks["replicate"].to_numpy())
 
 
-def compare(paths: Paths, seed: int, a: str, b: str) -> None:
+def compare(paths: Paths, seed: int, a: str, b: str) -> list[str]:
     """Print the comparison of two cells (`sweep/cell`, or `cell` where that is clear) or else of two revisions.
 
-    Raises ConfigError where a word is neither, or where only one of them is a cell.
+    Returns the sweeps whose results were read as they lie here. Raises ConfigError where a word is neither, or where
+    only one of them is a cell.
     """
     networks = store.read_table(paths.networks)
     cells = [_cell(networks, word) for word in (a, b)]
@@ -54,6 +55,8 @@ def compare(paths: Paths, seed: int, a: str, b: str) -> None:
         raise ConfigError([Fault("", f"'{odd}', which is no cell", "two cells, or two git revisions", "compare")])
     else:
         _compare_revisions(snapshot(paths, a), snapshot(paths, b))
+        return list(networks["sweep"].unique()) if WORKSPACE in (a, b) else []
+    return [sweep for sweep, _ in filter(None, cells)]
 
 
 def _cell(networks: pd.DataFrame, word: str) -> Key | None:

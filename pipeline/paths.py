@@ -18,6 +18,10 @@ class Paths:
 
     root: Path = Path()
 
+    def below_root(self, path: Path) -> str:
+        """A path below the root as receipts and messages write it; one that is elsewhere as it is."""
+        return (path.relative_to(self.root) if path.is_relative_to(self.root) else path).as_posix()
+
     @property
     def params(self) -> Path:
         return self.root / "params.yaml"
@@ -32,17 +36,32 @@ class Paths:
         return self.root / "data"
 
     @property
+    def data_receipt(self) -> Path:
+        return self.data / "receipt.json"
+
+    @property
     def gradcheck(self) -> Path:
         return self.root / "gradcheck" / "gradcheck.parquet"
 
+    @property
+    def gradcheck_receipt(self) -> Path:
+        return self.root / "gradcheck" / "receipt.json"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
     def runs(self, sweep: str) -> Path:
-        return self.root / "results" / sweep / "runs.parquet"
+        return self.results / sweep / "runs.parquet"
 
     def curves(self, sweep: str) -> Path:
-        return self.root / "results" / sweep / "curves.parquet"
+        return self.results / sweep / "curves.parquet"
 
     def weights(self, sweep: str) -> Path:
-        return self.root / "results" / sweep / "weights.parquet"
+        return self.results / sweep / "weights.parquet"
+
+    def sweep_receipt(self, sweep: str) -> Path:
+        return self.results / sweep / "receipt.json"
 
     @property
     def networks(self) -> Path:
@@ -55,6 +74,10 @@ class Paths:
     @property
     def contrasts(self) -> Path:
         return self.root / "evaluation" / "contrasts.parquet"
+
+    @property
+    def evaluation_receipt(self) -> Path:
+        return self.root / "metrics" / ".receipt.json"  # where git keeps it, as it does the metrics that it names
 
     def metrics(self, sweep: str) -> Path:
         return self.root / "metrics" / f"{sweep}.json"
@@ -72,6 +95,10 @@ class Paths:
         return self.root / "predictions" / "all_cells.parquet"
 
     @property
+    def predictions_receipt(self) -> Path:
+        return self.root / "predictions" / "receipt.json"
+
+    @property
     def receipt(self) -> Path:
         return self.root / "tracking" / "receipt.json"
 
@@ -82,6 +109,10 @@ class Paths:
     @property
     def report_pdf(self) -> Path:
         return self.root / "report" / "report.pdf"
+
+    @property
+    def report_receipt(self) -> Path:
+        return self.root / "report" / "receipt.json"
 
     @property
     def figures(self) -> Path:
@@ -102,6 +133,9 @@ class Paths:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    def lock(self, stage: str) -> Path:
+        return self.logs / f"stage-{stage}.lock"
 
     def log(self, stage: str) -> Path:
         return self.logs / f"{stage}.json"

@@ -108,4 +108,7 @@ def _chosen(paths: Paths) -> StoredNetwork:
             f"{paths.chosen}: found no network, as all networks diverged; --network cannot help; allowed: results "
             "with a network that did not diverge (lower the learning rates in params.yaml and run `dvc repro`)"
         )
-    return store.load_network(paths, [choice["sweep"]], choice["network_id"])
+    try:
+        return store.load_network(paths, [choice["sweep"]], choice["network_id"])
+    except OutOfDateError as error:
+        raise OutOfDateError(f"{paths.chosen}: found {error}") from None

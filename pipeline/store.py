@@ -6,8 +6,11 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +123,20 @@ def refuse_unwritable(*paths: Path) -> None:
             raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
+Look = Callable[[Path, Path], object]
+_before_rename: ContextVar[Look] = ContextVar("before_rename")
+
+
+@contextmanager
+def before_rename(look: Look) -> Iterator[None]:
+    """Within this block `write_whole` calls look(temporary, path) first; what that raises leaves `path` as it was."""
+    token = _before_rename.set(look)
+    try:
+        yield
+    finally:
+        _before_rename.reset(token)
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` on a temporary file beside `path` and rename it: readers see the old file or the new one.
 
@@ -130,6 +147,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
+        if look := _before_rename.get(None):
+            look(temporary, path)
         temporary.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
@@ -188,6 +207,26 @@ def read_bytes(path: Path) -> bytes:
 def file_hash(path: Path) -> str:
     """16 hex digits of SHA-256 over the bytes of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def sha256(path: Path) -> str | None:
+    """SHA-256 over the bytes of a file in hex; None where there is no ordinary file that can be read.
+
+    A file is read again only if its time stamp, size or inode has changed.
+    """
+    if not path.is_file():  # a pipe or a device may have no end
+        return None
+    try:
+        found = path.stat()
+        return _sha256(path.absolute(), found.st_mtime_ns, found.st_size, found.st_ino)
+    except OSError:
+        return None
+
+
+@cache
+def _sha256(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -265,15 +304,20 @@ def read_weights(paths: Paths, sweep: str) -> dict[str, np.ndarray]:
     return dict(zip(table["network_id"].to_pylist(), rows, strict=True))
 
 
-def load_network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetwork:
-    """Find a network in the named sweeps by its id; raises OutOfDateError naming the id and the sweeps searched."""
+def sweep_of(paths: Paths, sweeps: Sequence[str], network_id: str) -> str:
+    """The first of the named sweeps with a network of this id; raises OutOfDateError naming the id and the sweeps."""
     for sweep in sweeps:
-        runs = read_table(paths.runs(sweep))
-        found = runs[runs["network_id"] == network_id]
-        if len(found):
-            run = {str(key): None if pd.isna(value) else value for key, value in found.iloc[0].items()}
-            params = read_weights(paths, sweep)[network_id]
-            return StoredNetwork(run, Architecture.parse(str(run["architecture"])), params)
+        if network_id in read_table(paths.runs(sweep), ["network_id"])["network_id"].array:
+            return sweep
     raise OutOfDateError(
         f"no network '{network_id}' in the results of {', '.join(sweeps)}; `dvc repro` brings them up to date"
     )
+
+
+def load_network(paths: Paths, sweeps: Sequence[str], network_id: str) -> StoredNetwork:
+    """Find a network in the named sweeps by its id; raises what `sweep_of` does."""
+    sweep = sweep_of(paths, sweeps, network_id)
+    runs = read_table(paths.runs(sweep))
+    row = runs[runs["network_id"] == network_id].iloc[0]
+    run = {str(key): None if pd.isna(value) else value for key, value in row.items()}
+    return StoredNetwork(run, Architecture.parse(str(run["architecture"])), read_weights(paths, sweep)[network_id])

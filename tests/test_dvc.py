@@ -47,3 +47,11 @@ def test_stage_depends_on_the_sources_it_runs(name: str) -> None:
     needed = {dependency(path) for path in imported(ROOT / (module.replace(".", "/") + ".py"))}
     listed = {dep for dep in stage["deps"] if dep.startswith(("kernels", "pipeline"))}
     assert listed == needed
+
+
+def test_dvc_deletes_no_folder() -> None:
+    """It empties an output before a stage runs: a folder could hold files of the user's, or of a stage that ends."""
+    for name, stage in STAGES.items():
+        for out in stage.get("do", stage)["outs"]:
+            path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
+            assert Path(path).suffix or options.get("persist"), (name, path)

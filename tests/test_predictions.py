@@ -201,7 +201,9 @@ def test_another_value_of_a_constant_feature_is_outside(study: Paths, capsys: Ca
     store.write_table(study.data / "train.parquet", train)
     said = predict(capsys, "new.csv", "--output", "out.csv")
     assert "1 of 2 rows" in said
-    assert said.endswith("furthest out: angle_deg = 30.25, trained on 45 alone; --flag-range marks them\n")
+    remark, changed = said.splitlines()
+    assert remark.endswith("furthest out: angle_deg = 30.25, trained on 45 alone; --flag-range marks them")
+    assert changed.startswith("not up to date: data/train.parquet changed")
 
 
 # ---- diverged networks

@@ -96,7 +96,8 @@ def test_only_the_log_knows_how_long_it_took(
     before = set(studies.files(tmp_path))
     _stage.main("sweep-sizes", sweep.run, "sizes")
     made = set(studies.files(tmp_path)) - before
-    assert made == {"logs/sweep-sizes.json", *(f"results/sizes/{n}.parquet" for n in ("runs", "curves", "weights"))}
+    tables = (f"results/sizes/{name}.parquet" for name in ("runs", "curves", "weights"))
+    assert made == {"logs/sweep-sizes.json", "results/sizes/receipt.json", *tables}
     log = store.read_json(paths.logs / "sweep-sizes.json")
     effort = {"training_seconds", "gflop", "gflop_per_second", "results", "instruction_set", "threads", "libraries"}
     assert set(log) == {"seconds", "finished", "networks", "diverged"} | effort

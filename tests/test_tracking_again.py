@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -14,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import store
 from pipeline.stages import track as stage
 from pipeline.tracking import is_tracked, track, view
+from pipeline.tracking.provenance import Provenances
 from tests import studies
 from tests.made_up import (
     SMALL,
@@ -134,3 +137,13 @@ def test_uri_of_the_environment(root: Path, tmp_path: Path, monkeypatch: pytest.
     assert is_tracked(paths, ["sizes"])
     assert not paths.mlflow_database.exists()
     assert (paths.mlflow_artifacts / "sizes").is_dir()
+
+
+def test_the_hash_of_parameters_is_that_of_the_receipt_beside_the_results(root: Path) -> None:
+    """What is tracked after an edit of params.yaml was made from the parameters before it."""
+    paths = write_results(root, {"sizes": SMALL})
+    made_from = {"seed": 1, "dtype": "float64", "sweeps.sizes": {"width": 7}}
+    content = {"receipt": "results/sizes/receipt.json", "params": made_from, "inputs": {}, "files": {}}
+    store.write_json(paths.sweep_receipt("sizes"), content)
+    tag = hashlib.sha256(b'[1, "float64", {"width": 7}]').hexdigest()[:16]
+    assert Provenances(paths).of("sizes").tags["shoal.params"] == tag

@@ -49,8 +49,9 @@ def reproduction(made_from: Origin, config: Config, dataset: Dataset, sweeps: Se
     """The commands, what the results were computed with, and for each sweep its hashes and its parameters."""
     params = made_from.params
     by_sweep = [
-        [name, params_hash(params, name), made_from.results[name], json.dumps(params["sweeps"][name], sort_keys=True)]
-        for name in made_from.results
+        [name, params_hash(params["seed"], params["dtype"], block), results, json.dumps(block, sort_keys=True)]
+        for name, results in made_from.results.items()
+        for block in [params["sweeps"][name]]
     ]
     hashes = Table(
         "Hashes of the sweeps", ["sweep", "parameters", "results (runs.parquet)"], [row[:3] for row in by_sweep]

@@ -1,18 +1,24 @@
-"""What every stage does around its `run`: refuse bad input in one wording, and log how long it took."""
+"""What every stage does around its `run`: run alone, refuse bad input in one wording, and log how long it took."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from inspect import signature
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from pipeline.config import ConfigError, Fault
-from pipeline.errors import guarded
+from pipeline.errors import ShoalError, guarded
 from pipeline.paths import Paths
 from pipeline.store import refuse_unwritable, write_sealed_json
+
+WAIT = 3.0
+"""Seconds that a stage waits for another run of it: one that a killed `dvc` left behind ends sooner."""
 
 SAID = {
     "networks": "{} networks",
@@ -45,10 +51,11 @@ def _logged(name: str, run: Callable[..., dict[str, Any] | None], *arguments: st
     paths = Paths()
     _check_arguments(name, run, arguments)
     refuse_unwritable(paths.log(name))
-    facts = run(paths, *arguments) or {}
-    seconds = round(time.perf_counter() - start, 3)
-    finished = datetime.now(UTC).isoformat(timespec="seconds")
-    write_sealed_json(paths.log(name), {"seconds": seconds, "finished": finished, **facts})
+    with _alone(paths, name):
+        facts = run(paths, *arguments) or {}
+        seconds = round(time.perf_counter() - start, 3)
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        write_sealed_json(paths.log(name), {"seconds": seconds, "finished": finished, **facts})
     print(summary(name, seconds, facts))
 
 
@@ -57,6 +64,33 @@ def _check_arguments(name: str, run: Callable[..., object], given: tuple[str, ..
     if len(given) != len(wanted):
         found = f"'{' '.join(given)}'" if given else "nothing after its name"
         raise ConfigError([Fault("", found, " ".join(wanted).upper() or "nothing after its name", f"stage {name}")])
+
+
+class AlreadyRunningError(ShoalError):
+    """The same stage is running in the same folder."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name}: found a run of this stage in this folder; allowed: one at a time; wait for its end")
+
+
+@contextmanager
+def _alone(paths: Paths, name: str) -> Iterator[None]:
+    """Keep other runs of the stage out of this folder; raises AlreadyRunningError where one does not end within WAIT s.
+
+    The system frees the lock of a process that was killed.
+    """
+    path = paths.lock(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=WAIT)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise AlreadyRunningError(name) from None
+    try:
+        yield
+    finally:
+        path.unlink()  # who waits for this file sees that it is gone, and makes another one
+        lock.release()
 
 
 def summary(name: str, seconds: float, facts: dict[str, Any]) -> str:

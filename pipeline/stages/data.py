@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from pipeline import config, data
+from pipeline import config, data, made_from, receipts
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 
 
+@receipts.kept(made_from.data)
 def run(paths: Paths) -> None:
     """Build the configured dataset and write it; raises ConfigError, and writes nothing, where the input is bad.
 

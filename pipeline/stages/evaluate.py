@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from kernels.architecture import Architecture
 from kernels.ensemble import predict
-from pipeline import axes, config, data, progress, statistics, store
+from pipeline import axes, config, data, made_from, progress, receipts, statistics, store
 from pipeline.config import Config
 from pipeline.data import Dataset, Split
 from pipeline.paths import Paths
@@ -22,12 +21,12 @@ from pipeline.statistics.errors import LARGEST, MSE, SCORE, SPLITS, best_cell, d
 Ranks = dict[str, dict[str, float | None]]
 
 
+@receipts.kept(made_from.evaluation)
 def run(paths: Paths) -> dict[str, Any]:
     """Write evaluation/{networks,cells,contrasts}.parquet and metrics/<sweep>.json; returns counts for the log."""
     settings = config.load(paths)
     sweeps = list(settings.sweeps)
     store.refuse_unwritable(paths.networks, paths.cells, paths.contrasts, *map(paths.metrics, sweeps))
-    _forget_removed_sweeps(paths, sweeps)
     dataset = data.load(paths)
     runs = store.read_runs(paths, sweeps)
     networks = _network_table(paths, dataset, runs)
@@ -39,6 +38,7 @@ def run(paths: Paths) -> dict[str, Any]:
     store.write_table(paths.contrasts, contrasts)
     for sweep in sweeps:
         store.write_json(paths.metrics(sweep), _metrics(*(table[table["sweep"] == sweep] for table in (cells, errors))))
+    receipts.forget_other_sweeps(paths, sweeps)
     return {"networks": len(networks), "cells": len(cells), "contrasts": len(contrasts)}
 
 
@@ -52,13 +52,6 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
         paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)
         tables.append(contrast_table(name, declared(prepared), paired))
     return pd.concat(tables, ignore_index=True)
-
-
-def _forget_removed_sweeps(paths: Paths, sweeps: list[str]) -> None:
-    """Delete the result folders of sweeps that params.yaml no longer has, as DVC watches the folder above them."""
-    for folder in paths.runs("any").parent.parent.iterdir():
-        if folder.is_dir() and folder.name not in sweeps:
-            shutil.rmtree(folder)
 
 
 def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.DataFrame:

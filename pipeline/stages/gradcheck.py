@@ -14,7 +14,7 @@ from kernels.architecture import Architecture
 from kernels.ensemble import Gradients, NetworkSpec, gradients, initial_params, predict
 from kernels.layout import layout_of
 from kernels.rng import stream
-from pipeline import progress, store
+from pipeline import made_from, progress, receipts, store
 from pipeline.check import load
 from pipeline.errors import ShoalError
 from pipeline.grid import Shape, cells
@@ -41,6 +41,7 @@ class GradientError(ShoalError):
     """A gradient that is not the derivative of the cost, or that cannot be compared with it."""
 
 
+@receipts.kept(made_from.gradcheck)
 def run(paths: Paths) -> dict[str, Any]:
     """Write gradcheck/gradcheck.parquet; raises GradientError naming the tensor that has not passed."""
     settings, dataset = load(paths)

@@ -9,13 +9,14 @@ import pandas as pd
 
 from kernels.architecture import Architecture
 from kernels.ensemble import predict
-from pipeline import config, data, naming, store
+from pipeline import config, data, made_from, naming, receipts, store
 from pipeline.data import Dataset
 from pipeline.paths import Paths
 from pipeline.stages import _stage
 from pipeline.statistics.errors import best_networks, deciding, errors_of
 
 
+@receipts.kept(made_from.predictions)
 def run(paths: Paths) -> dict[str, Any]:
     """Write predictions/{test_predictions.csv,chosen.json,all_cells.parquet}; returns the choice for the log.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from typing import Any
 
-from pipeline import config, data, progress, report, store
+from pipeline import config, data, made_from, progress, receipts, report, store
 from pipeline.data import Dataset
 from pipeline.figures import style
 from pipeline.figures.letters import printable
@@ -22,13 +21,13 @@ from pipeline.report.typesetting import pictures
 from pipeline.stages import _stage
 
 
+@receipts.kept(made_from.report)
 def run(paths: Paths) -> dict[str, Any]:
     """Write the report and the figures; returns counts for the log."""
     pages = (paths.docs / "results.md", paths.docs / "results.png")
     store.refuse_unwritable(paths.report, paths.report_pdf, paths.figures / "any", *pages)
     study = load(paths)
     sections = report.sections(study)
-    shutil.rmtree(paths.figures, ignore_errors=True)
     plots = [plot for section in sections for plot in section.plots] + _heat_maps(study)
     with progress.bar("report: figures") as advance:
         for done, plot in enumerate(plots, 1):
@@ -48,9 +47,9 @@ def load(paths: Paths) -> Study:
     """Read everything that the report is made of."""
     settings, dataset = config.load(paths), _with_printable_names(data.load(paths))
     sweeps = [load_sweep(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
-    made_from = origin(paths, list(settings.sweeps))
+    source = origin(paths, list(settings.sweeps))
     checks, chosen = store.read_table(paths.gradcheck), store.read_json(paths.chosen)
-    return Study(settings, dataset, sweeps, checks, chosen, made_from)
+    return Study(settings, dataset, sweeps, checks, chosen, source)
 
 
 def _with_printable_names(dataset: Dataset) -> Dataset:

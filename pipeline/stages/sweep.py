@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kernels.ensemble import ENGINE, NetworkSpec, Trained, train
-from pipeline import machine, progress, store
+from pipeline import machine, made_from, progress, receipts, store
 from pipeline.check import load
 from pipeline.flops import sweep_flops
 from pipeline.grid import Cell, cells, network_id
@@ -20,6 +20,7 @@ from pipeline.paths import Paths
 from pipeline.stages import _stage
 
 
+@receipts.kept(made_from.sweep)
 def run(paths: Paths, name: str) -> dict[str, Any]:
     """Write results/<name>/{runs,curves,weights}.parquet; returns counts, time and machine for the log.
 

@@ -8,10 +8,10 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import store
+from pipeline import made_from, receipts, store
 from pipeline.errors import DamagedFileError
 from pipeline.paths import Paths
-from pipeline.provenance import kernels_hash, params_hash, read_params
+from pipeline.provenance import kernels_hash, params_hash
 
 DVC_TAGS = {"DVC_STAGE": "shoal.dvc_stage", "DVC_EXP_NAME": "shoal.dvc_experiment"}
 """Variables that DVC sets for its stages, the second in experiments alone, and the tags that take their values."""
@@ -59,11 +59,14 @@ class Provenances:
         self.tags |= {tag: os.environ[name] for name, tag in DVC_TAGS.items() if name in os.environ}
         if commit := _commit(paths):
             self.tags["mlflow.source.git.commit"] = commit
-        self.params = read_params(paths)
 
     def of(self, sweep: str) -> Provenance:
         """Those of one sweep; what its training log says is left out where the log is of other results."""
-        tags = self.tags | {"shoal.params": params_hash(self.params, sweep), "shoal.dtype": str(self.params["dtype"])}
+        now = made_from.sweep(self.paths, sweep)
+        receipt = receipts.read(self.paths, now.place)
+        params = (receipt.made_from if receipt else now).params
+        dtype, block = params["dtype"], params[f"sweeps.{sweep}"]
+        tags = self.tags | {"shoal.params": params_hash(params["seed"], dtype, block), "shoal.dtype": str(dtype)}
         log = self._log(sweep)
         if log.get("results") != store.file_hash(self.paths.runs(sweep)):
             return Provenance(self.data, tags, {})

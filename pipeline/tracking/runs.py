@@ -15,7 +15,7 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
-from pipeline import destination, progress
+from pipeline import destination, freshness, progress
 from pipeline.paths import Paths
 from pipeline.tracking import view
 from pipeline.tracking.client import connected, every, is_ready
@@ -40,10 +40,11 @@ def track(
     """Bring the store up to date; returns the key of every run that it now holds for the named sweeps.
 
     Calls `progress` with runs done and runs in all. Waits while another process tracks the same project, which one
-    does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing, TrackingError where the store
-    is out of reach.
+    does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing, MixedError where they do not
+    belong together, TrackingError where the store is out of reach.
     """
     states = read_states(paths, sweeps, granularity)
+    freshness.refuse_mixture(paths)
     total, done = sum(len(state.keys) for state in states), 0
     paths.logs.mkdir(parents=True, exist_ok=True)
     with FileLock(paths.logs / "track.lock"), connected(paths) as client:
@@ -71,12 +72,16 @@ def is_tracked(paths: Paths, sweeps: list[str], granularity: Granularity = "cell
 
 
 def send(paths: Paths, sweeps: list[str], granularity: Granularity) -> bool:
-    """Track what the store lacks, under a progress bar; whether that was anything. Raises what `track` does."""
-    if is_tracked(paths, sweeps, granularity):
-        return False
-    with progress.bar("track") as advance:
-        track(paths, sweeps, advance, granularity)
-    return True
+    """Track what the store lacks, under a progress bar; whether that was anything. Raises what `track` does.
+
+    What has changed after the results is told on the terminal.
+    """
+    lacks = not is_tracked(paths, sweeps, granularity)
+    if lacks:
+        with progress.bar("track") as advance:
+            track(paths, sweeps, advance, granularity)
+    freshness.tell(freshness.outdated(paths, sweeps))
+    return lacks
 
 
 def experiment_ids(paths: Paths, sweeps: list[str]) -> dict[str, str]:
