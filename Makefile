@@ -51,7 +51,7 @@ lock: $(VENV)/installed
 
 # Put the table that the report stage measured into the README.
 readme: $(VENV)/installed
-	python -m pipeline.readme
+	python -m shoal.pipeline.readme
 
 # What tracking costs, beside MLflow's fluent API; a minute.
 bench-tracking: $(VENV)/installed

@@ -18,7 +18,7 @@ from bench.compare import compare
 from bench.peak import blas_rate, fma_peak
 from bench.peers import PEERS, load
 from bench.workloads import WORKLOADS
-from kernels.host import ENGINE
+from shoal.kernels.compile.host import ENGINE
 
 ROOT = Path(__file__).parents[1]
 KEPT, PAGE = ROOT / "logs" / "bench.json", ROOT / "docs" / "benchmarks.md"

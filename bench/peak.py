@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from kernels.host import HOST
-from kernels.instructions import INT64, broadcast, llvm_type, multiply_add, sum_of_lanes
+from shoal.kernels.compile.host import HOST
+from shoal.kernels.simd.instructions import INT64, broadcast, llvm_type, multiply_add, sum_of_lanes
 
 ACCUMULATORS = 20
 """Independent sums: more than the instructions that two units of a latency of 4 to 5 cycles have under way."""

@@ -9,13 +9,13 @@ import sys
 from statistics import median
 
 from bench.workloads import SEED, WORKLOADS
-from kernels import ensemble
+from shoal.kernels import ensemble
 
 MANY = """
 from pathlib import Path
 import numpy as np
-from kernels import ensemble
-from kernels.architecture import Architecture
+from shoal.kernels import ensemble
+from shoal.kernels.network.architecture import Architecture
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
@@ -42,7 +42,7 @@ def memory() -> dict[str, float]:
 
 
 class _Idle(logging.Handler):
-    """Keeps the shares of idle time that kernels.run logs."""
+    """Keeps the shares of idle time that shoal.kernels.training.run logs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _Idle(logging.Handler):
 
 def idle_share(dtype: str, repeats: int = 3) -> float:
     """The share of the threads' time in W3 after there was no network left to begin: the median."""
-    workload, handler, log = WORKLOADS["W3"], _Idle(), logging.getLogger("kernels.run")
+    workload, handler, log = WORKLOADS["W3"], _Idle(), logging.getLogger("shoal.kernels.training.run")
     x, y = workload.data
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)

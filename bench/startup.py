@@ -14,7 +14,7 @@ start = time.perf_counter()
 import numpy as np
 from bench.workloads import SEED, WORKLOADS
 from dataclasses import replace
-from kernels import ensemble
+from shoal.kernels import ensemble
 for dtype in ("float32", "float64"):
     for workload in WORKLOADS.values():
         x, y = workload.data
@@ -24,8 +24,8 @@ print(time.perf_counter() - start)
 """
 FIRST_STEP = """
 import numpy as np
-from kernels import ensemble
-from kernels.architecture import Architecture
+from shoal.kernels import ensemble
+from shoal.kernels.network.architecture import Architecture
 x = np.linspace(-3.0, 3.0, 1000)[:, None]
 spec = ensemble.NetworkSpec(Architecture.plain((10,), "relu", 1), "assignment", 0, learning_rate=0.01, steps=1)
 ensemble.train([spec], x, np.sin(x), seed=1)

@@ -17,10 +17,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.statistics.cells import cell_table, with_errors
-from pipeline.tracking import database, track
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics.cells import cell_table, with_errors
+from shoal.pipeline.tracking import database, track
 
 REPLICATES, STEPS = 20, 500
 SWEEPS = {24: 3.0, 1000: 60.0}

@@ -14,10 +14,10 @@ from itertools import product
 import numba
 import numpy as np
 
-from kernels import rng
-from kernels.architecture import Architecture
-from kernels.ensemble import NetworkSpec, initial_params, recorded_steps
-from kernels.layout import layout_of
+from shoal.kernels import streams as rng
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import NetworkSpec, initial_params, recorded_steps
+from shoal.kernels.network.tape import layout_of
 
 SEED = 9001
 ASSIGNMENT_RATES = {"relu": 0.02, "tanh": 0.02, "linear": 0.005}

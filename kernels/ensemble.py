@@ -11,16 +11,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from kernels import passes, rng
-from kernels.architecture import Architecture
-from kernels.host import ENGINE
-from kernels.jobs import ADAM, GD, RIDGE, Job, Network, Shared
-from kernels.lanes import SAMPLES
-from kernels.layout import Layout, layout_of
-from kernels.linked import Linked, kernels_of, packed
-from kernels.run import Note, Outcomes, Progress, run, shared_data
-from kernels.spec import NetworkSpec, initial_params, recorded_steps
-from kernels.warmup import load_all
+from shoal.kernels.network import whole as passes
+from shoal.kernels import streams as rng
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.compile.host import ENGINE
+from shoal.kernels.training.fleet import ADAM, GD, RIDGE, Job, Network, Shared
+from shoal.kernels.simd.lanes import SAMPLES
+from shoal.kernels.network.tape import Layout, layout_of
+from shoal.kernels.compile.linked import Linked, kernels_of, packed
+from shoal.kernels.training.run import Note, Outcomes, Progress, run, shared_data
+from shoal.kernels.spec import NetworkSpec, initial_params, recorded_steps
+from shoal.kernels.compile.warmup import load_all
 
 __all__ = [
     "ENGINE",

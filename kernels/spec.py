@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from kernels import initialise
-from kernels.architecture import Architecture
-from kernels.layout import layout_of
+from shoal.kernels.network import initialise
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.tape import layout_of
 
 INITIALISERS = ("assignment", "assignment-stream")
 OPTIMIZERS = ("gd", "adam", "ridge")

@@ -14,7 +14,7 @@ from functools import cache
 
 import psutil
 
-from pipeline.errors import REFUSED
+from shoal.pipeline.errors import REFUSED
 
 STAGE = "DVC_STAGE"
 SECONDS = 0.2

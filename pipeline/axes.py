@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kernels.architecture import Architecture
-from pipeline.config import Sweep
-from pipeline.statistics.errors import best_cell, deciding
+from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.config import Sweep
+from shoal.pipeline.statistics.errors import best_cell, deciding
 
 LABELS = {
     "depth": "hidden layers",

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import REFUSED, guarded
-from pipeline.naming import FLAG
-from pipeline.paths import Paths
+from shoal.pipeline.errors import REFUSED, guarded
+from shoal.pipeline.naming import FLAG
+from shoal.pipeline.paths import Paths
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config
-    from pipeline.check import check
+    from shoal.pipeline import config
+    from shoal.pipeline.check import check
 
     found = check(paths)
     for line in (*found.faults, *found.notices):
@@ -72,8 +72,8 @@ def _check(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _show(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config, freshness
-    from pipeline.show import show
+    from shoal.pipeline import config, freshness
+    from shoal.pipeline.show import show
 
     settings = config.load(paths)
     if words.sweep:
@@ -85,8 +85,8 @@ def _show(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _compare(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config, freshness
-    from pipeline.compare import compare
+    from shoal.pipeline import config, freshness
+    from shoal.pipeline.compare import compare
 
     sweeps = compare(paths, config.load(paths).seed, words.a, words.b)
     freshness.tell(freshness.outdated(paths, sweeps) if sweeps else [])
@@ -94,8 +94,8 @@ def _compare(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _predict(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config, freshness
-    from pipeline.predictions import Request, predict_file
+    from shoal.pipeline import config, freshness
+    from shoal.pipeline.predictions import Request, predict_file
 
     settings = config.load(paths)
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
@@ -108,8 +108,8 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _ui(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config
-    from pipeline.tracking import ui
+    from shoal.pipeline import config
+    from shoal.pipeline.tracking import ui
 
     settings = config.load(paths)
     ui(paths, list(settings.sweeps), words.port, settings.tracking.granularity)
@@ -117,12 +117,12 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _track(paths: Paths, words: argparse.Namespace) -> int:
-    from pipeline import config, destination, store
+    from shoal.pipeline import config, destination, store
 
     place = destination.place(paths)
     if words.if_elsewhere and paths.receipt.exists() and store.read_json(paths.receipt).get("store") == place:
         return 0
-    from pipeline import tracking
+    from shoal.pipeline import tracking
 
     settings = config.load(paths)
     sent = tracking.send(paths, list(settings.sweeps), settings.tracking.granularity)

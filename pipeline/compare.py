@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from pipeline import store
-from pipeline.config import ConfigError, Fault
-from pipeline.paths import Paths
-from pipeline.revisions import WORKSPACE, Snapshot, snapshot
-from pipeline.statistics import summary
-from pipeline.statistics.cells import log10, power
-from pipeline.statistics.contrasts import verdict
-from pipeline.statistics.errors import MSE, SCORE, Error, deciding
-from pipeline.statistics.intervals import FEWEST, SCOPE, few_rows, interquartile_mean, interval
-from pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
-from pipeline.statistics.signed_ranks import compare as paired
-from pipeline.terminal import Column, number, print_table, terminal
+from shoal.pipeline import store
+from shoal.pipeline.config import ConfigError, Fault
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.revisions import WORKSPACE, Snapshot, snapshot
+from shoal.pipeline.statistics import summary
+from shoal.pipeline.statistics.cells import log10, power
+from shoal.pipeline.statistics.contrasts import verdict
+from shoal.pipeline.statistics.errors import MSE, SCORE, Error, deciding
+from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows, interquartile_mean, interval
+from shoal.pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
+from shoal.pipeline.statistics.signed_ranks import compare as paired
+from shoal.pipeline.terminal import Column, number, print_table, terminal
 
 KEY = ["sweep", "cell"]
 Key = tuple[str, str]

@@ -11,8 +11,8 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from kernels.architecture import Architecture, Dense, Path
-from pipeline.figures.style import ACTIVATION_COLOURS
+from shoal.kernels.network.architecture import Architecture, Dense, Path
+from shoal.pipeline.figures.style import ACTIVATION_COLOURS
 
 RADIUS, SPACING, COLUMN_STEP = 0.17, 0.48, 1.5
 MOST_UNITS, MOST_BRANCH_UNITS = 8, 4

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from pipeline import ENDING, INTERRUPTED, leave
+from shoal.pipeline import ENDING, INTERRUPTED, leave
 
 REFUSED = 2
 """Exit status where the user's files, words or machine are at fault."""

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
-from kernels.ensemble import NetworkSpec, recorded_steps
-from kernels.layout import DENSE, FAN_IN, FAN_OUT, KIND, SOURCE, layout_of
+from shoal.kernels.ensemble import NetworkSpec, recorded_steps
+from shoal.kernels.network.tape import DENSE, FAN_IN, FAN_OUT, KIND, SOURCE, layout_of
 
 
 def training_flops(spec: NetworkSpec, steps: int, n_features: int, n_samples: int) -> float:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from pipeline import made_from, receipts, store
-from pipeline.errors import DamagedFileError, ShoalError
-from pipeline.made_from import MadeFrom
-from pipeline.paths import Paths
+from shoal.pipeline import made_from, receipts, store
+from shoal.pipeline.errors import DamagedFileError, ShoalError
+from shoal.pipeline.made_from import MadeFrom
+from shoal.pipeline.paths import Paths
 
 
 def outdated(paths: Paths, sweeps: Sequence[str]) -> list[str]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kernels.architecture import Architecture
-from kernels.ensemble import NetworkSpec
-from pipeline.config import ByActivationKey, Sweep
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import NetworkSpec
+from shoal.pipeline.config import ByActivationKey, Sweep
 
 IDENTITY_VERSION = 2
 """Raised when a network_id comes to mean something else."""
@@ -68,7 +68,7 @@ def cells(sweep: Sweep, n_outputs: int, n_train: int) -> list[Cell]:
 def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, engine: str) -> str:
     """16 hex digits of a hash of everything that determines a network's result, to the last bit.
 
-    `engine` names the instruction set and the compiler's versions (kernels.ensemble.ENGINE).
+    `engine` names the instruction set and the compiler's versions (shoal.kernels.ensemble.ENGINE).
     """
     identity = {
         "version": IDENTITY_VERSION,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numba
 
-from kernels.host import HOST
+from shoal.kernels.compile.host import HOST
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow")
 

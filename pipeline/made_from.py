@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import store
-from pipeline.config.faults import below
-from pipeline.paths import Paths
-from pipeline.provenance import read_params
+from shoal.pipeline import store
+from shoal.pipeline.config.faults import below
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import read_params
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import store
-from pipeline.config import ConfigError, Fault
-from pipeline.data import texts
-from pipeline.data.tables import SUFFIXES
-from pipeline.paths import Paths
+from shoal.pipeline import store
+from shoal.pipeline.config import ConfigError, Fault
+from shoal.pipeline.data import texts
+from shoal.pipeline.data.tables import SUFFIXES
+from shoal.pipeline.paths import Paths
 
 OPTION = "--output"
 

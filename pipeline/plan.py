@@ -15,10 +15,10 @@ from itertools import pairwise
 
 import numba
 
-from kernels.architecture import Activation, Architecture, Path
-from kernels.spec import recorded_steps
-from pipeline.config import Config, Sweep
-from pipeline.data import Dataset
+from shoal.kernels.network.architecture import Activation, Architecture, Path
+from shoal.kernels.spec import recorded_steps
+from shoal.pipeline.config import Config, Sweep
+from shoal.pipeline.data import Dataset
 
 NETWORK_BYTES = 10_000
 """Of a network's specification, result and rows in memory, without parameters and curve."""

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kernels.ensemble import predict
-from pipeline import data, naming, outputs, store
-from pipeline.config import Config, ConfigError, Fault
-from pipeline.data import tables, texts
-from pipeline.data.tables import Table
-from pipeline.errors import OutOfDateError, ShoalError
-from pipeline.paths import Paths
-from pipeline.ranges import Outside
-from pipeline.store import StoredNetwork
+from shoal.kernels.ensemble import predict
+from shoal.pipeline import data, naming, outputs, store
+from shoal.pipeline.config import Config, ConfigError, Fault
+from shoal.pipeline.data import tables, texts
+from shoal.pipeline.data.tables import Table
+from shoal.pipeline.errors import OutOfDateError, ShoalError
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.ranges import Outside
+from shoal.pipeline.store import StoredNetwork
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from kernels.cache import source_hash
-from pipeline import store
-from pipeline.config import yamlfile
-from pipeline.paths import Paths
+from shoal.kernels.compile.cache import source_hash
+from shoal.pipeline import store
+from shoal.pipeline.config import yamlfile
+from shoal.pipeline.paths import Paths
 
 
 def read_params(paths: Paths) -> dict[str, Any]:

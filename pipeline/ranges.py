@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.data import Dataset
+from shoal.pipeline.data import Dataset
 
 SHOWN_COLUMNS = 5
 

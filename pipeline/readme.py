@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipeline.errors import ShoalError, guarded
-from pipeline.store import write_text
+from shoal.pipeline.errors import ShoalError, guarded
+from shoal.pipeline.store import write_text
 
 README = Path("README.md")
 RESULTS = Path("docs/results.md")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline import store
-from pipeline.config import ConfigError, Fault
-from pipeline.paths import Paths
+from shoal.pipeline import store
+from shoal.pipeline.config import ConfigError, Fault
+from shoal.pipeline.paths import Paths
 
 WORKSPACE = "workspace"
 """The name of the results as they are now, in place of a revision."""

@@ -19,10 +19,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kernels.architecture import Architecture
-from pipeline import seal
-from pipeline.errors import DamagedFileError, OldFileError, OutOfDateError
-from pipeline.paths import Paths
+from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline import seal
+from shoal.pipeline.errors import DamagedFileError, OldFileError, OutOfDateError
+from shoal.pipeline.paths import Paths
 
 RUN_COLUMNS: dict[str, str] = {
     "network_id": "string",

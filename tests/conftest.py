@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.paths import Paths
+from shoal.pipeline.paths import Paths
 
 
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store without experiments, made as `track` makes it: its tables take 2 s."""
-    from pipeline.tracking import database  # MLflow takes a second: only the tests of tracking wait for it
+    from shoal.pipeline.tracking import database  # MLflow takes a second: only the tests of tracking wait for it
 
     paths = Paths(tmp_path_factory.mktemp("blank"))
     database.prepare(paths)

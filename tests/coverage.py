@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from pipeline.statistics.intervals import interval
+from shoal.pipeline.statistics.intervals import interval
 
 Law = Callable[[np.ndarray], np.ndarray]
 SEED = 9001

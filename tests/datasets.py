@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import config, data
-from pipeline.config import ConfigError
-from pipeline.paths import Paths
+from shoal.pipeline import config, data
+from shoal.pipeline.config import ConfigError
+from shoal.pipeline.paths import Paths
 from tests.studies import TRACKING
 
 SWEEP = {"activation": "relu", "depth": 1, "width": 5, "learning_rate": 0.02, "steps": 10, "replicates": 1}

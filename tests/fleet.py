@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels import ensemble
-from kernels.architecture import Architecture
-from kernels.ensemble import NetworkSpec, Trained
+from shoal.kernels import ensemble
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import NetworkSpec, Trained
 from tests.naive import Array
 from tests.problems import SEED
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import destination, store
-from pipeline.paths import Paths
-from pipeline.statistics.cells import cell_table, with_errors
-from pipeline.tracking.runs import MlflowClient, Run
+from shoal.pipeline import destination, store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics.cells import cell_table, with_errors
+from shoal.pipeline.tracking.runs import MlflowClient, Run
 from tests import studies
 
 SMALL = {"relu-d1-w005": 0, "tanh-d1-w005": 0}

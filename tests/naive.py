@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.architecture import Activation, Architecture, Dense, Path
+from shoal.kernels.network.architecture import Activation, Architecture, Dense, Path
 
 Array = np.ndarray[Any, Any]
 Weights = list[tuple[Array, Array]]

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.stages import data, evaluate, predict, sweep
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import data, evaluate, predict, sweep
 
 ROOT = Path(__file__).parent.parent
 TRACKING = {"granularity": "cell"}

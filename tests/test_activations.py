@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import kernels.run  # noqa: F401, all kernels are known by their names then
-from kernels import lanes, linked
-from kernels.architecture import ACTIVATIONS
-from kernels.jobs import ALIGNMENT
-from kernels.lanes import STRIPE
-from kernels.layout import LINEAR, RELU, SIGMOID, TANH
-from kernels.warmup import load_all
+import shoal.kernels.training.run  # noqa: F401, all kernels are known by their names then
+from shoal.kernels.simd import lanes
+from shoal.kernels.compile import linked
+from shoal.kernels.network.architecture import ACTIVATIONS
+from shoal.kernels.training.fleet import ALIGNMENT
+from shoal.kernels.simd.lanes import STRIPE
+from shoal.kernels.network.tape import LINEAR, RELU, SIGMOID, TANH
+from shoal.kernels.compile.warmup import load_all
 from tests import naive
 from tests.naive import Array
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.show import columns_of
-from pipeline.stages import _stage, predict, report, track
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.show import columns_of
+from shoal.pipeline.stages import _stage, predict, report, track
 from tests import studies
 from tests.made_up import parent_of, runs_of
 

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.axes import FULL_BATCH
-from pipeline.report import assignment, limits, pieces, wording
-from pipeline.report.against_training import against_training, compared
-from pipeline.report.document import Folded
-from pipeline.report.results import SweepResults
-from pipeline.report.training import divergence_sentences, pass_sentences
-from pipeline.report.trends import trend
-from pipeline.statistics.errors import MSE
-from pipeline.store import A_BEATS_B
+from shoal.pipeline.axes import FULL_BATCH
+from shoal.pipeline.report import assignment, limits, pieces, wording
+from shoal.pipeline.report.against_training import against_training, compared
+from shoal.pipeline.report.document import Folded
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.report.training import divergence_sentences, pass_sentences
+from shoal.pipeline.report.trends import trend
+from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.store import A_BEATS_B
 
 
 def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults:

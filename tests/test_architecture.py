@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
+from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
 from tests.problems import LAYER
 
 PATHS: st.SearchStrategy[Path] = st.lists(LAYER, min_size=1, max_size=5).map(tuple)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config import ConfigError
-from pipeline.data import tables
+from shoal.pipeline.config import ConfigError
+from shoal.pipeline.data import tables
 from tests.datasets import build, faults, has, rows
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.tracking import study
-from pipeline.tracking import track
+from shoal.pipeline.tracking import track
 from tests.made_up import runs_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import cli, store
-from pipeline.paths import Paths
-from pipeline.stages import _stage, gradcheck
+from shoal.pipeline import cli, store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage, gradcheck
 from tests import studies
 from tests.made_up import copy_store
 
@@ -256,7 +256,7 @@ def test_a_disk_that_fills_up_among_the_files_leaves_each_old_or_new(
 
     monkeypatch.setattr(Path, "write_bytes", write_some)
     with pytest.raises(SystemExit):
-        _stage.main("sweep-sizes", importlib.import_module("pipeline.stages.sweep").run, "sizes")
+        _stage.main("sweep-sizes", importlib.import_module("shoal.pipeline.stages.sweep").run, "sizes")
     assert capsys.readouterr().err == (
         f"{WEIGHTS}: found no space left on device; allowed: free some space and run the same command again\n"
     )

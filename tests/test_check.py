@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import data
-from pipeline.check import check, faults_against
-from pipeline.config import load
-from pipeline.paths import Paths
+from shoal.pipeline import data
+from shoal.pipeline.check import check, faults_against
+from shoal.pipeline.config import load
+from shoal.pipeline.paths import Paths
 from tests.bad_params import ACCEPTANCE, COUNTS, edited
 
 MISSING = (

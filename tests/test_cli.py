@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cli, progress, store, terminal
-from pipeline.paths import Paths
-from pipeline.statistics.errors import MSE
+from shoal.pipeline import cli, progress, store, terminal
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics.errors import MSE
 from tests import studies
 
 SWEEPS = {"sizes": studies.SIZES, "branches": studies.BRANCHES}

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cli, store
-from pipeline.compare import Side, is_identical
-from pipeline.paths import Paths
-from pipeline.statistics.errors import MSE
-from pipeline.terminal import number
+from shoal.pipeline import cli, store
+from shoal.pipeline.compare import Side, is_identical
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.terminal import number
 from tests import studies
 
 SWEEPS: dict[str, Any] = {

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.config import Config, ConfigError, Fault, Sweep, examine, load
-from pipeline.paths import Paths
+from shoal.pipeline.config import Config, ConfigError, Fault, Sweep, examine, load
+from shoal.pipeline.paths import Paths
 from tests.bad_params import ACCEPTANCE, COUNTS, DATA_KEYS, GOOD, SINGLE, SWEEP_KEYS, WHOLE, edited
 
 
@@ -208,7 +208,7 @@ def test_a_sweep_can_be_made_in_python() -> None:
 
 
 def test_import_is_cheap() -> None:
-    script = "import sys, pipeline.config; print({'numpy', 'numba', 'pandas', 'mlflow'} & set(sys.modules))"
+    script = "import sys, shoal.pipeline.config; print({'numpy', 'numba', 'pandas', 'mlflow'} & set(sys.modules))"
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
     assert output == "set()\n"
 

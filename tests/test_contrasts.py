@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline import axes, store
-from pipeline.statistics.contrasts import Contrast, contrast_table, declared
-from pipeline.statistics.signed_ranks import p_value
-from pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE
+from shoal.pipeline import axes, store
+from shoal.pipeline.statistics.contrasts import Contrast, contrast_table, declared
+from shoal.pipeline.statistics.signed_ranks import p_value
+from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE
 from tests import studies
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline import config, data
-from pipeline.config import ConfigError
-from pipeline.paths import Paths
+from shoal.pipeline import config, data
+from shoal.pipeline.config import ConfigError
+from shoal.pipeline.paths import Paths
 from tests.datasets import assert_identical, build, configure, rows
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.datasets import load_diabetes, load_linnerud
 
-from pipeline import config, data
-from pipeline.config import ConfigError
-from pipeline.paths import Paths
-from pipeline.stages import data as stage
+from shoal.pipeline import config, data
+from shoal.pipeline.config import ConfigError
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import data as stage
 from tests.datasets import assert_identical, build, configure, rows
 
 

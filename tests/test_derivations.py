@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import typst
 
-from kernels.architecture import Architecture
-from kernels.ensemble import NetworkSpec, gradients, initial_params, predict, train
-from kernels.layout import layout_of
-from pipeline.report.derivations import derivations
-from pipeline.report.document import Formula, Section
-from pipeline.report.results import SweepResults
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import NetworkSpec, gradients, initial_params, predict, train
+from shoal.kernels.network.tape import layout_of
+from shoal.pipeline.report.derivations import derivations
+from shoal.pipeline.report.document import Formula, Section
+from shoal.pipeline.report.results import SweepResults
 from tests import studies
 
 ROOT = Path(__file__).parent.parent

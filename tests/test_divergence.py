@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kernels.ensemble import Trained
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.stages.sweep import outcome
+from shoal.kernels.ensemble import Trained
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages.sweep import outcome
 from tests import studies
 
 FULL = studies.SIZES | {"activation": "linear", "width": 4, "learning_rate": [0.01, 10.0], "depth": 2, "steps": 40}

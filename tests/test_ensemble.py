@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import ensemble, linked, run
-from kernels.ensemble import NetworkSpec
+from shoal.kernels import ensemble
+from shoal.kernels.compile import linked
+from shoal.kernels.training import run
+from shoal.kernels.ensemble import NetworkSpec
 from tests.fleet import FLEET, NETWORKS, X, Y, bits, spec, train
 from tests.problems import SEED
 
@@ -60,7 +62,7 @@ def test_progress_is_told_while_the_compiled_call_runs(batch_size: int | None, s
 
 def test_the_share_of_idle_time_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Of threads that have no network left to begin: one of three is busy here."""
-    with caplog.at_level(logging.DEBUG, "kernels.run"):
+    with caplog.at_level(logging.DEBUG, "shoal.kernels.training.run"):
         train([spec(HUNDREDS, steps=100, batch_size=10)], n_threads=3)
     [message] = caplog.messages
     assert 0.5 < float(message.split()[-1]) < 0.8

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import ensemble
-from kernels.architecture import Activation, Architecture, Dense
-from kernels.ensemble import NetworkSpec
+from shoal.kernels import ensemble
+from shoal.kernels.network.architecture import Activation, Architecture, Dense
+from shoal.kernels.ensemble import NetworkSpec
 from tests.fleet import FLEET, X, Y, spec, train
 from tests.naive import Array
 from tests.problems import SEED

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from pipeline import axes, store
-from pipeline.figures import curves, heatmap, scores, style
-from pipeline.figures.curves import Band
-from pipeline.report import plots
-from pipeline.report.against_training import against_training
-from pipeline.report.findings import contrast_table, findings
-from pipeline.report.trends import trend
-from pipeline.statistics.cells import with_errors
-from pipeline.statistics.signed_ranks import compare
+from shoal.pipeline import axes, store
+from shoal.pipeline.figures import curves, heatmap, scores, style
+from shoal.pipeline.figures.curves import Band
+from shoal.pipeline.report import plots
+from shoal.pipeline.report.against_training import against_training
+from shoal.pipeline.report.findings import contrast_table, findings
+from shoal.pipeline.report.trends import trend
+from shoal.pipeline.statistics.cells import with_errors
+from shoal.pipeline.statistics.signed_ranks import compare
 from tests import studies
 from tests.test_answers import medians, readouts
 from tests.test_figures import drawn, grid_of, with_intervals

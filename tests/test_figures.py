@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
-from kernels.architecture import Architecture
-from pipeline import axes, drawing
-from pipeline.figures import curves, fits, heatmap, scores, style
-from pipeline.figures.curves import Band
-from pipeline.statistics.errors import MSE
+from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline import axes, drawing
+from shoal.pipeline.figures import curves, fits, heatmap, scores, style
+from shoal.pipeline.figures.curves import Band
+from shoal.pipeline.statistics.errors import MSE
 
 
 def cells(*rows: dict[str, Any]) -> pd.DataFrame:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report.findings import contrast_table, findings, strongest
-from pipeline.report.results import SweepResults
-from pipeline.statistics import contrasts
-from pipeline.statistics.contrasts import Contrast
-from pipeline.statistics.errors import MSE
+from shoal.pipeline.report.findings import contrast_table, findings, strongest
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.statistics import contrasts
+from shoal.pipeline.statistics.contrasts import Contrast
+from shoal.pipeline.statistics.errors import MSE
 
 NAMES = [f"{series} {width}" for series in ("relu", "tanh") for width in (5.0, 10.0)]
 PAIRS = [

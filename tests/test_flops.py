@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bench.workloads import WORKLOADS, Workload
-from kernels.architecture import Architecture
-from kernels.ensemble import NetworkSpec, recorded_steps
-from pipeline import store
-from pipeline.flops import sweep_flops, training_flops
-from pipeline.stages import data, sweep
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import NetworkSpec, recorded_steps
+from shoal.pipeline import store
+from shoal.pipeline.flops import sweep_flops, training_flops
+from shoal.pipeline.stages import data, sweep
 from tests import studies
 
 FORWARD = 2 * (1 * 5 + 5 * 3 + 3 * 1)

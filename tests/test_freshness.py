@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import cli, store
-from pipeline.freshness import MixedError, refuse_mixture
-from pipeline.paths import Paths
-from pipeline.stages import data, evaluate, predict, sweep
+from shoal.pipeline import cli, store
+from shoal.pipeline.freshness import MixedError, refuse_mixture
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import data, evaluate, predict, sweep
 from tests import studies
 from tests.made_up import copy_store
 
@@ -174,7 +174,7 @@ def test_what_mlflow_shows_is_told_of_too(
     study: Paths, blank: Path, says: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy_store(blank, study.mlflow_database)
-    monkeypatch.setattr("pipeline.tracking.server._serve", lambda *_: print("served"))
+    monkeypatch.setattr("shoal.pipeline.tracking.server._serve", lambda *_: print("served"))
     assert says("track") == says("ui") == ""
     studies.write(Path(), other(steps=30), source="file")
     assert says("track") == says("ui") == line("sweeps.sizes.steps")

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels.ensemble import Gradients, gradients
-from pipeline import store
-from pipeline.errors import ShoalError
-from pipeline.paths import Paths
-from pipeline.stages import gradcheck
+from shoal.kernels.ensemble import Gradients, gradients
+from shoal.pipeline import store
+from shoal.pipeline.errors import ShoalError
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import gradcheck
 from tests import studies
 
 COLUMNS = "architecture activation tensor n_coordinates max_difference max_gradient relative_error"

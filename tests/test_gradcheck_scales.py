@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels.architecture import Architecture
-from kernels.ensemble import Gradients, gradients
-from pipeline.grid import Shape
-from pipeline.stages import gradcheck
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import Gradients, gradients
+from shoal.pipeline.grid import Shape
+from shoal.pipeline.stages import gradcheck
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))

@@ -12,7 +12,7 @@ import llvmlite.binding as llvm
 import numba
 import pytest
 
-from kernels import host
+from shoal.kernels.compile import host
 
 X86 = not llvm.get_process_triple().startswith(("aarch64", "arm64"))
 AVX512 = "+avx512f,+avx512vl,+avx512dq"
@@ -66,7 +66,8 @@ PORTABLE = (
 """Tests of everything that is compiled, for each dtype."""
 SCRIPT = """
 import sys, numpy, pytest
-from kernels import host, run
+from shoal.kernels.compile import host
+from shoal.kernels.training import run
 assert host.HOST.name == sys.argv[1], host.HOST
 assert not any(way.entry.is_ready(numpy.dtype(name)) for way in run.WAYS for name in ("float64", "float32"))
 sys.exit(pytest.main(["-p", "no:cacheprovider", "-k", sys.argv[2], *sys.argv[3:]]))

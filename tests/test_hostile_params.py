@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import ConfigError, examine, yamlfile
-from pipeline.paths import Paths
+from shoal.pipeline.config import ConfigError, examine, yamlfile
+from shoal.pipeline.paths import Paths
 from tests.bad_params import COUNTS, GOOD, edited
 
 LEVELS = range(1, 10)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import errors
-from pipeline.errors import guarded
-from pipeline.stages import data
+from shoal.pipeline import errors
+from shoal.pipeline.errors import guarded
+from shoal.pipeline.stages import data
 from tests import studies
 
 SAID = "interrupted; the next run continues with what is missing\n"
@@ -43,7 +43,7 @@ def start(command: list[str], root: Path, stdout: int = subprocess.PIPE) -> subp
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stage_that_trains_ends_soon_with_a_line(study: Path, number: signal.Signals) -> None:
     before = studies.files(study)
-    stage = start([sys.executable, "-m", "pipeline.stages.sweep", "sizes"], study)
+    stage = start([sys.executable, "-m", "shoal.pipeline.stages.sweep", "sizes"], study)
     time.sleep(5)
     stage.send_signal(number)
     began = time.monotonic()
@@ -54,7 +54,7 @@ def test_a_stage_that_trains_ends_soon_with_a_line(study: Path, number: signal.S
 
 
 @pytest.mark.parametrize("delay", [0.4, 0.6, 0.8])
-@pytest.mark.parametrize("command", [[sys.executable, "-m", "pipeline.stages.report"], [*SHOAL, "show"]])
+@pytest.mark.parametrize("command", [[sys.executable, "-m", "shoal.pipeline.stages.report"], [*SHOAL, "show"]])
 def test_so_does_a_program_that_still_imports(study: Path, command: list[str], delay: float) -> None:
     program = start(command, study)
     time.sleep(delay)

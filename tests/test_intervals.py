@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kernels.rng import stream
-from pipeline.statistics.intervals import RESAMPLES, interquartile_mean, interval
+from shoal.kernels.streams import stream
+from shoal.pipeline.statistics.intervals import RESAMPLES, interquartile_mean, interval
 from tests import coverage
 
 SEED = 9001

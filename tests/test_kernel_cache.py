@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels import cache
+from shoal.kernels.compile import cache
 
 KERNELS = Path(cache.__file__).parent
 SCRIPT = """
 import numpy as np
-import kernels.run
-from kernels.linked import kernels
-from kernels.warmup import load_all
+import shoal.kernels.training.run
+from shoal.kernels.compile.linked import kernels
+from shoal.kernels.compile.warmup import load_all
 dtype = np.dtype("float64")
 wanted = [kernels["samples", name] for name in ("put", "descend", "add_cost")]
 load_all([(kernel, dtype) for kernel in wanted])

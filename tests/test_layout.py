@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from kernels.architecture import Architecture
-from kernels.layout import ADD, COPY, FAN_IN, FAN_OUT, FROM_SUM, KIND, OFFSET, SOURCE, START, TARGET, layout_of
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.tape import ADD, COPY, FAN_IN, FAN_OUT, FROM_SUM, KIND, OFFSET, SOURCE, START, TARGET, layout_of
 from tests.problems import Problem, problems
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import cli, limits
-from pipeline.check import check
-from pipeline.limits import Room
-from pipeline.paths import Paths
-from pipeline.stages import _stage, data, sweep
+from shoal.pipeline import cli, limits
+from shoal.pipeline.check import check
+from shoal.pipeline.limits import Room
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage, data, sweep
 from tests import studies
 
 PLAIN = {"activation": ["relu", "tanh"], "depth": 2, "width": 10, "learning_rate": 0.02, "steps": 500, "replicates": 2}

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numba.core.runtime import _nrt_python, rtsys
 
-from kernels import jobs, run
-from kernels.architecture import Architecture
-from kernels.layout import layout_of
+from shoal.kernels.training import fleet as jobs
+from shoal.kernels.training import run
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.tape import layout_of
 from tests.fleet import FLEETS, spec, train
 
 LAYOUT = layout_of(Architecture.plain((5,), "tanh", 2), 2)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 
-from kernels import ensemble
-from kernels.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
+from shoal.kernels import ensemble
+from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
 from tests import naive
 from tests.naive import Array, Weights
 from tests.problems import SEED, Problem, cast, flat, nudged, nudged_weights, problems, relative, tensors, unflat, worst

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cli, data
-from pipeline.data.dataset import constant
-from pipeline.paths import Paths
-from pipeline.stages import data as data_stage
+from shoal.pipeline import cli, data
+from shoal.pipeline.data.dataset import constant
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import data as data_stage
 from tests import studies
 from tests.datasets import build, configure
 

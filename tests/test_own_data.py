@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_linnerud
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.stages import gradcheck
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import gradcheck
 from tests import studies
 
 SWEEP = {

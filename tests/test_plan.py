@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels.ensemble import recorded_steps
-from kernels.layout import layout_of
-from pipeline import plan
-from pipeline.config import Sweep
-from pipeline.flops import sweep_flops
-from pipeline.grid import cells
-from pipeline.plan import Cost, Setting
+from shoal.kernels.ensemble import recorded_steps
+from shoal.kernels.network.tape import layout_of
+from shoal.pipeline import plan
+from shoal.pipeline.config import Sweep
+from shoal.pipeline.flops import sweep_flops
+from shoal.pipeline.grid import cells
+from shoal.pipeline.plan import Cost, Setting
 
 ACTIVATIONS = ["relu", "linear", "tanh", "sigmoid"]
 NETWORKS = [

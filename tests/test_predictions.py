@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import cli, store
-from pipeline.paths import Paths
+from shoal.pipeline import cli, store
+from shoal.pipeline.paths import Paths
 from tests import studies
 
 Captured = pytest.CaptureFixture[str]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import run
-from kernels.ensemble import train
-from kernels.layout import layout_of
-from kernels.team import BEGUN, FINISHED
-from pipeline.config import Sweep
-from pipeline.grid import cells
-from pipeline.progress import Forecast
+from shoal.kernels.training import run
+from shoal.kernels.ensemble import train
+from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training.team import BEGUN, FINISHED
+from shoal.pipeline.config import Sweep
+from shoal.pipeline.grid import cells
+from shoal.pipeline.progress import Forecast
 from tests.fleet import spec
 
 MILLISECONDS = {

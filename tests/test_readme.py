@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import ShoalError
-from pipeline.readme import with_results
+from shoal.pipeline.errors import ShoalError
+from shoal.pipeline.readme import with_results
 
 RESULTS = """\
 ## Results

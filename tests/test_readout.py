@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from kernels import ensemble
-from kernels.architecture import Architecture
-from kernels.ensemble import Trained
+from shoal.kernels import ensemble
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import Trained
 from tests import naive
 from tests.naive import Array
 from tests.problems import SEED, Problem, problems, relative, tensors, unflat

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import receipts, store
-from pipeline.errors import DamagedFileError
-from pipeline.freshness import refuse_mixture
-from pipeline.paths import Paths
-from pipeline.receipts import OvertakenError
-from pipeline.stages import data, evaluate, gradcheck, predict, report, sweep
+from shoal.pipeline import receipts, store
+from shoal.pipeline.errors import DamagedFileError
+from shoal.pipeline.freshness import refuse_mixture
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.receipts import OvertakenError
+from shoal.pipeline.stages import data, evaluate, gradcheck, predict, report, sweep
 from tests import studies
 
 SWEEPS = {"sizes": studies.SIZES, "ridge": studies.RIDGE}

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kernels.architecture import Architecture
-from pipeline import data, store
-from pipeline.paths import Paths
-from pipeline.report import floors
-from pipeline.report.assignment import PARTS
-from pipeline.report.html import inline
-from pipeline.report.tables import number
-from pipeline.stages import gradcheck, report
+from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline import data, store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.report import floors
+from shoal.pipeline.report.assignment import PARTS
+from shoal.pipeline.report.html import inline
+from shoal.pipeline.report.tables import number
+from shoal.pipeline.stages import gradcheck, report
 from tests import studies
 from tests.pdf import Pdf
 
@@ -89,7 +89,7 @@ def test_processes_of_other_folders_and_hash_seeds_write_the_same_bytes(study: P
         shutil.copytree(study.root, folder / "study", ignore=shutil.ignore_patterns("report", "docs"))
         (folder / "temporary").mkdir()
         environment = os.environ | {"PYTHONHASHSEED": seed, "TMPDIR": str(folder / "temporary"), "TZ": f"UTC-{seed}"}
-        command = [sys.executable, "-m", "pipeline.stages.report"]
+        command = [sys.executable, "-m", "shoal.pipeline.stages.report"]
         subprocess.run(command, cwd=folder / "study", env=environment, check=True)
         assert outputs(Paths(folder / "study")) == outputs(study)
 

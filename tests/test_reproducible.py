@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.stages import data, evaluate, predict, sweep
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import data, evaluate, predict, sweep
 from tests import studies
 
 AS_COMMANDS = """\
@@ -76,7 +76,7 @@ def test_running_again_changes_no_byte(study: Paths) -> None:
 def test_any_number_of_threads_gives_the_same_bytes(study: Paths, tmp_path: Path, n_threads: int) -> None:
     paths = studies.write(tmp_path)
     stages = [("data",), *(("sweep", name) for name in studies.SWEEPS), ("evaluate",), ("predict",)]
-    lines = [f"run('pipeline.stages.{stage[0]}', {stage[1:]!r})" for stage in stages]
+    lines = [f"run('shoal.pipeline.stages.{stage[0]}', {stage[1:]!r})" for stage in stages]
     environment = os.environ | {"NUMBA_NUM_THREADS": str(n_threads)}
     subprocess.run([sys.executable, "-c", AS_COMMANDS + "\n".join(lines)], cwd=tmp_path, env=environment, check=True)
     made = {name: content for name, content in studies.files(paths.root).items() if not name.startswith("logs/")}

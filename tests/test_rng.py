@@ -7,8 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import ensemble, rng
-from kernels.architecture import Architecture
+from shoal.kernels import ensemble
+from shoal.kernels import streams as rng
+from shoal.kernels.network.architecture import Architecture
 from tests import naive
 from tests.naive import Array
 from tests.problems import SEED, Problem, relative

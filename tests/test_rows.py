@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline import store
-from pipeline.paths import Paths
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
 from tests import studies
 
 

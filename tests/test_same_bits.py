@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import jobs, run, samples
-from kernels.architecture import Architecture
-from kernels.ensemble import METHODS
-from kernels.layout import layout_of
+from shoal.kernels.training import fleet as jobs
+from shoal.kernels.training import run
+from shoal.kernels.training import chunks as samples
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import METHODS
+from shoal.kernels.network.tape import layout_of
 from tests.fleet import (
     DTYPES,
     FEW,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import seal, store
-from pipeline.errors import DamagedFileError
-from pipeline.paths import Paths
+from shoal.pipeline import seal, store
+from shoal.pipeline.errors import DamagedFileError
+from shoal.pipeline.paths import Paths
 from tests import studies
 
 

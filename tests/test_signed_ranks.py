@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.statistics.signed_ranks import compare, differences, holm, p_value, shift, signed_ranks, smallest_p
+from shoal.pipeline.statistics.signed_ranks import compare, differences, holm, p_value, shift, signed_ranks, smallest_p
 
 INF = math.inf
 TIED = st.lists(st.sampled_from([-INF, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, INF]), min_size=1, max_size=9)

@@ -16,15 +16,15 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.stages import _stage, data, sweep
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage, data, sweep
 from tests import studies
 
-STAGE = ["-m", "pipeline.stages.sweep", "sizes"]
+STAGE = ["-m", "shoal.pipeline.stages.sweep", "sizes"]
 IDLE = """
 import pathlib, time
-from pipeline import ancestors
+from shoal.pipeline import ancestors
 ancestors.watch()
 pathlib.Path("begun").touch()
 time.sleep(600)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import cli, store
-from pipeline.stages import _stage, data, evaluate, gradcheck, predict, sweep
+from shoal.pipeline import cli, store
+from shoal.pipeline.stages import _stage, data, evaluate, gradcheck, predict, sweep
 from tests import studies
 
 STAGES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {

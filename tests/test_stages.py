@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import data as datasets
-from pipeline import store
-from pipeline.data import Dataset
-from pipeline.paths import Paths
-from pipeline.stages import evaluate, predict
-from pipeline.statistics.errors import MSE, deciding
+from shoal.pipeline import data as datasets
+from shoal.pipeline import store
+from shoal.pipeline.data import Dataset
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import evaluate, predict
+from shoal.pipeline.statistics.errors import MSE, deciding
 from tests import studies
 
 RUNS = (

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.statistics import RANKS, quantile, summary
-from pipeline.statistics.cells import cell_table, summarised, with_errors
-from pipeline.statistics.errors import MSE
-from pipeline.statistics.intervals import interval
-from pipeline.store import CELL_COLUMNS, runs_table
+from shoal.pipeline.statistics import RANKS, quantile, summary
+from shoal.pipeline.statistics.cells import cell_table, summarised, with_errors
+from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.statistics.intervals import interval
+from shoal.pipeline.store import CELL_COLUMNS, runs_table
 
 ERRORS = st.floats(0, 1e200)
 FINITE = st.lists(ERRORS, min_size=1, max_size=12)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import store
-from pipeline.errors import OutOfDateError
-from pipeline.paths import Paths
+from shoal.pipeline import store
+from shoal.pipeline.errors import OutOfDateError
+from shoal.pipeline.paths import Paths
 from tests import studies
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pipeline import show, store
-from pipeline.paths import Paths
-from pipeline.statistics.errors import MSE
-from pipeline.terminal import Column, number, print_table
+from shoal.pipeline import show, store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.terminal import Column, number, print_table
 from tests import studies
 
 NAME = "a-name-of-sixty-letters-that-nobody-would-type-twice-but-has-"

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.tracking import is_tracked, state, track
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking import is_tracked, state, track
 from tests import studies
 from tests.made_up import SMALL, client_of, copy_store, parent_of, write_results
 
@@ -172,7 +172,7 @@ def test_other_code_is_another_model(tracked: Paths, tmp_path: Path, monkeypatch
     before, old = model_id(tracked), tmp_path / "served.py"
     old.write_text(state.SERVED.read_text(encoding="utf-8") + "# as it was\n", encoding="utf-8")
     for module in ("state", "model"):
-        monkeypatch.setattr(f"pipeline.tracking.{module}.SERVED", old)
+        monkeypatch.setattr(f"shoal.pipeline.tracking.{module}.SERVED", old)
     assert not is_tracked(tracked, ["sizes"])
     track(tracked, ["sizes"])
     assert model_id(tracked) != before

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.cache import source_hash
-from pipeline import destination, statistics, store
-from pipeline.paths import Paths
-from pipeline.tracking import is_tracked, records, track
-from pipeline.tracking.curves import Curves
-from pipeline.tracking.provenance import Provenances
+from shoal.kernels.compile.cache import source_hash
+from shoal.pipeline import destination, statistics, store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking import is_tracked, records, track
+from shoal.pipeline.tracking.curves import Curves
+from shoal.pipeline.tracking.provenance import Provenances
 from tests import studies
 from tests.made_up import (
     DIVERGING,

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import store
-from pipeline.stages import track as stage
-from pipeline.tracking import is_tracked, track, view
-from pipeline.tracking.provenance import Provenances
+from shoal.pipeline import store
+from shoal.pipeline.stages import track as stage
+from shoal.pipeline.tracking import is_tracked, track, view
+from shoal.pipeline.tracking.provenance import Provenances
 from tests import studies
 from tests.made_up import (
     SMALL,

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli
-from pipeline.paths import Paths
-from pipeline.tracking import client, server
+from shoal.pipeline import cli
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking import client, server
 from tests import studies
 from tests.made_up import SMALL, copy_store, write_results
 

@@ -14,9 +14,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from pipeline.paths import Paths
-from pipeline.tracking import is_tracked, track
-from pipeline.tracking.runs import MlflowClient
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking import is_tracked, track
+from shoal.pipeline.tracking.runs import MlflowClient
 from tests.made_up import SMALL, WRITES, assert_whole, client_of, copy_store, parent_of, runs_of, write_results
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")

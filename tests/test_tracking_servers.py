@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.paths import Paths
-from pipeline.predictions import predict_file
-from pipeline.store import write_text
-from pipeline.tracking import is_tracked, server, track, ui
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictions import predict_file
+from shoal.pipeline.store import write_text
+from shoal.pipeline.tracking import is_tracked, server, track, ui
 from tests import studies
 from tests.made_up import DIVERGING, SMALL, assert_whole, client_of, copy_store, parent_of, runs_of, write_results
 
@@ -52,8 +52,8 @@ def test_ui_serves_the_store_and_a_server_takes_runs(
 ) -> None:
     """The UI tracks what is missing, answers on its port until Ctrl-C; another project's runs arrive through it."""
     paths = write_results(root, {"sizes": DIVERGING})
-    code = "import signal, sys; from pathlib import Path; from pipeline.paths import Paths\n"
-    code += "from pipeline.tracking import ui\n"
+    code = "import signal, sys; from pathlib import Path; from shoal.pipeline.paths import Paths\n"
+    code += "from shoal.pipeline.tracking import ui\n"
     code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # tests in the background inherit its absence
     code += "ui(Paths(Path(sys.argv[1])), ['sizes'], 5600)"
     environment = os.environ | {"PYTHONPATH": str(studies.ROOT)}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kernels import ensemble
-from kernels.architecture import ACTIVATIONS, Architecture
-from kernels.ensemble import NetworkSpec, Trained
+from shoal.kernels import ensemble
+from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
+from shoal.kernels.ensemble import NetworkSpec, Trained
 from tests import naive
 from tests.naive import Array, Weights
 from tests.problems import (

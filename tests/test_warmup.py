@@ -14,8 +14,8 @@ NAMES = ("samples.put.float64", "samples.add_cost.float64", "samples.forward.flo
 READY = """
 import sys
 import numpy as np
-import kernels.run
-from kernels.linked import kernels
+import shoal.kernels.training.run
+from shoal.kernels.compile.linked import kernels
 for name in sys.argv[1:]:
     group, function, dtype = name.split(".")
     print(kernels[group, function].is_ready(np.dtype(dtype)))
@@ -23,9 +23,9 @@ for name in sys.argv[1:]:
 COLD = """
 import sys
 import numpy as np
-import kernels.run
-from kernels.linked import kernels
-from kernels.warmup import load_all
+import shoal.kernels.training.run
+from shoal.kernels.compile.linked import kernels
+from shoal.kernels.compile.warmup import load_all
 sys.executable = sys.argv[1]
 wanted = [(kernels["samples", name], np.dtype("float64")) for name in ("put", "descend", "add_cost")]
 load_all(wanted)
@@ -36,9 +36,9 @@ print(p.sum())
 LOADED = """
 import sys
 import numpy as np
-import kernels.run
-from kernels.linked import kernels
-from kernels.warmup import load_all
+import shoal.kernels.training.run
+from shoal.kernels.compile.linked import kernels
+from shoal.kernels.compile.warmup import load_all
 load_all([(kernels["samples", name], np.dtype("float64")) for name in sys.argv[1:]])
 print("loaded")
 """
@@ -57,7 +57,7 @@ def test_the_other_process_compiles_callers_without_their_callees(tmp_path: Path
     claims.mkdir()
     assert python(tmp_path, "-c", READY, *NAMES) == ["False"] * 3
     (claims / "shoal_samples_put_float64").touch()  # claimed by somebody else
-    python(tmp_path, "-m", "kernels.warmup", str(claims), *reversed(NAMES))
+    python(tmp_path, "-m", "shoal.kernels.compile.warmup", str(claims), *reversed(NAMES))
     assert python(tmp_path, "-c", READY, *NAMES) == ["False", "True", "True"]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.workloads import Weights, Workload
-from kernels.ensemble import NetworkSpec
+from shoal.kernels.ensemble import NetworkSpec
 
 CHUNK_BYTES = 2_000_000
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8

@@ -20,7 +20,7 @@ from jax import lax
 
 from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, batches_divide, stacks, trainer
 from bench.workloads import Workload
-from kernels.ensemble import NetworkSpec
+from shoal.kernels.ensemble import NetworkSpec
 
 TITLE = "JAX"
 PACKAGE = "jax"

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, aligned, batches_divide, chunks_of, stacks, trainer
 from bench.workloads import Workload
-from kernels.ensemble import NetworkSpec
+from shoal.kernels.ensemble import NetworkSpec
 
 TITLE = "Numba with np.dot"
 PACKAGE = "numba"

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from bench.peers import numpy_hand
 from bench.peers.common import stacks
 from bench.workloads import Workload
-from kernels.ensemble import NetworkSpec
+from shoal.kernels.ensemble import NetworkSpec
 
 TITLE = "NumPy, hand-tuned, BLAS threads"
 PACKAGE = "numpy"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.workloads import SEED, Workload
-from kernels import ensemble
-from kernels.ensemble import NetworkSpec
+from shoal.kernels import ensemble
+from shoal.kernels.ensemble import NetworkSpec
 
 TITLE = "shoal"
 PACKAGE = "numba"

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPRegressor
 
 from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, stacks, trainer
 from bench.workloads import Workload
-from kernels.ensemble import NetworkSpec
+from shoal.kernels.ensemble import NetworkSpec
 
 TITLE = "scikit-learn"
 PACKAGE = "sklearn"

@@ -15,7 +15,7 @@ from torch import nn
 
 from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, stacks, trainer
 from bench.workloads import Workload
-from kernels.ensemble import NetworkSpec
+from shoal.kernels.ensemble import NetworkSpec
 
 TITLE = "PyTorch eager"
 PACKAGE = "torch"

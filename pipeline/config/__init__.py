@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config import rules, yamlfile
-from pipeline.config.faults import ConfigError, Fault, below, faults_of
-from pipeline.config.schema import ByActivationKey, Config, DataConfig, Fractions, Sweep
-from pipeline.paths import Paths
+from shoal.pipeline.config import rules, yamlfile
+from shoal.pipeline.config.faults import ConfigError, Fault, below, faults_of
+from shoal.pipeline.config.schema import ByActivationKey, Config, DataConfig, Fractions, Sweep
+from shoal.pipeline.paths import Paths
 
 __all__ = ["ByActivationKey", "Config", "ConfigError", "DataConfig", "Fault", "Fractions", "Sweep", "examine", "load"]
 

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from pipeline.errors import ShoalError
+from shoal.pipeline.errors import ShoalError
 
 PARAMS = "params.yaml"
 LONGEST_SHOWN = 100

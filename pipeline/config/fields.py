@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from kernels.architecture import ACTIVATIONS, Architecture
-from pipeline.config.faults import cut, refusal, shown
-from pipeline.config.yamlfile import LONGEST_NUMBER
+from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
+from shoal.pipeline.config.faults import cut, refusal, shown
+from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
 
 T = TypeVar("T")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, get_args
 
-from kernels.architecture import Architecture
-from pipeline.config.faults import Fault, below, did_you_mean, meant, shown
-from pipeline.config.schema import ByActivationKey, DataConfig, Sweep
+from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.config.faults import Fault, below, did_you_mean, meant, shown
+from shoal.pipeline.config.schema import ByActivationKey, DataConfig, Sweep
 
 Block = Mapping[str, Any]
 SHAPE_KEYS = ("activation", "depth", "width", "hidden_sizes")

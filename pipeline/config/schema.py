@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from kernels.architecture import ACTIVATIONS
-from pipeline.config.faults import ConfigError, Fault, refusal
-from pipeline.config.fields import (
+from shoal.kernels.network.architecture import ACTIVATIONS
+from shoal.pipeline.config.faults import ConfigError, Fault, refusal
+from shoal.pipeline.config.fields import (
     Activation,
     Axis,
     BatchSize,

@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from pipeline.config.faults import ConfigError, Fault, below, shown
+from shoal.pipeline.config.faults import ConfigError, Fault, below, shown
 
 STANDARD_TAG = "tag:yaml.org,2002:"
 TEXT_TAGS = (STANDARD_TAG + "str", STANDARD_TAG + "merge")

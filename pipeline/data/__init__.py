@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kernels.rng import stream
-from pipeline.config import Config, DataConfig, Fractions
-from pipeline.config.faults import ConfigError, Fault
-from pipeline.data import notices, tables
-from pipeline.data.dataset import FLOAT64, Dataset, Scaling, Split
-from pipeline.paths import Paths
-from pipeline.store import read_json, read_table, refuse_unwritable, write_sealed_json, write_table
+from shoal.kernels.streams import stream
+from shoal.pipeline.config import Config, DataConfig, Fractions
+from shoal.pipeline.config.faults import ConfigError, Fault
+from shoal.pipeline.data import notices, tables
+from shoal.pipeline.data.dataset import FLOAT64, Dataset, Scaling, Split
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.store import read_json, read_table, refuse_unwritable, write_sealed_json, write_table
 
 __all__ = ["SPLITS", "Dataset", "Scaling", "Split", "build", "load", "save"]
 

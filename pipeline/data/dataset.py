@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pipeline.config.faults import Notice
+from shoal.pipeline.config.faults import Notice
 
 FLOAT64 = float(np.finfo(np.float64).eps)
 """Relative distance of neighbouring float64 numbers."""

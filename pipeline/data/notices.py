@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from pipeline.config import DataConfig
-from pipeline.config.faults import Notice
-from pipeline.data.dataset import constant
-from pipeline.data.tables import SHOWN_FAULTS, Table
+from shoal.pipeline.config import DataConfig
+from shoal.pipeline.config.faults import Notice
+from shoal.pipeline.data.dataset import constant
+from shoal.pipeline.data.tables import SHOWN_FAULTS, Table
 
 FLOAT32 = float(np.finfo(np.float32).eps)
 SAME, ALIKE = 1e-4, 0.01

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.config.faults import ConfigError, Fault, below, did_you_mean, shown
+from shoal.pipeline.config.faults import ConfigError, Fault, below, did_you_mean, shown
 
 SUFFIXES = (".csv", ".parquet")
 SHOWN_FAULTS = 10

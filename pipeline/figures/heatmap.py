@@ -11,10 +11,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from pipeline import axes as sweep_axes
-from pipeline.figures import style
-from pipeline.figures.scores import split_axes
-from pipeline.statistics.errors import deciding
+from shoal.pipeline import axes as sweep_axes
+from shoal.pipeline.figures import style
+from shoal.pipeline.figures.scores import split_axes
+from shoal.pipeline.statistics.errors import deciding
 
 COLOURS = "cividis"
 """Read alike by everybody, and in print: the smaller the error, the darker."""

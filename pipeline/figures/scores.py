@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from pipeline import axes as sweep_axes
-from pipeline.figures import style
-from pipeline.statistics.cells import typical
-from pipeline.statistics.errors import deciding
-from pipeline.statistics.intervals import FEWEST
+from shoal.pipeline import axes as sweep_axes
+from shoal.pipeline.figures import style
+from shoal.pipeline.statistics.cells import typical
+from shoal.pipeline.statistics.errors import deciding
+from shoal.pipeline.statistics.intervals import FEWEST
 
 X_ORDER = ("width", "batch_size", "epochs", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
 """Which of the axes that vary runs along x: the first of these."""

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from pipeline.figures import letters
+from shoal.pipeline.figures import letters
 
 ACTIVATION_COLOURS = {"relu": "#0072B2", "tanh": "#D55E00", "linear": "#009E73", "sigmoid": "#CC79A7"}
 OTHER_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#CC79A7", "#009E73", "#0072B2", "#D55E00")

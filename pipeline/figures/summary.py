@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import axes as sweep_axes
-from pipeline.figures import scores, style
-from pipeline.figures.fits import Truth, draw_fits
+from shoal.pipeline import axes as sweep_axes
+from shoal.pipeline.figures import scores, style
+from shoal.pipeline.figures.fits import Truth, draw_fits
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pipeline.figures import style
-from pipeline.report.against_training import against_training
-from pipeline.report.assignment import assignment_tables, numbered
-from pipeline.report.derivations import derivations
-from pipeline.report.document import Block, Section
-from pipeline.report.evidence import gradient_check, test_set
-from pipeline.report.limits import pieces_blocks
-from pipeline.report.markdown import markdown, markdown_table
-from pipeline.report.opening import caveats, definitions, summary
-from pipeline.report.reproduction import reproduction
-from pipeline.report.sections import description, sentences, sweep_section
-from pipeline.report.setting import data_section, example_network
-from pipeline.report.study import Study
-from pipeline.report.tables import score_table, summary_table
+from shoal.pipeline.figures import style
+from shoal.pipeline.report.against_training import against_training
+from shoal.pipeline.report.assignment import assignment_tables, numbered
+from shoal.pipeline.report.derivations import derivations
+from shoal.pipeline.report.document import Block, Section
+from shoal.pipeline.report.evidence import gradient_check, test_set
+from shoal.pipeline.report.limits import pieces_blocks
+from shoal.pipeline.report.markdown import markdown, markdown_table
+from shoal.pipeline.report.opening import caveats, definitions, summary
+from shoal.pipeline.report.reproduction import reproduction
+from shoal.pipeline.report.sections import description, sentences, sweep_section
+from shoal.pipeline.report.setting import data_section, example_network
+from shoal.pipeline.report.study import Study
+from shoal.pipeline.report.tables import score_table, summary_table
 
 
 def sections(study: Study) -> list[Section]:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline import axes
-from pipeline.report.document import Block, Folded
-from pipeline.report.findings import MOST_PLACES, is_untestable
-from pipeline.report.results import SweepResults
-from pipeline.report.tables import Table, number
-from pipeline.report.wording import counted, factor, factors, is_exact, listed, places, ratios
-from pipeline.statistics.cells import log10
-from pipeline.statistics.contrasts import Contrast, contrast_table
-from pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
+from shoal.pipeline import axes
+from shoal.pipeline.report.document import Block, Folded
+from shoal.pipeline.report.findings import MOST_PLACES, is_untestable
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.report.tables import Table, number
+from shoal.pipeline.report.wording import counted, factor, factors, is_exact, listed, places, ratios
+from shoal.pipeline.statistics.cells import log10
+from shoal.pipeline.statistics.contrasts import Contrast, contrast_table
+from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
 
 RIDGE = "ridge regression"
 HOW = {"gd": "gradient descent", "adam": "Adam"}

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.report.plots import Plot
-from pipeline.report.tables import Table
+from shoal.pipeline.report.plots import Plot
+from shoal.pipeline.report.tables import Table
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report.document import Block, Folded, Section
-from pipeline.report.study import Study
-from pipeline.report.tables import Table, number
-from pipeline.report.training import all_diverged
-from pipeline.report.wording import counted
-from pipeline.statistics.errors import MSE
+from shoal.pipeline.report.document import Block, Folded, Section
+from shoal.pipeline.report.study import Study
+from shoal.pipeline.report.tables import Table, number
+from shoal.pipeline.report.training import all_diverged
+from shoal.pipeline.report.wording import counted
+from shoal.pipeline.statistics.errors import MSE
 
 
 def gradient_check(checks: pd.DataFrame) -> Section:

@@ -7,15 +7,15 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
-from pipeline.report.results import SweepResults
-from pipeline.report.tables import MISSING, Table, number
-from pipeline.report.trends import trend
-from pipeline.report.wording import capital, counted, factors, is_exact, is_plural, level, other_level, places, ratios
-from pipeline.statistics.contrasts import ERROR_RATE
-from pipeline.statistics.errors import Error
-from pipeline.statistics.intervals import FEWEST
-from pipeline.statistics.signed_ranks import holm, smallest_p
-from pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.report.tables import MISSING, Table, number
+from shoal.pipeline.report.trends import trend
+from shoal.pipeline.report.wording import capital, counted, factors, is_exact, is_plural, level, other_level, places, ratios
+from shoal.pipeline.statistics.contrasts import ERROR_RATE
+from shoal.pipeline.statistics.errors import Error
+from shoal.pipeline.statistics.intervals import FEWEST
+from shoal.pipeline.statistics.signed_ranks import holm, smallest_p
+from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE
 
 MOST_PLACES = 8
 """Where a claim holds is listed up to so many places; the table of comparisons has all."""

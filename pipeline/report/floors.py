@@ -8,8 +8,8 @@ from itertools import groupby
 
 import numpy as np
 
-from kernels.architecture import Activation, Architecture, Dense, Path
-from pipeline.data.dataset import Dataset
+from shoal.kernels.network.architecture import Activation, Architecture, Dense, Path
+from shoal.pipeline.data.dataset import Dataset
 
 FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0.0),

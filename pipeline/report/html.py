@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import jinja2
 
-from pipeline.report import typesetting
-from pipeline.report.document import Formula, Section, kind, spans
+from shoal.pipeline.report import typesetting
+from shoal.pipeline.report.document import Formula, Section, kind, spans
 
 
 def html(sections: Sequence[Section]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.report.document import Block, Formula
-from pipeline.report.tables import Table
+from shoal.pipeline.report.document import Block, Formula
+from shoal.pipeline.report.tables import Table
 
 
 def markdown(blocks: Iterable[Block]) -> list[str]:

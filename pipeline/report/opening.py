@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.report.against_training import against_training
-from pipeline.report.assignment import PARTS, beside_author
-from pipeline.report.document import Section
-from pipeline.report.findings import findings, is_untestable, strongest
-from pipeline.report.results import SweepResults
-from pipeline.report.study import Study
-from pipeline.report.tables import number, summary_table
-from pipeline.report.training import all_diverged, divergence_counts
-from pipeline.report.trends import trend
-from pipeline.report.wording import counted
-from pipeline.statistics.errors import SCORE
-from pipeline.statistics.intervals import SCOPE, few_rows
+from shoal.pipeline.report.against_training import against_training
+from shoal.pipeline.report.assignment import PARTS, beside_author
+from shoal.pipeline.report.document import Section
+from shoal.pipeline.report.findings import findings, is_untestable, strongest
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.report.study import Study
+from shoal.pipeline.report.tables import number, summary_table
+from shoal.pipeline.report.training import all_diverged, divergence_counts
+from shoal.pipeline.report.trends import trend
+from shoal.pipeline.report.wording import counted
+from shoal.pipeline.statistics.errors import SCORE
+from shoal.pipeline.statistics.intervals import SCOPE, few_rows
 
 _MSE = (
     "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded{assignment}; "

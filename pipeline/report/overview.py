@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from pipeline import axes
-from pipeline.figures import scores, style
-from pipeline.figures.summary import Fits, summary
-from pipeline.report.plots import truth
-from pipeline.report.results import SweepResults
-from pipeline.report.wording import capital
+from shoal.pipeline import axes
+from shoal.pipeline.figures import scores, style
+from shoal.pipeline.figures.summary import Fits, summary
+from shoal.pipeline.report.plots import truth
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.report.wording import capital
 
 
 def overview(sweeps: Sequence[SweepResults]) -> Figure:

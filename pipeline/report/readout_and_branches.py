@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.report.document import Block, Formula, Section
+from shoal.pipeline.report.document import Block, Formula, Section
 
 
 def ridge() -> Section:
@@ -25,7 +25,7 @@ def ridge() -> Section:
         intercept,
         "The matrix is symmetric and, since α > 0, positive definite: Cholesky factors solve it. Note that the penalty "
         "stands beside the sum over the samples, not beside their mean.",
-        "Code: `kernels/readout.py`, `fit`, with `centred_sums`, `cholesky` and `solve`.",
+        "Code: `kernels/training/ridge.py`, `fit`, with `centred_sums`, `cholesky` and `solve`.",
     ]
     return Section("Ridge regression of the output layer", blocks)
 
@@ -64,7 +64,7 @@ def branches(is_assignment: bool) -> Section:
         "For any branches f that are summed, each is handed the gradient of the sum as it is, and the gradients that "
         "come back to x are added:",
         general,
-        "Code: `kernels/layout.py`, `COPY`, `ADD` and `FROM_SUM`; `kernels/network.py`, `backward` with `all_inputs`; "
+        "Code: `kernels/network/tape.py`, `COPY`, `ADD` and `FROM_SUM`; `kernels/network/forward_backward.py`, `backward` with `all_inputs`; "
         "the result is `x` of `gradients` in `kernels/ensemble.py`.",
     ]
     return Section("Branches, and the derivative with respect to the input", blocks)

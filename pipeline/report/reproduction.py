@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.host import ENGINE, HOST
-from pipeline import machine, store
-from pipeline.config import Config
-from pipeline.data import Dataset
-from pipeline.grid import cells, network_id
-from pipeline.paths import Paths
-from pipeline.provenance import kernels_hash, params_hash, read_params
-from pipeline.report.document import Folded, Section
-from pipeline.report.results import SweepResults
-from pipeline.report.tables import Table
-from pipeline.report.wording import counted, listed
+from shoal.kernels.compile.host import ENGINE, HOST
+from shoal.pipeline import machine, store
+from shoal.pipeline.config import Config
+from shoal.pipeline.data import Dataset
+from shoal.pipeline.grid import cells, network_id
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import kernels_hash, params_hash, read_params
+from shoal.pipeline.report.document import Folded, Section
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.report.tables import Table
+from shoal.pipeline.report.wording import counted, listed
 
 COMMANDS = (
     "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` "

@@ -9,23 +9,23 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from kernels.architecture import Architecture
-from kernels.ensemble import gradients, predict
-from pipeline import axes, store
-from pipeline.config import Sweep
-from pipeline.data.dataset import Dataset, Split
-from pipeline.figures.curves import DRAWN_POINTS, Band
-from pipeline.figures.fits import InputGradient
-from pipeline.paths import Paths
-from pipeline.statistics import quantile
-from pipeline.statistics.errors import Error, best_networks, deciding
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import gradients, predict
+from shoal.pipeline import axes, store
+from shoal.pipeline.config import Sweep
+from shoal.pipeline.data.dataset import Dataset, Split
+from shoal.pipeline.figures.curves import DRAWN_POINTS, Band
+from shoal.pipeline.figures.fits import InputGradient
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics import quantile
+from shoal.pipeline.statistics.errors import Error, best_networks, deciding
 
 DIFFERENCE_STEP = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
 class SweepResults:
-    """One sweep: `cells` as prepared by pipeline.axes, `networks` (a row each, with series, errors, architecture).
+    """One sweep: `cells` as prepared by shoal.pipeline.axes, `networks` (a row each, with series, errors, architecture).
 
     `contrasts` are its rows of contrasts.parquet.
     """
@@ -51,7 +51,7 @@ class SweepResults:
 
     @cached_property
     def axes(self) -> list[str]:
-        """The axes that vary, in the order of pipeline.axes.LABELS."""
+        """The axes that vary, in the order of shoal.pipeline.axes.LABELS."""
         return axes.varying(self.cells)
 
     @cached_property

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline import axes
-from pipeline.report.against_training import against_training
-from pipeline.report.assignment import assignment_sentences, assignment_tables
-from pipeline.report.document import Block, Folded, Section
-from pipeline.report.findings import contrast_table, findings
-from pipeline.report.limits import floor_sentences, pieces_blocks
-from pipeline.report.plots import gradient_points, plots
-from pipeline.report.results import SweepResults
-from pipeline.report.setting import network_plots
-from pipeline.report.tables import Table, by_series, cell_table, number, score_table
-from pipeline.report.training import divergence_sentences, pass_sentences
+from shoal.pipeline import axes
+from shoal.pipeline.report.against_training import against_training
+from shoal.pipeline.report.assignment import assignment_sentences, assignment_tables
+from shoal.pipeline.report.document import Block, Folded, Section
+from shoal.pipeline.report.findings import contrast_table, findings
+from shoal.pipeline.report.limits import floor_sentences, pieces_blocks
+from shoal.pipeline.report.plots import gradient_points, plots
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.report.setting import network_plots
+from shoal.pipeline.report.tables import Table, by_series, cell_table, number, score_table
+from shoal.pipeline.report.training import divergence_sentences, pass_sentences
 
 GRADIENTS = (
     "The derivative of the error with respect to the input, for the best network of each architecture: C is the "

@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.config import Config
-from pipeline.data import Dataset
-from pipeline.report.assignment import is_assignment
-from pipeline.report.reproduction import Origin
-from pipeline.report.results import SweepResults
-from pipeline.statistics.errors import Error
+from shoal.pipeline.config import Config
+from shoal.pipeline.data import Dataset
+from shoal.pipeline.report.assignment import is_assignment
+from shoal.pipeline.report.reproduction import Origin
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.statistics.errors import Error
 
 
 @dataclass(frozen=True, eq=False)

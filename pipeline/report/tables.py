@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline import axes
-from pipeline.report.results import SweepResults
-from pipeline.statistics.cells import typical
-from pipeline.statistics.errors import Error, best_cell, deciding
-from pipeline.statistics.intervals import FEWEST
+from shoal.pipeline import axes
+from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.statistics.cells import typical
+from shoal.pipeline.statistics.errors import Error, best_cell, deciding
+from shoal.pipeline.statistics.intervals import FEWEST
 
 MISSING = "-"
 MOST_CELLS = 100

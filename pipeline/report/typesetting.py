@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import typst
 
-from pipeline.figures import letters
+from shoal.pipeline.figures import letters
 
 POINTS_PER_EM = 8.5
 """Formulas are set at 10 points and shown larger: letters of a page's text font are taller than Typst's of its size."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline import axes
-from pipeline.statistics.errors import Error
+from shoal.pipeline import axes
+from shoal.pipeline.statistics.errors import Error
 
 NOUNS = {
     "depth": ("hidden layer", "hidden layers"),

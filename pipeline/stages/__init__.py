@@ -1,5 +1,5 @@
 """The stages of dvc.yaml, each a short file. Their imports take a second: the `dvc` above is watched from before."""
 
-from pipeline import ancestors
+from shoal.pipeline import ancestors
 
 ancestors.watch()

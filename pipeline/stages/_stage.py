@@ -12,10 +12,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipeline.config import ConfigError, Fault
-from pipeline.errors import ShoalError, guarded
-from pipeline.paths import Paths
-from pipeline.store import refuse_unwritable, write_sealed_json
+from shoal.pipeline.config import ConfigError, Fault
+from shoal.pipeline.errors import ShoalError, guarded
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.store import refuse_unwritable, write_sealed_json
 
 WAIT = 3.0
 """Seconds that a stage waits for another run of it: one that a killed `dvc` left behind ends sooner."""

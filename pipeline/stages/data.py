@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from pipeline import config, data, made_from, receipts
-from pipeline.paths import Paths
-from pipeline.stages import _stage
+from shoal.pipeline import config, data, made_from, receipts
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage
 
 
 @receipts.kept(made_from.data)

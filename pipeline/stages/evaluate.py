@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kernels.architecture import Architecture
-from kernels.ensemble import predict
-from pipeline import axes, config, data, made_from, progress, receipts, statistics, store
-from pipeline.config import Config
-from pipeline.data import Dataset, Split
-from pipeline.paths import Paths
-from pipeline.stages import _stage
-from pipeline.statistics.cells import cell_table, with_errors
-from pipeline.statistics.contrasts import contrast_table, declared
-from pipeline.statistics.errors import LARGEST, MSE, SCORE, SPLITS, best_cell, deciding, errors_of
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import predict
+from shoal.pipeline import axes, config, data, made_from, progress, receipts, statistics, store
+from shoal.pipeline.config import Config
+from shoal.pipeline.data import Dataset, Split
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage
+from shoal.pipeline.statistics.cells import cell_table, with_errors
+from shoal.pipeline.statistics.contrasts import contrast_table, declared
+from shoal.pipeline.statistics.errors import LARGEST, MSE, SCORE, SPLITS, best_cell, deciding, errors_of
 
 Ranks = dict[str, dict[str, float | None]]
 

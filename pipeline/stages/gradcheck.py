@@ -10,16 +10,16 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from kernels.architecture import Architecture
-from kernels.ensemble import Gradients, NetworkSpec, gradients, initial_params, predict
-from kernels.layout import layout_of
-from kernels.rng import stream
-from pipeline import made_from, progress, receipts, store
-from pipeline.check import load
-from pipeline.errors import ShoalError
-from pipeline.grid import Shape, cells
-from pipeline.paths import Paths
-from pipeline.stages import _stage
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import Gradients, NetworkSpec, gradients, initial_params, predict
+from shoal.kernels.network.tape import layout_of
+from shoal.kernels.streams import stream
+from shoal.pipeline import made_from, progress, receipts, store
+from shoal.pipeline.check import load
+from shoal.pipeline.errors import ShoalError
+from shoal.pipeline.grid import Shape, cells
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage
 
 Index: TypeAlias = tuple[int, ...]
 EPSILON = float(np.finfo(np.float64).eps)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kernels.architecture import Architecture
-from kernels.ensemble import predict
-from pipeline import config, data, made_from, naming, receipts, store
-from pipeline.data import Dataset
-from pipeline.paths import Paths
-from pipeline.stages import _stage
-from pipeline.statistics.errors import best_networks, deciding, errors_of
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import predict
+from shoal.pipeline import config, data, made_from, naming, receipts, store
+from shoal.pipeline.data import Dataset
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage
+from shoal.pipeline.statistics.errors import best_networks, deciding, errors_of
 
 
 @receipts.kept(made_from.predictions)

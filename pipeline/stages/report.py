@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pipeline import config, data, made_from, progress, receipts, report, store
-from pipeline.data import Dataset
-from pipeline.figures import style
-from pipeline.figures.letters import printable
-from pipeline.paths import Paths
-from pipeline.report.html import html
-from pipeline.report.overview import overview
-from pipeline.report.pdf import pdf
-from pipeline.report.plots import Plot, heat_plot
-from pipeline.report.reproduction import origin
-from pipeline.report.results import load as load_sweep
-from pipeline.report.study import Study
-from pipeline.report.typesetting import pictures
-from pipeline.stages import _stage
+from shoal.pipeline import config, data, made_from, progress, receipts, report, store
+from shoal.pipeline.data import Dataset
+from shoal.pipeline.figures import style
+from shoal.pipeline.figures.letters import printable
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.report.html import html
+from shoal.pipeline.report.overview import overview
+from shoal.pipeline.report.pdf import pdf
+from shoal.pipeline.report.plots import Plot, heat_plot
+from shoal.pipeline.report.reproduction import origin
+from shoal.pipeline.report.results import load as load_sweep
+from shoal.pipeline.report.study import Study
+from shoal.pipeline.report.typesetting import pictures
+from shoal.pipeline.stages import _stage
 
 
 @receipts.kept(made_from.report)

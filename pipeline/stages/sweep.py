@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kernels.ensemble import ENGINE, NetworkSpec, Trained, train
-from pipeline import machine, made_from, progress, receipts, store
-from pipeline.check import load
-from pipeline.flops import sweep_flops
-from pipeline.grid import Cell, cells, network_id
-from pipeline.paths import Paths
-from pipeline.stages import _stage
+from shoal.kernels.ensemble import ENGINE, NetworkSpec, Trained, train
+from shoal.pipeline import machine, made_from, progress, receipts, store
+from shoal.pipeline.check import load
+from shoal.pipeline.flops import sweep_flops
+from shoal.pipeline.grid import Cell, cells, network_id
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage
 
 
 @receipts.kept(made_from.sweep)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import config, progress, store, tracking
-from pipeline.paths import Paths
-from pipeline.stages import _stage
+from shoal.pipeline import config, progress, store, tracking
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.stages import _stage
 
 
 def run(paths: Paths) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import OutOfDateError
-from pipeline.statistics import summary
-from pipeline.statistics.errors import MSE, SCORE, deciding, errors_of
-from pipeline.statistics.intervals import interquartile_mean, interval
-from pipeline.store import CELL_COLUMNS
+from shoal.pipeline.errors import OutOfDateError
+from shoal.pipeline.statistics import summary
+from shoal.pipeline.statistics.errors import MSE, SCORE, deciding, errors_of
+from shoal.pipeline.statistics.intervals import interquartile_mean, interval
+from shoal.pipeline.store import CELL_COLUMNS
 
 
 def summarised(networks: pd.DataFrame) -> list[str]:

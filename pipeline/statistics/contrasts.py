@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from pipeline import axes
-from pipeline.statistics.intervals import FEWEST
-from pipeline.statistics.signed_ranks import Comparison, compare, holm, smallest_p
-from pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE
+from shoal.pipeline import axes
+from shoal.pipeline.statistics.intervals import FEWEST
+from shoal.pipeline.statistics.signed_ranks import Comparison, compare, holm, smallest_p
+from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE
 
 ERROR_RATE = 0.05
 Rows = list[dict[str, Any]]
@@ -34,7 +34,7 @@ class Contrast(NamedTuple):
 
 
 def declared(cells: pd.DataFrame) -> list[Contrast]:
-    """The contrasts of one sweep's cells, as prepared by pipeline.axes: between series, then along each axis."""
+    """The contrasts of one sweep's cells, as prepared by shoal.pipeline.axes: between series, then along each axis."""
     found = axes.varying(cells)
     contrasts = list(_between(cells, "series", found, lambda rows: combinations(rows, 2)))
     for axis in found:

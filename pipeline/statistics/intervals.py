@@ -19,8 +19,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from kernels.rng import stream
-from pipeline.statistics import quantile
+from shoal.kernels.streams import stream
+from shoal.pipeline.statistics import quantile
 
 LEVEL = 0.95
 FEWEST = 10

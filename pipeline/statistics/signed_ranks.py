@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
-from pipeline.statistics import quantile
+from shoal.pipeline.statistics import quantile
 
 
 class Comparison(NamedTuple):

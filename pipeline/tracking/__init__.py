@@ -7,7 +7,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-from pipeline.tracking.runs import is_tracked, send, track
-from pipeline.tracking.server import ui
+from shoal.pipeline.tracking.runs import is_tracked, send, track
+from shoal.pipeline.tracking.server import ui
 
 __all__ = ["is_tracked", "send", "track", "ui"]

@@ -13,9 +13,9 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.version import VERSION
 
-from pipeline import destination, store
-from pipeline.paths import Paths
-from pipeline.tracking.faults import BUILT_ANEW, DAMAGED, STORES, TrackingError, code_of
+from shoal.pipeline import destination, store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking.faults import BUILT_ANEW, DAMAGED, STORES, TrackingError, code_of
 
 IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
 NOT_WHOLE = "no whole database of MLflow"

@@ -17,12 +17,12 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
-import kernels
-from pipeline import store
-from pipeline.machine import LIBRARIES
-from pipeline.paths import Paths
-from pipeline.tracking.client import every
-from pipeline.tracking.state import SERVED
+import shoal.kernels
+from shoal.pipeline import store
+from shoal.pipeline.machine import LIBRARIES
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking.client import every
+from shoal.pipeline.tracking.state import SERVED
 
 KEY = "shoal.key"
 EXAMPLE_ROWS = 5

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.statistics.errors import SCORE, Error
-from pipeline.tracking.curves import Curve, Curves
-from pipeline.tracking.state import SweepState, network_name
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics.errors import SCORE, Error
+from shoal.pipeline.tracking.curves import Curve, Curves
+from shoal.pipeline.tracking.state import SweepState, network_name
 
 PARAMS = [name for name in store.CELL_COLUMNS if name not in ("sweep", "cell")]
 RANKED = ("test_mse", "log10_test_mse", "validation_mse", "train_half_mse")

@@ -11,11 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline import destination
-from pipeline.paths import Paths
-from pipeline.tracking import runs, view
-from pipeline.tracking.faults import TrackingError
-from pipeline.tracking.state import Granularity
+from shoal.pipeline import destination
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking import runs, view
+from shoal.pipeline.tracking.faults import TrackingError
+from shoal.pipeline.tracking.state import Granularity
 
 HOST = "127.0.0.1"
 PORTS = 100

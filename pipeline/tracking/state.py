@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from pipeline import store
-from pipeline.paths import Paths
-from pipeline.statistics.cells import with_errors
-from pipeline.statistics.errors import Error, deciding
-from pipeline.tracking.provenance import Provenance, Provenances
+from shoal.pipeline import store
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics.cells import with_errors
+from shoal.pipeline.statistics.errors import Error, deciding
+from shoal.pipeline.tracking.provenance import Provenance, Provenances
 
 FORMAT = "2"
 """Part of every key: another number, and runs of what is recorded here now appear beside those of before."""

@@ -7,8 +7,8 @@ import json
 import zlib
 from typing import Any
 
-from pipeline.statistics.errors import Error
-from pipeline.tracking.state import SweepState
+from shoal.pipeline.statistics.errors import Error
+from shoal.pipeline.tracking.state import SweepState
 
 SHARE_KEY = "cells"
 TAG = f"mlflow.sharedViewState.{SHARE_KEY}"
