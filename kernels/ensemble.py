@@ -11,17 +11,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from shoal.kernels.network import whole as passes
-from shoal.kernels import streams as rng
-from shoal.kernels.network.architecture import Architecture
+from shoal.kernels import streams
 from shoal.kernels.compile.host import ENGINE
-from shoal.kernels.training.fleet import ADAM, GD, RIDGE, Job, Network, Shared
-from shoal.kernels.simd.lanes import SAMPLES
-from shoal.kernels.network.tape import Layout, layout_of
 from shoal.kernels.compile.linked import Linked, kernels_of, packed
-from shoal.kernels.training.run import Note, Outcomes, Progress, run, shared_data
-from shoal.kernels.spec import NetworkSpec, initial_params, recorded_steps
 from shoal.kernels.compile.warmup import load_all
+from shoal.kernels.network import whole
+from shoal.kernels.network.activate import activation_kernels, with_addresses
+from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.tape import Layout, layout_of
+from shoal.kernels.simd.lanes import SAMPLES
+from shoal.kernels.spec import NetworkSpec, initial_params
+from shoal.kernels.training.fleet import Job, Member, Shared, shared_data
+from shoal.kernels.training.methods import METHODS, Method
+from shoal.kernels.training.methods.descent import recorded_steps
+from shoal.kernels.training.run import Note, Outcomes, Progress, run
 
 __all__ = [
     "ENGINE",
@@ -36,10 +39,6 @@ __all__ = [
 ]
 
 DTYPES = ("float64", "float32")
-METHODS = {"gd": GD, "adam": ADAM, "ridge": RIDGE}
-NO_STEPS = np.zeros(1, np.int64)
-"""What a ridge readout records: its cost, as of step 0."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -103,8 +102,9 @@ def train(
     for key, spec in zip(keys, specs, strict=True):
         steps.setdefault(key, set()).add(spec.steps or 0)
     jobs = {key: _job(key, tuple(sorted(wanted)), x.shape[1]) for key, wanted in steps.items()}
-    networks = [_network(key, len(x), x.shape[1], seed) for key in jobs]
-    outcomes = run(list(jobs.values()), networks, x, y, np.dtype(dtype), progress, note, n_threads)
+    members = [_member(key, len(x), x.shape[1], seed) for key in jobs]
+    data = shared_data(x, y, np.dtype(dtype))
+    outcomes = run(list(jobs.values()), members, data, progress, note, n_threads)
     index = {key: i for i, key in enumerate(jobs)}
     return [_result(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
 
@@ -117,9 +117,11 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     """
     x, params = _matrix("x", x), np.array(params)
     layout = _fitting_layout(architecture, params, x)
-    data = shared_data(x, np.zeros((len(x), architecture.n_outputs)), params.dtype)
-    _run_single(passes.predict_all, layout, params, data)
-    return np.ascontiguousarray(data.Y.reshape(data.n_outputs, data.ld)[:, : data.n].T, np.float64)
+    data = shared_data(x, np.zeros((len(x), 0)), params.dtype)
+    outputs = np.empty(architecture.n_outputs * data.ld, params.dtype)
+    single = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
+    whole.predict_all(params.dtype, packed(single), outputs)
+    return np.ascontiguousarray(outputs.reshape(-1, data.ld)[:, : data.n].T, np.float64)
 
 
 def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
@@ -129,15 +131,25 @@ def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: 
     finite.
     """
     (x, y), params = _samples(x, y), np.array(params)
-    layout = _fitting_layout(architecture, params, x)
+    layout, dtype = _fitting_layout(architecture, params, x), params.dtype
     if architecture.n_outputs != y.shape[1]:
         raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {y.shape[1]}")
-    data = shared_data(x, y, params.dtype)
-    single = _run_single(passes.differentiate_all, layout, params, data)
-    deltas = single.deltas.reshape(layout.n_units, data.ld)[:, : data.n]
+    data = shared_data(x, y, dtype)
+    to = whole.Gradient(
+        Y=data.Y,
+        da=np.empty(layout.n_units * whole.TILE, dtype),
+        dz=np.empty(layout.n_units * whole.TILE, dtype),
+        ones=np.ones(whole.TILE, dtype),
+        costs=np.zeros(data.n_outputs),
+        grads=np.zeros_like(params),
+        deltas=np.empty(layout.n_units * data.ld, dtype),
+    )
+    single = _single(whole.differentiate_all, layout, params, data, data.n_outputs)
+    whole.differentiate_all(dtype, packed(single), packed(to), params)
+    deltas = to.deltas.reshape(layout.n_units, data.ld)[:, : data.n]
     nodes = [block.T for block in np.split(deltas, np.cumsum(layout.sizes)[:-1])]
-    pairs = list(layout.weights(single.grads))
-    return Gradients(single.costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
+    pairs = list(layout.weights(to.grads))
+    return Gradients(to.costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
 
 
 def _samples(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,60 +193,54 @@ def _fitting_layout(architecture: Architecture, params: np.ndarray, x: np.ndarra
     return layout
 
 
-def _run_single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared) -> passes.Single:
-    dtype = params.dtype
-    a, da, dz = np.empty((3, layout.n_units * passes.TILE), dtype)
-    single = passes.Single(
-        ops=layout.ops,
+def _single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared, n_outputs: int) -> whole.Single:
+    """A network as `entry` takes it, with the kernels that are needed loaded."""
+    own = (*kernels_of(SAMPLES.name), *activation_kernels(SAMPLES.name, layout.ops), entry)
+    load_all([(kernel, params.dtype) for kernel in own])
+    return whole.Single(
+        ops=with_addresses(layout.ops, SAMPLES.name, params.dtype),
         n_ops=len(layout.ops),
         n_units=layout.n_units,
         params=params,
-        **data._asdict(),
-        a=a,
-        da=da,
-        dz=dz,
-        ones=np.ones(passes.TILE, dtype),
-        costs=np.zeros(data.n_outputs),
-        grads=np.zeros_like(params),
-        deltas=np.empty(layout.n_units * data.ld, dtype),
+        X=data.X,
+        n=data.n,
+        ld=data.ld,
+        n_features=data.n_features,
+        n_outputs=n_outputs,
+        a=np.empty(layout.n_units * whole.TILE, params.dtype),
     )
-    load_all([(kernel, dtype) for kernel in (*kernels_of(SAMPLES.name), entry)])
-    entry(dtype, packed(single), params)
-    return single
 
 
 def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
+    method = METHODS[spec.optimizer]
     return Job(
         layout=layout_of(spec.architecture, n_features),
-        method=METHODS[spec.optimizer],
+        method=spec.optimizer,
+        hypers=method.hypers_of(spec),
         batch_size=spec.batch_size or 0,
-        record_steps=_all_recorded(steps, spec.batch_size, spec.optimizer == "ridge"),
+        record_steps=_all_recorded(method, steps, spec.batch_size),
         snapshot_steps=steps,
     )
 
 
-def _network(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Network:
-    return Network(
+def _member(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Member:
+    return Member(
         params=initial_params(spec, n_features, n_samples, seed),
-        shuffle_key=rng.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
-        rate=(spec.alpha if spec.optimizer == "ridge" else spec.learning_rate) or 0.0,
+        shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
+        rate=spec.learning_rate or 0.0,
     )
 
 
-def _recorded(steps: int, batch_size: int | None, ridge: bool) -> np.ndarray:
-    return NO_STEPS if ridge else recorded_steps(steps, batch_size)
-
-
 @lru_cache(maxsize=256)
-def _all_recorded(steps: tuple[int, ...], batch_size: int | None, ridge: bool) -> tuple[int, ...]:
-    recorded = [_recorded(last, batch_size, ridge) for last in steps]
+def _all_recorded(method: Method, steps: tuple[int, ...], batch_size: int | None) -> tuple[int, ...]:
+    recorded = [method.recorded_steps(last, batch_size) for last in steps]
     return tuple(np.unique(np.concatenate(recorded)).tolist())
 
 
 def _result(spec: NetworkSpec, i: int, job: Job, outcomes: Outcomes) -> Trained:
     """Read a spec's own result off a run that may have gone on longer, and recorded more, than the spec asks for."""
     last = spec.steps or 0
-    own = _recorded(last, spec.batch_size, spec.optimizer == "ridge")
+    own = METHODS[spec.optimizer].recorded_steps(last, spec.batch_size)
     costs, stopped = outcomes.curve(i), outcomes.stopped(i)
     if len(own) < len(costs):
         costs = costs[np.searchsorted(job.record_steps, own)]

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training.methods import METHODS
 
 INITIALISERS = ("assignment", "assignment-stream")
-OPTIMIZERS = ("gd", "adam", "ridge")
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """Everything that determines a network's result except the data, the root seed and the dtype.
 
-    `batch_size` None is full batch; a ridge readout (`optimizer` "ridge") has `alpha` and no rate, batch or steps.
+    `optimizer` is one of METHODS, which says what it needs of the keys behind it. `batch_size` None is full batch.
+    `hypers` are pairs (name, value) of the optimizer's own numbers, where they are not the default.
     """
 
     architecture: Architecture
@@ -30,6 +30,7 @@ class NetworkSpec:
     batch_size: int | None = None
     steps: int | None = None
     alpha: float | None = None
+    hypers: tuple[tuple[str, float], ...] = ()
 
     def check(self, n_samples: int, n_features: int, n_outputs: int) -> None:
         """Raise ValueError where the network cannot be trained on x (n_samples, n_features), y (n_samples, n_outputs).
@@ -40,30 +41,22 @@ class NetworkSpec:
         if self.architecture.n_outputs != n_outputs:
             found = f"'{self.architecture}' ends with {self.architecture.n_outputs} outputs"
             raise ValueError(f"{found}; y has {n_outputs}")
-        if self.optimizer not in OPTIMIZERS or self.initialiser not in INITIALISERS:
-            raise ValueError(f"unknown optimizer or initialiser in {self}; allowed: {OPTIMIZERS}, {INITIALISERS}")
-        ridge = self.optimizer == "ridge"
-        name, rate = ("alpha", self.alpha) if ridge else ("learning_rate", self.learning_rate)
-        if rate is None or (self.steps is None and not ridge):
-            raise ValueError(f"{self} lacks what its optimizer needs (gd, adam: learning_rate, steps; ridge: alpha)")
-        if not np.isfinite(rate):
-            raise ValueError(f"{name} {rate} is not a finite number")
+        if self.optimizer not in METHODS or self.initialiser not in INITIALISERS:
+            raise ValueError(f"unknown optimizer or initialiser in {self}; allowed: {[*METHODS]}, {INITIALISERS}")
+        method = METHODS[self.optimizer]
+        if lacking := [key for key in method.needs if getattr(self, key) is None]:
+            raise ValueError(f"{self} lacks what {self.optimizer} needs: {', '.join(lacking)}")
+        numbers = [(key, getattr(self, key)) for key in method.needs]
+        for name, value in (*numbers, *self.hypers):
+            if not np.isfinite(value):
+                raise ValueError(f"{name} {value} is not a finite number")
+        if unknown := [name for name, _ in self.hypers if name not in method.hypers]:
+            raise ValueError(f"{self.optimizer} has no {', '.join(unknown)}; allowed: {', '.join(method.hypers)}")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps {self.steps} is not 1 or more")
         if self.batch_size is not None and not 1 <= self.batch_size <= n_samples:
             allowed = f"between 1 and the {n_samples} samples; None is full batch"
             raise ValueError(f"batch_size {self.batch_size} is not {allowed}")
-
-
-@lru_cache(maxsize=256)
-def recorded_steps(steps: int, batch_size: int | None) -> np.ndarray:
-    """Steps whose cost is recorded: all of 0..steps for full batch, else 0 and about 50 log-spaced up to `steps`."""
-    if batch_size is None:
-        recorded = np.arange(steps + 1)
-    else:
-        recorded = np.unique(np.concatenate([[0], np.rint(np.geomspace(1, steps, 50))]).astype(np.int64))
-    recorded.flags.writeable = False  # one array serves all networks
-    return recorded
 
 
 def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:

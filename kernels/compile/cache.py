@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 def source_hash() -> str:
-    """Hex SHA-256 over the names and contents of the kernel source files."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    """Hex SHA-256 over the paths, below the folder of the kernels, and the contents of their source files."""
+    digest, root = hashlib.sha256(), Path(__file__).parent.parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -4,16 +4,17 @@ Numba links the code of a callee into every caller and optimises it there again,
 would be compiled five times over. A linked kernel is a C function in the cache; callers hold no more than its name, so
 it has to be loaded, with `load`, before a compiled caller is.
 
-The annotations of its arguments are its signature: `Pointer` (to elements of the kernel's dtype), `Costs` and `Table`
-(pointers to float64 and int64), `int` and `float` (64 bits). Python calls it with arrays for pointers. Many arrays go
-together as a NamedTuple with the same annotations: `packed` by Python into a table of addresses, which the kernel turns
-into a tuple of pointers with what `unpacked` returns.
+The annotations of its arguments are its signature: `Pointer` (to elements of the kernel's dtype), `Doubles` and
+`Integers` (pointers to float64 and int64), `int` and `float` (64 bits). Python calls it with arrays for pointers. Many
+arrays go together as a NamedTuple with the same annotations: `packed` by Python into a table of addresses, which the
+kernel turns into a tuple of pointers with what `unpacked` returns.
+
+Where Python chooses one of many kernels of a signature (an activation, an optimizer), kernels call it by its address.
 """
 
 from __future__ import annotations
 
 import gc
-import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -26,17 +27,20 @@ from numba.core import ccallback, cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin
 
+from shoal.kernels.compile import pointers  # noqa: F401, which kernels index and move
 from shoal.kernels.compile.jit import FUSED
 from shoal.kernels.compile.cache import KernelCache
 
 types: Any = numba.types
 Pointer: TypeAlias = Any
-Costs: TypeAlias = Any
-Table: TypeAlias = Any
-POINTERS = {"Costs": types.CPointer(types.float64), "Table": types.CPointer(types.int64)}
+Doubles: TypeAlias = Any
+Integers: TypeAlias = Any
+POINTERS = {"Doubles": types.CPointer(types.float64), "Integers": types.CPointer(types.int64)}
 SCALARS = {"int": types.intp, "float": types.float64}
 kernels: dict[tuple[str, str], Linked] = {}
-"""By group and name; callees come before their callers."""
+"""By group and name: those that other kernels call by their name, callees before their callers."""
+known: dict[str, Linked] = {}
+"""All that were made, by `Linked.name`."""
 
 
 @contextmanager
@@ -58,6 +62,12 @@ class Linked:
         self.function, self.group = function, group
         self.kinds = list(function.__annotations__.values())
         self.compiled: dict[Any, Any] = {}
+        known[self.name] = self
+
+    @property
+    def name(self) -> str:
+        """The module, the group and the function's own name."""
+        return f"{self.function.__module__}:{self.group}.{self.function.__name__}"
 
     def symbol(self, dtype: Any) -> str:
         """The name under which the compiled code is found."""
@@ -88,6 +98,10 @@ class Linked:
         self.compiled[kind] = compiled
         llvm.add_symbol(self.symbol(kind), compiled.address)
 
+    def address(self, dtype: np.dtype) -> int:
+        """Where the compiled code is, once it is loaded: what kernels need to call it by its address."""
+        return int(self.compiled[numba.from_dtype(dtype)].address)
+
     def __call__(self, dtype: np.dtype, *args: Any) -> None:
         """Call it from Python, with arrays for pointers; the interpreter lock is released."""
         kernel = self.compiled[numba.from_dtype(dtype)].ctypes
@@ -98,46 +112,74 @@ class Linked:
         """The dtype of a call, from the types of its arguments."""
         return next(t.dtype for t, kind in zip(args, self.kinds, strict=True) if kind == "Pointer")
 
-    def typed(self, args: Any) -> Any:
-        """The signature of a call."""
-        return signature(types.void, *(SCALARS.get(kind, t) for t, kind in zip(args, self.kinds, strict=True)))
-
     def emit(self, context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        """A call, with arrays as pointers to their first element."""
-        values = [_native(context, builder, t, value) for t, value in zip(sig.args, args, strict=True)]
-        function_type = ir.FunctionType(ir.VoidType(), [value.type for value in values])
-        callee = cgutils.get_or_insert_function(builder.module, function_type, self.symbol(self.dtype(sig.args)))
-        builder.call(callee, values)
-        return context.get_dummy_value()
+        """A call by name."""
+
+        def callee(function_type: ir.FunctionType) -> Any:
+            return cgutils.get_or_insert_function(builder.module, function_type, self.symbol(self.dtype(sig.args)))
+
+        return _call(context, builder, callee, sig.args, args)
+
+
+def _typed(kinds: list[str], args: Any) -> list[Any]:
+    """The types of a call's arguments, numbers as the kernel takes them."""
+    return [SCALARS.get(kind, t) for t, kind in zip(args, kinds, strict=True)]
+
+
+def _call(context: Any, builder: Any, callee: Callable[[ir.FunctionType], Any], kinds: Any, args: Any) -> Any:
+    """A call, with arrays as pointers to their first element."""
+    values = [_native(context, builder, t, value) for t, value in zip(kinds, args, strict=True)]
+    builder.call(callee(ir.FunctionType(ir.VoidType(), [value.type for value in values])), values)
+    return context.get_dummy_value()
 
 
 def _native(context: Any, builder: Any, kind: Any, value: Any) -> Any:
     return context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
 
 
+def _callable(function: Callable[..., Any], typed: Callable[[Any], list[Any]], lower: Callable[..., Any]) -> None:
+    """Make Numba take calls of `function` as what `lower` writes."""
+
+    class Typing(AbstractTemplate):  # type: ignore[misc]
+        key = function
+
+        def generic(self, args: Any, kws: Any) -> Any:
+            return signature(types.void, *typed(args))
+
+    infer_global(function, types.Function(Typing))
+    lower_builtin(function, types.VarArg(types.Any))(lower)
+
+
 def linked(group: str, entry: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Decorator: a kernel of `group`, which tells kernels of the same name apart (samples or networks in lanes).
 
-    An `entry` is called by Python alone; the others by kernels, under the function's own name.
+    Kernels call it under the function's own name. An `entry` is called by Python, or by its address.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         kernel = Linked(function, group)
         if entry:
             return kernel
-
-        class Typing(AbstractTemplate):  # type: ignore[misc]
-            key = function
-
-            def generic(self, args: Any, kws: Any) -> Any:
-                return kernel.typed(args)
-
         kernels[group, function.__name__] = kernel
-        infer_global(function, types.Function(Typing))
-        lower_builtin(function, types.VarArg(types.Any))(kernel.emit)
+        _callable(function, lambda args: _typed(kernel.kinds, args), kernel.emit)
         return function
 
     return decorate
+
+
+def called_by_address(function: Callable[..., Any]) -> Any:
+    """Decorator: any of the kernels with this signature; a call has the address of one in front of its arguments.
+
+    So kernels call what Python has chosen (`Linked.address`), and nothing else has to be compiled for them.
+    """
+    kinds = list(function.__annotations__.values())
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address, *values = args
+        return _call(context, builder, lambda kind: builder.inttoptr(address, kind.as_pointer()), sig.args[1:], values)
+
+    _callable(function, lambda args: [types.int64, *_typed(kinds, args[1:])], lower)
+    return function
 
 
 def packed(arrays: Any) -> np.ndarray:
@@ -146,66 +188,38 @@ def packed(arrays: Any) -> np.ndarray:
 
 
 def unpacked(kind: type) -> Any:
-    """An intrinsic (table, like) that turns `packed` back into the NamedTuple, with pointers for arrays.
+    """An intrinsic that turns `packed` back into the NamedTuple, with pointers for arrays.
 
-    `like` is any pointer of the kernel's dtype.
+    Its arguments are the table and, where a field is a `Pointer`, any pointer of the kernel's dtype.
     """
     fields = [str(getattr(field, "__forward_arg__", field)) for field in kind.__annotations__.values()]
 
-    def unpack(typingctx: Any, table: Any, like: Any) -> Any:
-        kinds = POINTERS | {"Pointer": like, "int": types.int64}
+    def typed(table: Any, pointer: Any) -> Any:
+        kinds = POINTERS | {"Pointer": pointer, "int": types.int64, "float": types.float64}
         result = types.NamedTuple([kinds[field] for field in fields], kind)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             values = []
             for k, t in enumerate(result.types):
                 value = builder.load(builder.gep(args[0], [ir.Constant(ir.IntType(64), k)]))
-                pointer = isinstance(t, types.CPointer)
-                values.append(builder.inttoptr(value, context.get_value_type(t)) if pointer else value)
+                if isinstance(t, types.CPointer):
+                    value = builder.inttoptr(value, context.get_value_type(t))
+                elif t == types.float64:
+                    value = builder.bitcast(value, context.get_value_type(t))
+                values.append(value)
             return context.make_tuple(builder, result, values)
 
-        return result(table, like), codegen
+        return result, codegen
 
-    return intrinsic(unpack)
+    def plain(typingctx: Any, table: Any) -> Any:
+        result, codegen = typed(table, None)
+        return result(table), codegen
 
+    def with_pointers(typingctx: Any, table: Any, pointer: Any) -> Any:
+        result, codegen = typed(table, pointer)
+        return result(table, pointer), codegen
 
-class _PointerItem(AbstractTemplate):  # type: ignore[misc]
-    def generic(self, args: Any, kws: Any) -> Any:
-        pointer, at, *value = args
-        if not isinstance(pointer, types.CPointer) or not isinstance(at, types.Integer):
-            return None
-        result = types.void if value else pointer.dtype
-        return signature(result, pointer, types.intp, *[pointer.dtype for _ in value])
-
-
-def _get_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return builder.load(builder.gep(args[0], [args[1]]))
-
-
-def _set_item(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    builder.store(args[2], builder.gep(args[0], [args[1]]))
-    return context.get_dummy_value()
-
-
-class _PointerMove(AbstractTemplate):  # type: ignore[misc]
-    def generic(self, args: Any, kws: Any) -> Any:
-        pointer, distance = args
-        if not isinstance(pointer, types.CPointer) or not isinstance(distance, types.Integer):
-            return None
-        return signature(pointer, pointer, types.intp)
-
-
-def _move(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return builder.gep(args[0], [args[1]])
-
-
-# Pointers are indexed like arrays, without a look at the bounds or for negative indices, and move by elements.
-infer_global(operator.getitem)(_PointerItem)
-lower_builtin(operator.getitem, types.CPointer, types.Integer)(_get_item)
-infer_global(operator.setitem)(_PointerItem)
-lower_builtin(operator.setitem, types.CPointer, types.Integer, types.Any)(_set_item)
-infer_global(operator.add)(_PointerMove)
-lower_builtin(operator.add, types.CPointer, types.Integer)(_move)
+    return intrinsic(with_pointers if "Pointer" in fields else plain)
 
 
 def kernels_of(group: str) -> list[Linked]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,7 +22,7 @@ import numba
 import numpy as np
 
 from shoal.kernels.compile import cache
-from shoal.kernels.compile.linked import Linked
+from shoal.kernels.compile.linked import Linked, known
 
 Wanted: TypeAlias = Sequence[tuple[Linked, np.dtype]]
 NOWHERE = 1
@@ -39,7 +40,7 @@ def load_all(wanted: Wanted) -> None:
 
 
 def _helper(claims: str, cold: Wanted) -> subprocess.Popen[bytes]:
-    names = [f"{kernel.group}.{kernel.function.__name__}.{dtype}" for kernel, dtype in reversed(cold)]
+    names = [f"{kernel.name}.{dtype}" for kernel, dtype in reversed(cold)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "shoal.kernels.compile.warmup", claims, *names]
     quiet = subprocess.DEVNULL  # what it cannot do is done, and reported, by this process
@@ -59,10 +60,9 @@ def _compile(wanted: Wanted, claims: Path) -> None:
 
 def main() -> None:
     """The other process."""
-    from shoal.kernels.training.run import every_kernel
-
     claims, *names = sys.argv[1:]
-    known = {f"{kernel.group}.{kernel.function.__name__}": kernel for kernel in every_kernel()}
+    for module in {name.partition(":")[0] for name in names}:
+        import_module(module)
     for kernel in known.values():
         for dtype in (numba.float32, numba.float64):
             llvm.add_symbol(kernel.symbol(dtype), NOWHERE)

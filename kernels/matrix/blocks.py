@@ -5,7 +5,7 @@ Written instruction by instruction: Numba takes three times as long to compile t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,56 +13,58 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from shoal.kernels.network import tape as layout
-from shoal.kernels.network.activations import relu_derivative, sigmoid_derivative, tanh_derivative
-from shoal.kernels.simd.instructions import INT64, Builder, address, chosen, clamped, llvm_type
-from shoal.kernels.simd.lanes import GROUP, Lanes
 from shoal.kernels.matrix.tile import Place, Tile
+from shoal.kernels.simd.formula import Formula
+from shoal.kernels.simd.instructions import INT64, Builder, address, chosen, llvm_type
+from shoal.kernels.simd.lanes import GROUP, Lanes
 
-KEEP, FLOOR = layout.LINEAR, -1
-"""Ends of a matrix product that are not the code of an activation."""
-THROUGH = {layout.RELU: relu_derivative, layout.TANH: tanh_derivative, layout.SIGMOID: sigmoid_derivative}
+FROM_ZERO, FROM_SUM, FROM_BIAS = range(3)
+"""What a matrix product starts from: nothing, what stands in its place, or the bias."""
+KEEP = 0
+"""The end of a matrix product that leaves the sums as they are."""
+Ends = Mapping[int, Formula]
+"""What may be done with the sums before they leave the registers: a formula of the sum and what `beside` has."""
 Sizes = Sequence[tuple[int, int]]
+ZERO = INT64(0)
 
 
-def product_block(lanes: Lanes, sizes: Sizes) -> Any:
+def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
     """An intrinsic: z = what `start` says + w y, and then what `end` says, over a tile of `rows` x `columns` vectors.
 
-    w[r, k] = w[w_at + r w_row + k w_step]; y[k], z and a are rows `ld` apart. The size is one of `sizes`.
+    w[r, k] = w[r w_row + k w_step]; y[k], z and beside are rows `ld` apart. The size is one of `sizes`.
     """
 
     def product(
-        typingctx: Any, rows: Any, columns: Any, w: Any, w_at: Any, w_row: Any, w_step: Any, n_steps: Any, start: Any,
-        b_at: Any, y: Any, y_at: Any, z: Any, z_at: Any, ld: Any, end: Any, a: Any, a_at: Any,
+        typingctx: Any, rows: Any, columns: Any, w: Any, w_row: Any, w_step: Any, n_steps: Any, start: Any, b: Any,
+        y: Any, z: Any, ld: Any, end: Any, beside: Any,
     ) -> Any:  # fmt: skip
         kind = llvm_type(z.dtype, lanes.count(z.dtype))
 
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-            (rows, columns, w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a,
-             a_at) = _pointers(context, builder, sig, args)  # fmt: skip
+            rows, columns, w, w_row, w_step, n_steps, start, b, y, z, ld, end, beside = _pointers(
+                context, builder, sig, args
+            )
             step, stride = INT64(kind.count), INT64(lanes.group)
 
             def build(tile: Tile) -> None:
-                there = Place(z, z_at, ld, step)
+                there = Place(z, ZERO, ld, step)
                 starts = {
-                    layout.FROM_BIAS: lambda: tile.repeated(Place(w, b_at, stride, stride), lanes.group),
-                    layout.FROM_SUM: lambda: tile.load(there),
+                    FROM_BIAS: lambda: tile.repeated(Place(b, ZERO, stride, stride), lanes.group),
+                    FROM_SUM: lambda: tile.load(there),
                 }
                 sums = chosen(builder, start, starts, tile.zeros())
-                operands = Place(w, w_at, w_row, w_step), Place(y, y_at, ld, step)
+                operands = Place(w, ZERO, w_row, w_step), Place(y, ZERO, ld, step)
                 sums = tile.accumulate(sums, n_steps, *operands, lanes.group)
-                zero = ir.Constant(kind, None)
-                ends = {FLOOR: lambda: [clamped(builder, "<", vector, zero) for vector in sums]} | {
-                    code: partial(tile.combined, sums, derivative, Place(a, a_at, ld, step))
-                    for code, derivative in THROUGH.items()
+                ended = {
+                    code: partial(tile.combined, sums, formula, Place(beside, ZERO, ld, step))
+                    for code, formula in ends.items()
                 }
-                tile.store(chosen(builder, end, ends, sums), there)
+                tile.store(chosen(builder, end, ended, sums), there)
 
             _by_size(builder, kind, rows, columns, sizes, build)
             return context.get_dummy_value()
 
-        return _signature(rows, columns, w, w_at, w_row, w_step, n_steps, start, b_at, y, y_at, z, z_at, ld, end, a,
-                          a_at), codegen  # fmt: skip
+        return _signature(rows, columns, w, w_row, w_step, n_steps, start, b, y, z, ld, end, beside), codegen
 
     return intrinsic(product)
 
@@ -75,20 +77,18 @@ def gradient_block(lanes: Lanes, sizes: Sizes) -> Any:
     """
 
     def gradient(
-        typingctx: Any, rows: Any, columns: Any, x: Any, x_at: Any, x_row: Any, y: Any, y_at: Any, y_row: Any, n: Any,
-        grads: Any, at: Any, row: Any, scale: Any,
+        typingctx: Any, rows: Any, columns: Any, x: Any, x_row: Any, y: Any, y_row: Any, n: Any, grads: Any, row: Any,
+        scale: Any,
     ) -> Any:  # fmt: skip
         kind = llvm_type(x.dtype, lanes.count(x.dtype))
 
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-            rows, columns, x, x_at, x_row, y, y_at, y_row, n, grads, at, row, factors = _pointers(
-                context, builder, sig, args
-            )
-            step, place = INT64(kind.count), Place(grads, at, row, INT64(lanes.group))
+            rows, columns, x, x_row, y, y_row, n, grads, row, factors = _pointers(context, builder, sig, args)
+            step, place = INT64(kind.count), Place(grads, ZERO, row, INT64(lanes.group))
 
             def build(tile: Tile) -> None:
                 # y's rows are the tile's columns here, and both operands go on by a vector
-                sums = tile.accumulate(tile.zeros(), n, Place(x, x_at, x_row, step), Place(y, y_at, step, y_row))
+                sums = tile.accumulate(tile.zeros(), n, Place(x, ZERO, x_row, step), Place(y, ZERO, step, y_row))
                 if lanes.networks:
                     tile.add_scaled(sums, place, None if scale == types.none else factors, GROUP)
                 else:
@@ -97,7 +97,7 @@ def gradient_block(lanes: Lanes, sizes: Sizes) -> Any:
             _by_size(builder, kind, rows, columns, sizes, build)
             return context.get_dummy_value()
 
-        return _signature(rows, columns, x, x_at, x_row, y, y_at, y_row, n, grads, at, row, scale), codegen
+        return _signature(rows, columns, x, x_row, y, y_row, n, grads, row, scale), codegen
 
     return intrinsic(gradient)
 
@@ -109,7 +109,7 @@ def _signature(*kinds: Any) -> Any:
 def _pointers(context: Any, builder: Builder, sig: Any, args: Any) -> list[Any]:
     """The arguments, arrays as pointers to their first element."""
     return [
-        address(context, builder, kind, value, INT64(0)) if isinstance(kind, types.Array) else value
+        address(context, builder, kind, value, ZERO) if isinstance(kind, types.Array) else value
         for kind, value in zip(sig.args, args, strict=True)
     ]
 

@@ -9,13 +9,23 @@ largest ones leave over: 5 m + 4 n is every number from 12 on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-from shoal.kernels.simd.instructions import Builder, add_scaled_at, load_at, loop, multiply_add, repeated_at, shuffle, store_at
 from shoal.kernels.matrix.totals import lane_totals
+from shoal.kernels.simd.formula import Formula, V
+from shoal.kernels.simd.instructions import (
+    Builder,
+    add_scaled_at,
+    load_at,
+    loop,
+    multiply_add,
+    repeated_at,
+    shuffle,
+    store_at,
+)
 
 Vectors = list[Any]
 """The vectors of a tile, row after row."""
@@ -62,9 +72,10 @@ class Tile:
         for vector, (r, c) in zip(tile, self._each(), strict=True):
             store_at(self.builder, vector, self._element(place, r, c))
 
-    def combined(self, tile: Vectors, build: Callable[..., Any], place: Place) -> Vectors:
-        """build(builder, tile[r, c], what is there)."""
-        return [build(self.builder, x, y) for x, y in zip(tile, self.load(place), strict=True)]
+    def combined(self, tile: Vectors, formula: Formula, place: Place) -> Vectors:
+        """formula(tile[r, c], what is there)."""
+        b = self.builder
+        return [formula(V(b, x), V(b, y)).value for x, y in zip(tile, self.load(place), strict=True)]
 
     def _column(self, place: Place, group: int) -> Vectors:
         pointers = [self._element(place, r, 0) for r in range(self.rows)]

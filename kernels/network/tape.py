@@ -1,18 +1,10 @@
 """The tape of a network, and where each W and b sits in its flat parameter row: the only offset arithmetic.
 
 A network is a list of operations on nodes (node 0 is the input), each a block of units. Every dense layer is followed
-in the same operation by its activation. One row of `ops` (n_ops, 10) int64:
-
-    KIND    SOURCE, TARGET           FAN_IN, FAN_OUT    CODE               OFFSET                  START
-    DENSE   first unit of the        units of the       activation code    of W in the row; b      whether the backward
-    APPLY   node read, and of        two blocks         activation code    stands right behind W   pass sets dC/da of
-    COPY    the node made                                                                          the node read, or
-    ADD     (or added to)                                                                          adds to it (FROM_SUM)
-
-COPY takes the first of the branches to be summed. Where a node comes from a dense layer and is read by one other alone,
-that one's backward pass goes on through the node's activation at once: it is the reader's THROUGH (else LINEAR), and
-the layer that the node comes from is DONE. `sizes` (n_nodes,) int64 holds the number of units of each node.
-W is (fan_out, fan_in) in row-major order.
+in the same operation by its activation. Where a node comes from a dense layer and is read by one other alone, that
+one's backward pass goes on through the node's activation at once, if its slope is FUSED: the activation is the reader's
+`through`, and the layer that the node comes from is `done`. `sizes` (n_nodes,) int64 holds the number of units of each
+node. W is (fan_out, fan_in) in row-major order.
 """
 
 from __future__ import annotations
@@ -21,21 +13,45 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Path
+from shoal.kernels.compile.linked import unpacked
+from shoal.kernels.matrix.blocks import FROM_SUM, FROM_ZERO, KEEP
+from shoal.kernels.network.activations import LINEAR, SLOPE_ENDS, VALUE_ENDS, code_of
+from shoal.kernels.network.architecture import Activation, Architecture, Path
 
-KIND, SOURCE, TARGET, FAN_IN, FAN_OUT, CODE, OFFSET, START, THROUGH, DONE = range(N_FIELDS := 10)
 DENSE, APPLY, COPY, ADD = range(4)
-FROM_ZERO, FROM_SUM, FROM_BIAS = range(3)
-"""What a matrix product starts from: nothing, what stands in its place, or the bias."""
-LINEAR, RELU, TANH, SIGMOID = range(len(ACTIVATIONS))
+"""Kinds of operations: a dense layer with its activation, a bare activation, and the first or another one to be summed.
+"""
+
+
+class Op(NamedTuple):
+    """One operation as the kernels see it: a row of `Layout.ops`."""
+
+    kind: int
+    source: int  # the first unit of the node read
+    target: int  # and of the node made, or added to
+    fan_in: int  # units of the two
+    fan_out: int
+    code: int  # of the activation
+    offset: int  # of W in the row of parameters; b stands right behind it
+    start: int  # whether the backward pass sets dC/da of the node read, or adds to it (FROM_SUM)
+    end: int  # of the product that makes the node: its activation where that is taken in registers, else KEEP
+    through: int  # end of the product of the backward pass: the slope of the activation that made the node read
+    done: int  # whether the only reader of the node takes its activation's slope
+    activate: int  # addresses of kernels (activate.py), 0 where there is nothing left for them to do
+    differentiate: int
+
+
+OP = np.dtype([(name, np.int64) for name in Op._fields])
+op_at, N_FIELDS = unpacked(Op), len(Op._fields)
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Operations and node sizes of one network, and the length of its parameter row."""
+    """Operations (n_ops,) of dtype OP and node sizes of one network, and the length of its parameter row."""
 
     ops: np.ndarray
     sizes: np.ndarray
@@ -43,16 +59,20 @@ class Layout:
 
     def weights(self, row: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Views (W, b) into a flat row (n_params,), dense layer by dense layer."""
-        for kind, fan_in, fan_out, offset in self.ops[:, [KIND, FAN_IN, FAN_OUT, OFFSET]]:
-            if kind == DENSE:
-                end = offset + fan_in * fan_out
-                yield row[offset:end].reshape(fan_out, fan_in), row[end : end + fan_out]
+        for offset, fan_in, fan_out in self.dense[["offset", "fan_in", "fan_out"]].tolist():
+            end = offset + fan_in * fan_out
+            yield row[offset:end].reshape(fan_out, fan_in), row[end : end + fan_out]
 
     @property
     def flops_per_sample(self) -> int:
         """Multiply-adds times two of one forward pass, activations not counted."""
-        dense = self.ops[self.ops[:, KIND] == DENSE]
-        return int(2 * (dense[:, FAN_IN] * dense[:, FAN_OUT]).sum())
+        return int(2 * (self.dense["fan_in"] * self.dense["fan_out"]).sum())
+
+    @property
+    def dense(self) -> np.ndarray:
+        """The rows of the dense layers."""
+        layers: np.ndarray = self.ops[self.ops["kind"] == DENSE]
+        return layers
 
     @property
     def n_units(self) -> int:
@@ -86,12 +106,12 @@ class _Builder:
         while position < len(layers):
             layer, position = layers[position], position + 1
             if isinstance(layer, Activation):
-                source = self.apply(source, ACTIVATIONS.index(layer.name))
+                source = self.apply(source, code_of(layer.name))
                 continue
             follower = layers[position] if position < len(layers) else None
             code = LINEAR
             if isinstance(follower, Activation):
-                code, position = ACTIVATIONS.index(follower.name), position + 1
+                code, position = code_of(follower.name), position + 1
             source = self.dense(source, layer.units, code)
         return source
 
@@ -125,22 +145,27 @@ def _rows(builder: _Builder) -> np.ndarray:
     last_reader = {source: k for k, (_, source, _, _, _) in enumerate(builder.ops)}
     readers = Counter(source for _, source, _, _, _ in builder.ops)
     alone = {source for kind, source, _, _, _ in builder.ops if kind == DENSE and readers[source] == 1}
-    inner = {target: code for kind, _, target, code, _ in builder.ops if kind == DENSE and target in alone}
-    return np.array(
-        [
-            (
-                kind,
-                first_unit[source],
-                first_unit[target],
-                builder.sizes[source],
-                builder.sizes[target],
-                code,
-                offset,
-                FROM_ZERO if last_reader[source] == k else FROM_SUM,
-                inner.get(source, LINEAR) if kind == DENSE else LINEAR,
-                target in inner,
-            )
-            for k, (kind, source, target, code, offset) in enumerate(builder.ops)
-        ],
-        np.int64,
-    )
+    inner = {target: code for kind, _, target, code, _ in builder.ops if _is_done(kind, target in alone, code)}
+    rows = [
+        Op(
+            kind=kind,
+            source=first_unit[source],
+            target=first_unit[target],
+            fan_in=builder.sizes[source],
+            fan_out=builder.sizes[target],
+            code=code,
+            offset=offset,
+            start=FROM_ZERO if last_reader[source] == k else FROM_SUM,
+            end=-code if kind == DENSE and -code in VALUE_ENDS else KEEP,
+            through=inner.get(source, KEEP) if kind == DENSE else KEEP,
+            done=kind == DENSE and target in inner,
+            activate=0,
+            differentiate=0,
+        )
+        for k, (kind, source, target, code, offset) in enumerate(builder.ops)
+    ]
+    return np.array(rows, OP)
+
+
+def _is_done(kind: int, is_alone: bool, code: int) -> bool:
+    return kind == DENSE and is_alone and (code == LINEAR or code in SLOPE_ENDS)

@@ -1,6 +1,7 @@
 """One network over all of its samples on the calling thread: predictions, and the gradients of everything.
 
-X, Y and what is filled are feature-major and flat, rows `ld` apart, a whole number of vectors; see `Shared` in jobs.py.
+X, Y and what is filled are feature-major and flat, rows `ld` apart, a whole number of vectors; see `Shared` in
+training/fleet.py.
 """
 
 from __future__ import annotations
@@ -8,74 +9,83 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shoal.kernels.compile.jit import jit
-from shoal.kernels.simd.lanes import SAMPLES
-from shoal.kernels.compile.linked import Costs, Pointer, Table, linked, unpacked
+from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.network.of_samples import add_cost, add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns
-from shoal.kernels.training.chunks import add_cost, add_gradients, backward, forward
+from shoal.kernels.simd.lanes import SAMPLES
 
 TILE = 64
 """Samples worked on at once: a whole number of vectors in every dtype."""
 
 
 class Single(NamedTuple):
-    """One network, its data and its buffers: a, da, dz (n_units * TILE each), ones (TILE), deltas (n_units * ld)."""
+    """One network, its data and a buffer a (n_units * TILE)."""
 
-    ops: Table
+    ops: Integers
     n_ops: int
     n_units: int
     params: Pointer
     X: Pointer
-    Y: Pointer
     n: int
     ld: int
     n_features: int
     n_outputs: int
     a: Pointer
+
+
+class Gradient(NamedTuple):
+    """What its gradients take beside: targets Y, buffers da, dz as a, ones (TILE), and what is filled."""
+
+    Y: Pointer
     da: Pointer
     dz: Pointer
     ones: Pointer
-    costs: Costs
-    grads: Pointer
-    deltas: Pointer
+    costs: Doubles  # (n_outputs,)
+    grads: Pointer  # (n_params,)
+    deltas: Pointer  # (n_units * ld,)
 
 
-single_at = unpacked(Single)
+single_at, gradient_at = unpacked(Single), unpacked(Gradient)
 
 
 @jit
-def copy_back(tile, rows, target, ld, begin, n):
-    """target[r, begin + t] = tile[r, t] for `rows` rows of n elements."""
+def tile_forward(net, begin):
+    """Forward pass over the samples from `begin` on; returns the elements of a row."""
+    n = min(TILE, net.ld - begin)
+    copy_columns(net.X + begin, net.ld, net.n_features, net.a, TILE, n)
+    forward(net.ops, net.n_ops, net.params, net.a, n, TILE)
+    return n
+
+
+@jit
+def copy_back(tile, rows, target, ld, n):
+    """target[r, t] = tile[r, t] for `rows` rows of n elements."""
     for r in range(rows):
         for t in range(n):
-            target[r * ld + begin + t] = tile[r * TILE + t]
+            target[r * ld + t] = tile[r * TILE + t]
 
 
 @linked(SAMPLES.name, entry=True)
-def predict_all(table: Table, like: Pointer):
-    """Fill Y with the network's outputs for X."""
-    net = single_at(table, like)
-    output = (net.n_units - net.n_outputs) * TILE
+def predict_all(table: Integers, outputs: Pointer):
+    """Fill outputs (n_outputs, ld) with the network's for X."""
+    net = single_at(table, outputs)
     for begin in range(0, net.n, TILE):
-        m = min(TILE, net.ld - begin)
-        copy_columns(net.X, net.ld, begin, net.n_features, net.a, TILE, m)
-        forward(net.ops, net.n_ops, net.params, 0, net.a, m, TILE)
-        copy_back(net.a + output, net.n_outputs, net.Y, net.ld, begin, m)
+        n = tile_forward(net, begin)
+        copy_back(net.a + (net.n_units - net.n_outputs) * TILE, net.n_outputs, outputs + begin, net.ld, n)
 
 
 @linked(SAMPLES.name, entry=True)
-def differentiate_all(table: Table, like: Pointer):
+def differentiate_all(table: Integers, gradient_table: Integers, like: Pointer):
     """The mean cost per output, its gradient, and dC/da of every node.
 
-    Adds to costs (n_outputs,) float64 and grads (n_params,), and fills deltas, the input (dC/dx) first.
+    Adds to costs (float64) and grads, and fills deltas, the input (dC/dx) first.
     """
-    net = single_at(table, like)
-    a, da, output = net.a, net.da, (net.n_units - net.n_outputs) * TILE
+    net, to = single_at(table, like), gradient_at(gradient_table, like)
+    output = (net.n_units - net.n_outputs) * TILE
     for begin in range(0, net.n, TILE):
-        m = min(TILE, net.ld - begin)
-        copy_columns(net.X, net.ld, begin, net.n_features, a, TILE, m)
-        forward(net.ops, net.n_ops, net.params, 0, a, m, TILE)
-        add_cost(a, output, TILE, net.Y, begin, net.ld, net.n_outputs, min(m, net.n - begin), m, 1.0 / net.n,
-                 net.costs, 0, da)  # fmt: skip
-        backward(net.ops, net.n_ops, net.params, 0, a, da, net.dz, m, TILE, net.grads, 0, a, 1)
-        add_gradients(net.ops, net.n_ops, a, net.dz, m, TILE, net.ones, net.grads, 0, a)
-        copy_back(da, net.n_units, net.deltas, net.ld, begin, m)
+        n = tile_forward(net, begin)
+        add_cost(net.a + output, TILE, to.Y + begin, net.ld, net.n_outputs, min(n, net.n - begin), n, 1.0 / net.n,
+                 to.costs, to.da + output)  # fmt: skip
+        backward(net.ops, net.n_ops, net.params, net.a, to.da, to.dz, n, TILE, 1)
+        add_gradients(net.ops, net.n_ops, net.a, to.dz, n, TILE, to.ones, to.grads, net.a)
+        copy_back(to.da, net.n_units, to.deltas + begin, net.ld, n)

@@ -16,18 +16,14 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from shoal.kernels.simd import instructions
 from shoal.kernels.simd.instructions import (
     Builder,
     address,
     broadcast,
-    call,
-    clamped,
     llvm_type,
     load_at,
     multiply_add,
     store_at,
-    where,
 )
 
 
@@ -106,22 +102,6 @@ for _function, _instruction in (
 
 fma = elementwise(multiply_add, 3)
 """x y + z, lane by lane."""
-square_root = elementwise(lambda builder, x: call(builder, "sqrt", x), 1)
-absolute = elementwise(lambda builder, x: call(builder, "fabs", x), 1)
-with_sign = elementwise(lambda builder, x, y: call(builder, "copysign", x, y), 2)
-"""|x| with the sign of y."""
-
-
-at_least = elementwise(lambda builder, x, limit: clamped(builder, "<", x, limit), 2)
-"""The limit where x is below it, else x; NaN stays NaN."""
-at_most = elementwise(lambda builder, x, limit: clamped(builder, ">", x, limit), 2)
-"""The limit where x is above it, else x; NaN stays NaN."""
-
-
-power_of_two = elementwise(instructions.power_of_two, 1)
-"""2^k, from a number whose low bits hold its exponent: k + 127 (float32) or k + 1023 (float64)."""
-where_negative = elementwise(lambda builder, test, x, y: where(builder, "<", test, x, y), 3)
-"""(test, x, y): x where test < 0, else y."""
 
 
 def loader(lanes: Callable[[Any], int]) -> Any:
@@ -173,27 +153,10 @@ def widened(typingctx: Any, vector: Any) -> Any:
     return kind(vector), codegen
 
 
-def constant(single: float, double: float) -> Any:
-    """An intrinsic (vector) that returns `single` in every lane of a float32 vector, `double` in a float64 one."""
-    return polynomial([single], [double])
-
-
-def polynomial(single: list[float], double: list[float]) -> Any:
-    """An intrinsic (x) for c[0] + c[1] x + c[2] x^2 + ... by Horner's rule, with coefficients for each dtype."""
-
-    def evaluate(typingctx: Any, x: Any) -> Any:
-        coefficients = single if x.dtype == types.float32 else double
-
-        def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-            kind = args[0].type
-            *rest, result = [ir.Constant(kind, [c] * kind.count) for c in coefficients]
-            for c in reversed(rest):
-                result = multiply_add(builder, result, args[0], c)
-            return result
-
-        return x(x), codegen
-
-    return intrinsic(evaluate)
+@intrinsic
+def zeros(typingctx: Any, vector: Any) -> Any:
+    """A vector of zeros like the one given."""
+    return vector(vector), lambda context, builder, sig, args: ir.Constant(args[0].type, None)
 
 
 @intrinsic

@@ -12,92 +12,81 @@ from typing import NamedTuple
 import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
-from shoal.kernels.training.fleet import ADAM, ALIGNMENT, MAX_CHUNKS, Fleet, Shared, fleet_at, job_at, shared_at
-from shoal.kernels.simd.lanes import SAMPLES, STRIPE
-from shoal.kernels.compile.linked import Costs, Pointer, Table, linked, unpacked
-from shoal.kernels.network.loss import make_loss
-from shoal.kernels.simd.memory import empty, filled
-from shoal.kernels.network.forward_backward import make_network
-from shoal.kernels.training.optimizers import BETA_1, BETA_2, make_optimizers
+from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.network.of_samples import add_cost, add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns, fill, gather_columns
-from shoal.kernels.training.team import fetch_add
+from shoal.kernels.simd.lanes import SAMPLES, STRIPE
+from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
+from shoal.kernels.training.fleet import ALIGNMENT, Fleet, Shared, fleet_at, job_at, rounded_up, shared_at
+from shoal.kernels.training.plan import MAX_CHUNKS
+from shoal.kernels.training.team import TICKETS, fetch_add
+from shoal.kernels.training.update import NUMBERS, update
 
-forward, backward, add_gradients, weight_gradient = make_network(SAMPLES)
-descend, adam = make_optimizers(SAMPLES)
-add_cost = make_loss(SAMPLES)
-width = SAMPLES.width
-
-SLICE = 8192
-"""Parameters that are worth a ticket of their own in an update."""
-JOB, PHASE, LOW, N, STEP = range(5)
 COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
+"""Phases of training that threads share."""
+width, aligned = SAMPLES.width, jit(rounded_up)
+
+
+class Task(NamedTuple):
+    """What an open loop is about: a phase of job i, over samples low..low + n - 1."""
+
+    i: int
+    phase: int
+    low: int
+    n: int
 
 
 class Workspace(NamedTuple):
-    """Memory of the threads, one row each: nothing is allocated while networks are trained.
+    """Memory of a thread: nothing is allocated while networks are trained.
 
-    a, da (rows of `buffer` elements): tile buffers of the thread. y (`y_size`): the targets of a tile. ones: see
-    `add_gradients`. grads (`grads_row`), costs: partial gradients and costs, chunk by chunk, of the network that the
-    thread owns, and behind them the cost of a mini-batch; means, squares (`part`): Adam's state; order: its shuffled
-    samples; task: what its open loop is about.
+    a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`. The rest is about the
+    network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
+    output; states (`part` apart) of the optimizer, and the numbers of a step; order, the shuffled samples; task,
+    tickets, finished: its open loop.
     """
 
-    n_threads: int
     a: Pointer
     da: Pointer
-    buffer: int
     y: Pointer
-    y_size: int
     ones: Pointer
     grads: Pointer
-    grads_row: int
+    costs: Doubles
+    total: Doubles
+    states: Pointer
     part: int
-    costs: Costs
-    means: Pointer
-    squares: Pointer
-    order: Table
-    task: Table
-    tickets: Table
-    finished: Table
+    numbers: Doubles
+    order: Integers
+    task: Integers
+    tickets: Integers
+    finished: Integers
 
 
-workspace_at = unpacked(Workspace)
+workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
+task_at = unpacked(Task)
 
 
-def workspace(fleet: Fleet, shared: Shared, n_threads: int) -> Workspace:
-    """Memory for the largest network of the fleet."""
+def workspace(fleet: Fleet, shared: Shared) -> Workspace:
+    """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
-    sizes = -(-jobs["n_params"] // ALIGNMENT) * ALIGNMENT
-    part, grads_row = int(sizes.max()), int((sizes * jobs["max_chunks"]).max())
-    buffer = int((jobs["n_units"] * jobs["ld"]).max())
-    y_size = shared.n_outputs * int(jobs["tile"].max())
+    sizes = rounded_up(jobs["n_params"])
+    part, buffer = int(sizes.max()), int((jobs["n_units"] * jobs["ld"]).max())
     return Workspace(
-        n_threads=n_threads,
-        a=empty((n_threads, buffer), dtype),
-        da=empty((n_threads, buffer), dtype),
-        buffer=buffer,
-        y=empty((n_threads, y_size), dtype),
-        y_size=y_size,
+        a=empty(buffer, dtype),
+        da=empty(buffer, dtype),
+        y=empty(shared.n_outputs * int(jobs["tile"].max()), dtype),
         ones=filled(np.ones(jobs["tile"].max()), dtype),
-        grads=empty((n_threads, grads_row), dtype),
-        grads_row=grads_row,
+        grads=empty(int((sizes * jobs["max_chunks"]).max()), dtype),
+        costs=empty(MAX_CHUNKS * shared.n_outputs),
+        total=empty(shared.n_outputs),
+        states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
-        costs=empty((n_threads, (MAX_CHUNKS + 1) * shared.n_outputs)),
-        means=empty((n_threads, part), dtype),
-        squares=empty((n_threads, part), dtype),
-        order=empty((n_threads, shared.n), np.int64),
-        task=np.zeros((n_threads, 8), np.int64),
-        tickets=np.zeros((n_threads, 8), np.int64),
-        finished=np.zeros((n_threads, 8), np.int64),
+        numbers=empty(NUMBERS),
+        order=empty(shared.n, np.int64),
+        task=empty(len(Task._fields), np.int64),
+        tickets=filled(np.zeros(TICKETS), np.int64),
+        finished=filled(np.zeros(TICKETS), np.int64),
     )
-
-
-@jit
-def stripe_of(a):
-    """Samples that rows are padded to a whole number of."""
-    small()
-    return width(a) * STRIPE
 
 
 @jit
@@ -109,24 +98,10 @@ def n_chunks(n, job, stripe):
 
 
 @jit
-def aligned(n):
-    """n, up to the next multiple of ALIGNMENT."""
+def stripe_of(a):
+    """Samples that rows are padded to a whole number of."""
     small()
-    return (n + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-
-
-@jit
-def cost_row(shared):
-    """Numbers in a thread's row of partial costs."""
-    small()
-    return (MAX_CHUNKS + 1) * shared.n_outputs
-
-
-@jit
-def grads_of(ws, owner):
-    """The partial gradients of the network that thread `owner` owns."""
-    small()
-    return ws.grads + owner * ws.grads_row
+    return width(a) * STRIPE
 
 
 @jit
@@ -137,82 +112,70 @@ def boundary(k, parts, first, last):
 
 
 @inlined
-def tile_pass(ws, thread, owner, fleet, shared, job, phase, begin, n_real, n, share, grads_at, costs_at):
-    """Add the cost of a tile of samples to the owner's partial costs, and its gradient to the partial gradient.
+def tile_pass(ws, own, fleet, shared, job, phase, begin, n_real, n, share, grads, costs):
+    """Add the cost of a tile of samples to the partial costs, and its gradient to the partial gradient.
 
     Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample.
     """
-    a, da, ld = ws.a + thread * ws.buffer, ws.da + thread * ws.buffer, job.ld
-    ops, grads = fleet.tapes + job.ops, grads_of(ws, owner)
-    y_hat = (job.n_units - shared.n_outputs) * ld
-    y, y_at, y_ld = shared.Y, begin, shared.ld
-    used = (n_real + width(a) - 1) // width(a) * width(a)
+    ops, params, ld = fleet.tapes + job.ops, fleet.params + job.params, job.ld
+    used = (n_real + width(ws.a) - 1) // width(ws.a) * width(ws.a)
+    output = (job.n_units - shared.n_outputs) * ld
+    y, y_ld = shared.Y + begin, shared.ld
     if phase == MINIBATCH_GRADIENT:
-        order = ws.order + owner * shared.n
-        y, y_at, y_ld = ws.y + thread * ws.y_size, 0, job.tile
-        gather_columns(shared.X, shared.ld, order, begin, n_real, shared.n_features, a, ld, n)
-        gather_columns(shared.Y, shared.ld, order, begin, n_real, shared.n_outputs, y, y_ld, n)
+        y, y_ld = ws.y, job.tile
+        gather_columns(shared.X, shared.ld, own.order + begin, n_real, shared.n_features, ws.a, ld, n)
+        gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.n_outputs, y, y_ld, n)
     else:
-        copy_columns(shared.X, shared.ld, begin, shared.n_features, a, ld, n)
-    forward(ops, job.n_ops, fleet.params, job.params, a, used, ld)
-    add_cost(a, y_hat, ld, y, y_at, y_ld, shared.n_outputs, n_real, used, share,
-             ws.costs + owner * cost_row(shared), costs_at, da)  # fmt: skip
+        copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
+    forward(ops, job.n_ops, params, ws.a, used, ld)
+    add_cost(ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share, costs, ws.da + output)
     if phase != COST:
-        backward(ops, job.n_ops, fleet.params, job.params, a, da, da, used, ld, grads, grads_at, a, 0)
-        add_gradients(ops, job.n_ops, a, da, used, ld, ws.ones, grads, grads_at, a)
+        backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, used, ld, 0)
+        add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a)
 
 
 @inlined
-def chunk_pass(ws, thread, owner, fleet, shared, job, phase, low, n, chunk):
-    """Partial cost, and gradient unless the phase is COST, of one chunk of the pass over samples low..low + n - 1."""
-    stripe = stripe_of(ws.a)
+def chunk_pass(ws, own, fleet, shared, job, task, chunk):
+    """Partial cost, and gradient unless the phase is COST, of one chunk of the pass of a task."""
+    stripe, n = stripe_of(ws.a), task.n
     chunks, stripes = n_chunks(n, job, stripe), (n + stripe - 1) // stripe
     first, last = boundary(chunk, chunks, 0, stripes), boundary(chunk + 1, chunks, 0, stripes)
-    tiles = ((last - first) * stripe + job.tile - 1) // job.tile
-    grads_at, costs_at = chunk * aligned(job.n_params), chunk * shared.n_outputs
-    fill(ws.costs + owner * cost_row(shared), costs_at, shared.n_outputs, 0.0)
-    if phase != COST:
-        fill(grads_of(ws, owner), grads_at, aligned(job.n_params), 0.0)
+    tiles, size = ((last - first) * stripe + job.tile - 1) // job.tile, aligned(job.n_params)
+    grads, costs = own.grads + chunk * size, own.costs + chunk * shared.n_outputs
+    fill(costs, shared.n_outputs, 0.0)
+    if task.phase != COST:
+        fill(grads, size, 0.0)
     for k in range(tiles):
         begin, end = boundary(k, tiles, first, last) * stripe, boundary(k + 1, tiles, first, last) * stripe
-        tile_pass(ws, thread, owner, fleet, shared, job, phase, low + begin, min(end, n) - begin, end - begin,
-                  1.0 / n, grads_at, costs_at)  # fmt: skip
+        tile_pass(ws, own, fleet, shared, job, task.phase, task.low + begin, min(end, n) - begin, end - begin,
+                  1.0 / n, grads, costs)  # fmt: skip
 
 
 @inlined
-def update(ws, owner, fleet, i, job, n, step, part):
+def update_slice(own, fleet, job, task, part):
     """Update one slice of the parameters from the partial gradients of a pass over n samples."""
-    slices = n_slices(job.n_params)
-    rows = aligned(job.n_params) // ALIGNMENT
-    begin, end = boundary(part, slices, 0, rows) * ALIGNMENT, boundary(part + 1, slices, 0, rows) * ALIGNMENT
-    chunks, stride = n_chunks(n, job, stripe_of(ws.a)), aligned(job.n_params)
-    grads, size, at = grads_of(ws, owner), end - begin, job.params + begin
-    if job.method == ADAM:
-        correction_1, correction_2 = 1.0 / (1.0 - BETA_1 ** (step + 1)), 1.0 / (1.0 - BETA_2 ** (step + 1))
-        adam(fleet.params, at, size, grads, begin, chunks, stride, fleet.rates, i,
-             ws.means + owner * ws.part, ws.squares + owner * ws.part, begin, correction_1, correction_2)  # fmt: skip
-    else:
-        descend(fleet.params, at, size, grads, begin, chunks, stride, fleet.rates, i)
-
-
-@jit
-def n_slices(n_params):
-    """Tickets of an update."""
-    small()
-    return min(MAX_CHUNKS, 1 + n_params // SLICE)
+    size = aligned(job.n_params)
+    rows = size // ALIGNMENT
+    begin = boundary(part, job.n_slices, 0, rows) * ALIGNMENT
+    end = boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
+    chunks = n_chunks(task.n, job, stripe_of(own.a))
+    update(job.update, fleet.params + job.params + begin, end - begin, own.grads + begin, chunks, size,
+           own.states + begin, own.part, fleet.rates + task.i, own.numbers)  # fmt: skip
 
 
 @linked(SAMPLES.name)
 def run_ticket(
-    ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer, thread: int, owner: int, ticket: int
-):
-    """Run one iteration of the loop that thread `owner` has opened."""
-    ws, fleet, shared = workspace_at(ws_table, like), fleet_at(fleet_table, like), shared_at(shared_table, like)
-    task = ws.task + owner * 8
-    i, phase, low, n, step = task[JOB], task[PHASE], task[LOW], task[N], task[STEP]
-    job = job_at(fleet, i, like)
-    if phase == UPDATE:
-        update(ws, owner, fleet, i, job, n, step, ticket)
+    workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer, thread: int, owner: int,
+    ticket: int,
+):  # fmt: skip
+    """Run one iteration of the loop that thread `owner` has opened, in the buffers of `thread`."""
+    ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
+    own = workspace_at(workspaces + owner * N_WORKSPACE, like)
+    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
+    task = task_at(own.task)
+    job = job_at(fleet, task.i)
+    if task.phase == UPDATE:
+        update_slice(own, fleet, job, task, ticket)
     else:
-        chunk_pass(ws, thread, owner, fleet, shared, job, phase, low, n, ticket)
-    fetch_add(ws.finished, owner * 8, 1)
+        chunk_pass(ws, own, fleet, shared, job, task, ticket)
+    fetch_add(own.finished, 0, 1)

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from shoal.kernels.compile.jit import inlined
-from shoal.kernels.compile.host import HOST
-from shoal.kernels.simd.lanes import STRIPE
-from shoal.kernels.network.tape import Layout
-from shoal.kernels.compile.linked import Costs, Pointer, Table, unpacked
+from shoal.kernels.compile.linked import Doubles, Integers, Pointer, unpacked
+from shoal.kernels.network.activate import with_addresses
+from shoal.kernels.network.tape import N_FIELDS, Layout
 from shoal.kernels.simd.memory import LINE, empty, filled
+from shoal.kernels.training import plan
+from shoal.kernels.training.optimizers import OPTIMIZERS
+from shoal.kernels.training.update import PAIRS
 
-GD, ADAM, RIDGE = range(3)
 ALIGNMENT = 16
 """Rows of parameters begin at a multiple of it, in elements, so that vectors may run over their end."""
 
-CACHE = 1 << 22
-"""Bytes of activations and derivatives that stay in a core's second-level cache."""
-TILE = 512
-"""Samples in a tile at most."""
-MAX_CHUNKS = 32
-GRADIENTS = 1 << 18
-"""Numbers in all partial gradients of a network."""
 
-
-class Row(NamedTuple):
+class JobRow(NamedTuple):
     """One job as the kernels see it: a row of `Fleet.jobs`, with offsets of its first number in the other arrays."""
 
-    method: int  # GD, ADAM or RIDGE
     ops: int  # in `tapes`
     n_ops: int
     n_units: int
     tile: int  # samples worked on at once, where samples are in the lanes
     ld: int  # from one row of a tile to the next, in elements
     max_chunks: int  # that a pass over the samples is cut into, for threads to share
+    n_slices: int  # that an update is cut into
     batch_size: int  # 0: full batch
     params: int  # in `params`
     n_params: int
@@ -45,18 +38,24 @@ class Row(NamedTuple):
     costs: int  # in `costs`
     snapshots: int  # in `steps`: the steps when parameters are kept; the last one ends the run
     n_snapshots: int
-    rows: int  # of the first snapshot, in `snapshots`
+    kept: int  # the first snapshot, in `snapshots`
+    hypers: int  # in `hypers`
+    n_states: int  # numbers that the optimizer keeps for each parameter
+    is_direct: int  # whether a backward pass may add the gradient to the parameters
+    update: int  # addresses of the optimizer's kernels (update.py), 0 where it has none
+    compute_numbers: int
 
 
-JOB = np.dtype([(name, np.int64) for name in Row._fields])
-row_at, N_ROW = unpacked(Row), len(Row._fields)
+JOB = np.dtype([(name, np.int64) for name in JobRow._fields])
+row_at, N_ROW = unpacked(JobRow), len(JobRow._fields)
 
 
 class Job(NamedTuple):
-    """What networks that may be trained side by side have in common."""
+    """What networks that may be trained side by side have in common; `hypers` are the method's own numbers."""
 
     layout: Layout
-    method: int
+    method: str
+    hypers: tuple[float, ...]
     batch_size: int
     record_steps: tuple[int, ...]
     snapshot_steps: tuple[int, ...]
@@ -66,21 +65,21 @@ class Fleet(NamedTuple):
     """Networks as the compiled calls take them, `stride` of them to a job, and what the calls fill.
 
     Arrays to Python, pointers to kernels. In `params`, `costs` and `snapshots` the numbers of a job's networks stand
-    side by side. `rates` (learning rate), `penalties` (alpha of a ridge readout), `shuffle_keys` and `stopped` (step at
-    which the cost was not finite, or -1) have one number for each network.
+    side by side. `rates` (learning rate), `shuffle_keys` and `stopped` (step at which the cost was not finite, or -1)
+    have one number for each network; `hypers` are float64, bit for bit.
     """
 
-    jobs: Table
+    jobs: Integers
     n_jobs: int
-    tapes: Table
-    steps: Table
+    tapes: Integers
+    steps: Integers
     params: Pointer
     rates: Pointer
-    penalties: Costs
-    shuffle_keys: Table
-    costs: Costs
+    hypers: Integers
+    shuffle_keys: Integers
+    costs: Doubles
     snapshots: Pointer
-    stopped: Table
+    stopped: Integers
 
 
 class Shared(NamedTuple):
@@ -94,90 +93,118 @@ class Shared(NamedTuple):
     n_outputs: int
 
 
+def shared_data(x: np.ndarray, y: np.ndarray, dtype: np.dtype) -> Shared:
+    """x (n, n_features) and y (n, n_outputs) as the kernels take them."""
+    stripe = plan.stripe_samples(dtype)
+    ld = -(-len(x) // stripe) * stripe
+    X, Y = (filled(np.pad(v, ((0, ld - len(v)), (0, 0)), "edge").T, dtype) for v in (x, y))
+    return Shared(X, Y, len(x), ld, x.shape[1], y.shape[1])
+
+
 fleet_at, shared_at = unpacked(Fleet), unpacked(Shared)
 
 
 @inlined
-def job_at(fleet, i, like):
+def job_at(fleet, i):
     """Job i of a fleet."""
-    return row_at(fleet.jobs + i * N_ROW, like)
+    return row_at(fleet.jobs + i * N_ROW)
 
 
-class Network(NamedTuple):
-    """What belongs to one network alone: its initial parameters (n_params,), shuffle key, and rate or alpha."""
+class Member(NamedTuple):
+    """What belongs to one network alone: its initial parameters (n_params,), shuffle key, and learning rate."""
 
     params: np.ndarray
     shuffle_key: np.uint64
     rate: float
 
 
+Key = TypeVar("Key")
+Group = tuple[Job, Sequence[Member]]
+
+
 @np.errstate(over="ignore")  # a rate beyond the dtype is infinite there, and its network diverges
-def pack(jobs: Sequence[tuple[Job, Sequence[Network]]], stride: int, n_outputs: int, dtype: np.dtype) -> Fleet:
-    """Lay the jobs' networks out for the compiled calls, `stride` to a job; the last one stands in for missing ones."""
-    layouts = list(dict.fromkeys(job.layout for job, _ in jobs))
-    ops = dict(zip(layouts, _offsets([layout.ops.size for layout in layouts]), strict=True))
-    schedules = {steps: 0 for job, _ in jobs for steps in (job.record_steps, job.snapshot_steps)}
-    schedules = dict(zip(schedules, _offsets([len(steps) for steps in schedules]), strict=True))
+def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype: np.dtype) -> Fleet:
+    """Lay the jobs' networks out for the compiled calls, `stride` to a job; the last one stands in for missing ones.
+
+    The kernels that they call have to be loaded.
+    """
+    jobs = [job for job, _ in groups]
+    layouts = _places({job.layout: len(job.layout.ops) * N_FIELDS for job in jobs})
+    schedules = _places({steps: len(steps) for job in jobs for steps in (job.record_steps, job.snapshot_steps)})
+    hypers = _places({job.hypers: len(job.hypers) for job in jobs})
+    addresses = {method: _addresses(lanes, method, dtype) for method in {job.method for job in jobs}}
+    ends = np.zeros(3, np.int64)  # of params, costs and snapshots
     table = np.zeros(len(jobs), JOB)
-    table["ops"] = [ops[job.layout] for job, _ in jobs]
-    table["n_ops"] = [len(job.layout.ops) for job, _ in jobs]
-    table["n_units"] = [job.layout.n_units for job, _ in jobs]
-    table["tile"] = [tile_samples(job.layout, dtype) for job, _ in jobs]
-    table["ld"] = table["tile"] + LINE // dtype.itemsize
-    table["max_chunks"] = [max_chunks(job.layout) for job, _ in jobs]
-    table["n_params"] = [job.layout.n_params for job, _ in jobs]
-    for name in ("method", "batch_size"):
-        table[name] = [getattr(job, name) for job, _ in jobs]
-    for name, count in (("records", "n_records"), ("snapshots", "n_snapshots")):
-        steps = [getattr(job, name[:-1] + "_steps") for job, _ in jobs]
-        table[name], table[count] = [schedules[s] for s in steps], [len(s) for s in steps]
-    sizes = -(-table["n_params"] // ALIGNMENT) * ALIGNMENT * stride
-    table["params"], n_params = _offsets(sizes), int(sizes.sum())
-    sizes = table["n_records"] * n_outputs * stride
-    table["costs"], n_costs = _offsets(sizes), int(sizes.sum())
-    sizes = table["n_params"] * table["n_snapshots"] * stride
-    table["rows"], n_kept = _offsets(sizes), int(sizes.sum())
-    members = [network for _, networks in jobs for network in _filled(networks, stride)]
-    rates = np.array([network.rate for network in members])
+    for i, job in enumerate(jobs):
+        layout, tile = job.layout, plan.tile_samples(job.layout, dtype)
+        params, costs, kept = ends.tolist()
+        table[i] = JobRow(
+            ops=layouts[layout],
+            n_ops=len(layout.ops),
+            n_units=layout.n_units,
+            tile=tile,
+            ld=tile + LINE // dtype.itemsize,
+            max_chunks=plan.max_chunks(layout),
+            n_slices=plan.n_slices(layout),
+            batch_size=job.batch_size,
+            params=params,
+            n_params=layout.n_params,
+            records=schedules[job.record_steps],
+            n_records=len(job.record_steps),
+            costs=costs,
+            snapshots=schedules[job.snapshot_steps],
+            n_snapshots=len(job.snapshot_steps),
+            kept=kept,
+            hypers=hypers[job.hypers],
+            **addresses[job.method],
+        )
+        sizes = (
+            rounded_up(layout.n_params),
+            len(job.record_steps) * n_outputs,
+            layout.n_params * len(job.snapshot_steps),
+        )
+        ends += np.array(sizes) * stride
+    members = [member for _, own in groups for member in (*own, *[own[-1]] * (stride - len(own)))]
     fleet = Fleet(
         jobs=table,
         n_jobs=len(table),
-        tapes=np.concatenate([layout.ops.ravel() for layout in layouts]),
+        tapes=np.concatenate([with_addresses(layout.ops, lanes, dtype) for layout in layouts]),
         steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
-        params=filled(np.zeros(n_params), dtype),
-        rates=rates.astype(dtype),
-        penalties=rates,
-        shuffle_keys=np.array([network.shuffle_key for network in members], np.uint64).view(np.int64),
-        costs=np.full(n_costs, np.nan),
-        snapshots=empty(n_kept, dtype),
+        params=filled(np.zeros(ends[0]), dtype),
+        rates=np.array([member.rate for member in members]).astype(dtype),
+        hypers=np.array([*(number for own in hypers for number in own), 0.0]).view(np.int64),
+        shuffle_keys=np.array([member.shuffle_key for member in members], np.uint64).view(np.int64),
+        costs=np.full(ends[1], np.nan),
+        snapshots=empty(ends[2], dtype),
         stopped=np.full(len(members), -1, np.int64),
     )
-    for i, network in enumerate(members):
+    for i, member in enumerate(members):
         job, lane = table[i // stride], i % stride
         row = fleet.params[job["params"] : job["params"] + job["n_params"] * stride]
-        row.reshape(-1, stride)[:, lane] = network.params
+        row.reshape(-1, stride)[:, lane] = member.params
     return fleet
 
 
-def tile_samples(layout: Layout, dtype: np.dtype) -> int:
-    """Samples worked on at once, so that the activations of a tile and their derivatives stay in the cache."""
-    samples, stripe = CACHE // (2 * layout.n_units * dtype.itemsize), stripe_samples(dtype)
-    return stripe * max(1, min(TILE, max(TILE // 4, samples)) // stripe)
+def rounded_up(n: Any) -> Any:
+    """n, up to the next multiple of ALIGNMENT."""
+    return (n + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
-def stripe_samples(dtype: np.dtype) -> int:
-    """Samples that rows have room for a whole number of."""
-    return STRIPE * HOST.vector_bytes // dtype.itemsize
+def _places(lengths: Mapping[Key, int]) -> dict[Key, int]:
+    """Where each of the keys begins when they lie one behind the other."""
+    ends = np.cumsum([0, *lengths.values()])
+    return dict(zip(lengths, ends.tolist(), strict=False))
 
 
-def max_chunks(layout: Layout) -> int:
-    """Chunks of a pass at most: each has a gradient of its own to be kept and added, which large networks pay for."""
-    return min(MAX_CHUNKS, max(4, GRADIENTS // layout.n_params)) // 2 * 2
-
-
-def _filled(networks: Sequence[Network], stride: int) -> list[Network]:
-    return [*networks, *[networks[-1]] * (stride - len(networks))]
-
-
-def _offsets(sizes: Sequence[int] | np.ndarray) -> np.ndarray:
-    return np.asarray(np.cumsum(sizes) - np.asarray(sizes))
+def _addresses(lanes: str, method: str, dtype: np.dtype) -> dict[str, int]:
+    """What a job's row has of its optimizer; zeros where its method has none."""
+    optimizer = OPTIMIZERS.get(method)
+    if optimizer is None:
+        return dict.fromkeys(("n_states", "is_direct", "update", "compute_numbers"), 0)
+    pair = PAIRS[lanes, method]
+    return {
+        "n_states": optimizer.n_states,
+        "is_direct": optimizer.is_direct,
+        "update": pair.update.address(dtype),
+        "compute_numbers": pair.numbers.address(dtype) if pair.numbers else 0,
+    }

@@ -1,45 +1,67 @@
-"""Training one network at a time, with samples in the lanes and whoever is idle to help; see team.py and samples.py."""
+"""Training one network at a time, with samples in the lanes and whoever is idle to help; see team.py and chunks.py."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
-from shoal.kernels.training.fleet import MAX_CHUNKS, fleet_at, job_at, shared_at
-from shoal.kernels.simd.lanes import SAMPLES
-from shoal.kernels.compile.linked import Pointer, Table, linked
-from shoal.kernels.streams import shuffle
+from shoal.kernels.compile.linked import Integers, Pointer, linked
 from shoal.kernels.network.rows import fill
+from shoal.kernels.simd.lanes import SAMPLES
+from shoal.kernels.simd.vector import small
+from shoal.kernels.streams import shuffle
 from shoal.kernels.training.chunks import (
     COST,
     GRADIENT,
-    JOB,
-    LOW,
     MINIBATCH_GRADIENT,
-    PHASE,
-    STEP,
+    N_WORKSPACE,
     UPDATE,
-    N,
-    cost_row,
+    Task,
     n_chunks,
-    n_slices,
     run_ticket,
     stripe_of,
+    workspace,
     workspace_at,
 )
-from shoal.kernels.training.team import FINISHED, STOP, fetch, finish_job, give_way, next_job, open_loop, take, wait
-from shoal.kernels.simd.vector import small
+from shoal.kernels.training.fleet import fleet_at, job_at, shared_at
+from shoal.kernels.training.loop import Parts, make_loop
+from shoal.kernels.training.team import (
+    FINISHED,
+    N_THREADS,
+    STOP,
+    fetch,
+    finish_job,
+    give_way,
+    next_job,
+    open_loop,
+    take,
+    wait,
+)
+from shoal.kernels.training.update import compute_numbers
+from shoal.kernels.training.way import Way
 
 
 class Tables(NamedTuple):
-    """Where the workspace, the fleet and the data stand in memory, for `run_ticket`."""
+    """Where the workspaces, the fleet and the data stand in memory, for `run_ticket`."""
 
-    ws: Table
-    fleet: Table
-    shared: Table
+    workspaces: Integers
+    fleet: Integers
+    shared: Integers
     like: Pointer
+
+
+class At(NamedTuple):
+    """Where a network is trained: the thread that owns it, its memory, and the network."""
+
+    tables: Tables
+    thread: int
+    ws: Any
+    fleet: Any
+    shared: Any
+    i: int
+    job: Any
 
 
 @jit
@@ -48,115 +70,142 @@ def help_with(tables, ws, thread, owner):
     small()
     helped = False
     while True:
-        ticket = take(ws.tickets, owner)
+        ticket = take(ws.tickets)
         if ticket < 0:
             return helped
-        run_ticket(tables.ws, tables.fleet, tables.shared, tables.like, thread, owner, ticket)
+        run_ticket(tables.workspaces, tables.fleet, tables.shared, tables.like, thread, owner, ticket)
         helped = True
 
 
 @jit
-def together(tables, ws, job, thread, i, phase, low, n, step):
+def together(at, phase, low, n):
     """Run one phase of the network that this thread owns, with the help of whoever is idle."""
     small()
-    task = ws.task + thread * 8
-    task[JOB] = i
-    task[PHASE] = phase
-    task[LOW] = low
-    task[N] = n
-    task[STEP] = step
-    parts = n_slices(job.n_params) if phase == UPDATE else n_chunks(n, job, stripe_of(ws.a))
-    open_loop(ws.tickets, ws.finished, thread, parts)
-    help_with(tables, ws, thread, thread)
-    wait(ws.finished, thread, parts)
+    ws, task = at.ws, Task(at.i, phase, low, n)
+    for k in range(len(task)):
+        ws.task[k] = task[k]
+    parts = at.job.n_slices if phase == UPDATE else n_chunks(n, at.job, stripe_of(ws.a))
+    open_loop(ws.tickets, ws.finished, parts)
+    help_with(at.tables, ws, at.thread, at.thread)
+    wait(ws.finished, parts)
 
 
 @jit
-def pass_cost(tables, ws, job, shared, thread, i, phase, low, n, step, costs, costs_at):
-    """Run a pass; put its cost per output into costs[costs_at ...] and return their sum."""
+def run_pass(at, phase, low, n):
+    """Run a pass, and add up its cost per output."""
     small()
-    together(tables, ws, job, thread, i, phase, low, n, step)
-    total, partial = 0.0, ws.costs + thread * cost_row(shared)
-    chunks = n_chunks(n, job, stripe_of(ws.a))
-    for k in range(shared.n_outputs):
+    together(at, phase, low, n)
+    ws, n_outputs = at.ws, at.shared.n_outputs
+    chunks = n_chunks(n, at.job, stripe_of(ws.a))
+    for k in range(n_outputs):
         cost = 0.0
         for chunk in range(chunks):
-            cost += partial[chunk * shared.n_outputs + k]
-        costs[costs_at + k] = cost
-        total += cost
-    return total
-
-
-@jit
-def take_snapshots(fleet, job, step, taken):
-    """Copy the parameters to every snapshot due by `step`; returns how many have been taken."""
-    small()
-    while taken < job.n_snapshots and fleet.steps[job.snapshots + taken] <= step:
-        target = job.rows + taken * job.n_params
-        for p in range(job.n_params):
-            fleet.snapshots[target + p] = fleet.params[job.params + p]
-        taken += 1
-    return taken
+            cost += ws.costs[chunk * n_outputs + k]
+        ws.total[k] = cost
 
 
 @inlined
-def train_network(tables, ws, thread, control, fleet, shared, i):
-    """Train one network; where its cost is not finite, stopped[i] is the step and the parameters stay as they are."""
-    job = job_at(fleet, i, ws.a)
-    n, n_steps = shared.n, fleet.steps[job.snapshots + job.n_snapshots - 1]
-    full, scratch = job.batch_size == 0, MAX_CHUNKS * shared.n_outputs
-    taken, recorded, low, high, epoch = 0, 0, 0, n, 0
-    fill(ws.means, thread * ws.part, ws.part, 0.0)
-    fill(ws.squares, thread * ws.part, ws.part, 0.0)
-    for step in range(n_steps + 1):
-        cost = 0.0
-        if recorded < job.n_records and fleet.steps[job.records + recorded] == step:
-            phase = GRADIENT if full and step < n_steps else COST
-            at = job.costs + recorded * shared.n_outputs
-            cost = pass_cost(tables, ws, job, shared, thread, i, phase, 0, n, step, fleet.costs, at)
-            recorded += 1
-        taken = take_snapshots(fleet, job, step, taken)
-        if step == n_steps or fetch(control, STOP):
-            break
-        if not full:
-            if high == n:
-                shuffle(fleet.shuffle_keys[i], epoch, ws.order + thread * n, n)
-                high, epoch = 0, epoch + 1
-            low, high = high, min(high + job.batch_size, n)
-            phase, costs = MINIBATCH_GRADIENT, ws.costs + thread * cost_row(shared)
-            cost = pass_cost(tables, ws, job, shared, thread, i, phase, low, high - low, step, costs, scratch)
-        if not np.isfinite(cost):
-            fleet.stopped[i] = step
-            take_snapshots(fleet, job, n_steps, taken)
-            break
-        together(tables, ws, job, thread, i, UPDATE, low, high - low, step)
+def _begin(at):
+    fill(at.ws.states, at.job.n_states * at.ws.part, 0.0)
+
+
+@inlined
+def _pass_over_all(at, with_gradient):
+    run_pass(at, GRADIENT if with_gradient else COST, 0, at.shared.n)
+
+
+@inlined
+def _shuffle(at, epoch):
+    shuffle(at.fleet.shuffle_keys[at.i], epoch, at.ws.order, at.shared.n)
+
+
+@inlined
+def _pass_over_batch(at, low, n):
+    run_pass(at, MINIBATCH_GRADIENT, low, n)
+
+
+@inlined
+def _record(at, record):
+    target = at.fleet.costs + at.job.costs + record * at.shared.n_outputs
+    for k in range(at.shared.n_outputs):
+        target[k] = at.ws.total[k]
+
+
+@jit
+def _keep(at, snapshot):
+    small()
+    job, fleet = at.job, at.fleet
+    source, target = fleet.params + job.params, fleet.snapshots + job.kept + snapshot * job.n_params
+    for p in range(job.n_params):
+        target[p] = source[p]
+
+
+@jit
+def _stop_diverged(at, step, snapshot):
+    small()
+    total = 0.0
+    for k in range(at.shared.n_outputs):
+        total += at.ws.total[k]
+    if np.isfinite(total):
+        return 1
+    at.fleet.stopped[at.i] = step
+    for rest in range(snapshot, at.job.n_snapshots):
+        _keep(at, rest)
+    return 0
+
+
+@inlined
+def _update(at, step, n):
+    if at.job.compute_numbers:
+        compute_numbers(at.job.compute_numbers, step + 1, at.fleet.hypers + at.job.hypers, at.ws.numbers)
+    together(at, UPDATE, 0, n)
+
+
+descend = make_loop(
+    Parts(
+        begin=_begin,
+        pass_over_all=_pass_over_all,
+        shuffle=_shuffle,
+        pass_over_batch=_pass_over_batch,
+        record=_record,
+        keep=_keep,
+        stop_diverged=_stop_diverged,
+        update=_update,
+    )
+)
 
 
 @linked(SAMPLES.name, entry=True)
 def train_networks(
-    thread: int, control: Table, ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
 ):
     """What every thread runs: train networks from the queue; see team.py for `control`."""
     small()
-    ws, fleet, shared = workspace_at(ws_table, like), fleet_at(fleet_table, like), shared_at(shared_table, like)
-    tables = Tables(ws_table, fleet_table, shared_table, like)
+    ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
+    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
+    tables = Tables(workspaces, fleet_table, shared_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        train_network(tables, ws, thread, control, fleet, shared, i)
+        descend(At(tables, thread, ws, fleet, shared, i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 
 
 @linked(SAMPLES.name, entry=True)
-def help_networks(thread: int, control: Table, ws_table: Table, fleet_table: Table, shared_table: Table, like: Pointer):
+def help_networks(
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+):
     """What a thread runs when no network is left to begin: help with those that are not finished."""
     small()
-    ws, fleet = workspace_at(ws_table, like), fleet_at(fleet_table, like)
-    tables = Tables(ws_table, fleet_table, shared_table, like)
+    fleet = fleet_at(fleet_table, like)
+    tables = Tables(workspaces, fleet_table, shared_table, like)
     while fetch(control, FINISHED) < fleet.n_jobs and not fetch(control, STOP):
         helped = False
-        for owner in range(ws.n_threads):
-            if help_with(tables, ws, thread, owner):
+        for owner in range(control[N_THREADS]):
+            if help_with(tables, workspace_at(workspaces + owner * N_WORKSPACE, like), thread, owner):
                 helped = True
         if not helped:
             give_way()
+
+
+ONE_BY_ONE = Way("samples in lanes", train_networks, workspace, 1, SAMPLES.name, help_networks)

@@ -4,56 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-from shoal.kernels.training import one_by_one
-from shoal.kernels.training import ridge as readout
-from shoal.kernels.training import chunks as samples
-from shoal.kernels.training import side_by_side
-from shoal.kernels.training import work
-from shoal.kernels.training.fleet import RIDGE, Fleet, Job, Network, Shared, pack, stripe_samples
-from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES
-from shoal.kernels.compile.linked import Linked, kernels, kernels_of, packed
-from shoal.kernels.simd.memory import filled
-from shoal.kernels.training.team import BEGUN, FINISHED, STOP
+from shoal.kernels.compile.linked import Linked, kernels_of, packed
 from shoal.kernels.compile.warmup import load_all
+from shoal.kernels.network.activate import activation_kernels
+from shoal.kernels.training import work
+from shoal.kernels.training.fleet import Fleet, Job, Member, Shared, pack
+from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.team import BEGUN, FINISHED, STOP
+from shoal.kernels.training.update import update_kernels
+from shoal.kernels.training.way import Way
 
 Progress = Callable[[int, int, float], None]
 """Called with the networks trained, those in all, and which part of the work is done, from 0 to 1."""
 Note = Callable[[str], None]
 log = logging.getLogger(__name__)
-
-
-class Way(NamedTuple):
-    """One way to train: what every thread runs, its memory, networks to a job, and the linked kernels it needs."""
-
-    name: str
-    entry: Linked
-    workspace: Callable[[Fleet, Shared, int], Any]
-    stride: int
-    lanes: str
-    help: Linked | None = None  # what a thread runs when there is no job left to begin
-
-
-SIDE_BY_SIDE = Way("networks in lanes", side_by_side.train_groups, side_by_side.workspace, GROUP, NETWORKS.name)
-ONE_BY_ONE = Way(
-    "samples in lanes", one_by_one.train_networks, samples.workspace, 1, SAMPLES.name, one_by_one.help_networks
-)
-READOUT = Way("ridge readout", readout.fit_readouts, readout.workspace, 1, SAMPLES.name)
-WAYS = (SIDE_BY_SIDE, READOUT, ONE_BY_ONE)
-"""In the order in which a thread goes through them: the last can use its help when there is nothing left to begin."""
-
-
-def way_of(job: Job, n_samples: int) -> Way:
-    """How a network is trained: a function of its own specification and the data alone, as bits depend on it."""
-    if job.method == RIDGE:
-        return READOUT
-    return SIDE_BY_SIDE if (job.batch_size or n_samples) <= side_by_side.TILE else ONE_BY_ONE
 
 
 class Outcomes:
@@ -78,7 +49,7 @@ class Outcomes:
         return fleet, fleet.jobs[number // stride], int(number), int(number % stride), stride
 
     def curve(self, place: int) -> np.ndarray:
-        """Costs (n_records, n_outputs)."""
+        """Doubles (n_records, n_outputs)."""
         fleet, job, _, lane, stride = self._find(place)
         size = job["n_records"] * self.n_outputs * stride
         costs: np.ndarray = fleet.costs[job["costs"] : job["costs"] + size].reshape(-1, self.n_outputs, stride)
@@ -87,7 +58,7 @@ class Outcomes:
     def snapshot(self, place: int, which: int) -> np.ndarray:
         """Parameters (n_params,) at the snapshot step number `which`."""
         fleet, job, _, lane, stride = self._find(place)
-        start = job["rows"] + which * job["n_params"] * stride
+        start = job["kept"] + which * job["n_params"] * stride
         return np.ascontiguousarray(fleet.snapshots[start + lane : start + job["n_params"] * stride : stride])
 
     def stopped(self, place: int) -> int:
@@ -96,58 +67,46 @@ class Outcomes:
         return int(fleet.stopped[number])
 
 
-def shared_data(x: np.ndarray, y: np.ndarray, dtype: np.dtype) -> Shared:
-    """x (n, n_features) and y (n, n_outputs) as the kernels take them."""
-    stripe = stripe_samples(dtype)
-    ld = -(-len(x) // stripe) * stripe
-    X, Y = (filled(np.pad(v, ((0, ld - len(v)), (0, 0)), "edge").T, dtype) for v in (x, y))
-    return Shared(X, Y, len(x), ld, x.shape[1], y.shape[1])
-
-
 def run(
     jobs: Sequence[Job],
-    networks: Sequence[Network],
-    x: np.ndarray,
-    y: np.ndarray,
-    dtype: np.dtype,
+    members: Sequence[Member],
+    data: Shared,
     progress: Progress | None,
     note: Note | None,
     n_threads: int | None,
 ) -> Outcomes:
-    """Train networks[i] as jobs[i] says, all of them over all threads."""
-    threads = n_threads or numba.config.NUMBA_NUM_THREADS
-    data = shared_data(x, y, dtype)
+    """Train members[i] as jobs[i] says, all of them over all threads, in the dtype of the data."""
+    threads, dtype = n_threads or numba.config.NUMBA_NUM_THREADS, data.X.dtype
     outcomes = Outcomes(len(jobs), data.n_outputs)
     calls = []
-    members_of = {way: members for way in WAYS if (members := _groups(jobs, way, data.n))}
-    _load(list(members_of), dtype, note)
-    for way, members in members_of.items():
-        together = [(jobs[places[0]], [networks[place] for place in places]) for places in members]
-        fleet = pack(together, way.stride, data.n_outputs, dtype)
-        outcomes.add(fleet, members, way.stride)
-        control, size = np.zeros(3, np.int64), sum(map(len, members))
+    places_of = {way: places for way in WAYS if (places := _groups(jobs, way, data.n))}
+    load({way: [jobs[group[0]] for group in places] for way, places in places_of.items()}, dtype, note)
+    for way, places in places_of.items():
+        together = [(jobs[group[0]], [members[place] for place in group]) for group in places]
+        fleet = pack(together, way.stride, way.lanes, data.n_outputs, dtype)
+        outcomes.add(fleet, places, way.stride)
+        control = np.array([0, 0, 0, threads])
+        workspaces = [way.workspace(fleet, data) for _ in range(threads)]
         effort = work.of_fleet(fleet, way.stride, data.n)
-        calls.append(Call(way, size, control, way.workspace(fleet, data, threads), fleet, data, effort))
+        calls.append(Call(way, sum(map(len, places)), control, workspaces, fleet, data, effort))
     _run_threads(calls, threads, len(jobs), progress)
     return outcomes
 
 
-def _load(ways: list[Way], dtype: np.dtype, note: Note | None) -> None:
-    cold = [way.name for way in ways if not way.entry.is_ready(dtype)]
+def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | None) -> None:
+    """Compile, or load, what these jobs call."""
+    cold = [way.name for way in jobs_of if not way.entry.is_ready(dtype)]
     if note and cold:
         note(f"compiling kernels for this machine ({', '.join(cold)}; {dtype}): some seconds, once")
     wanted: dict[tuple[Linked, np.dtype], None] = {}
-    for way in ways:
-        dtypes = {dtype, np.dtype(np.float64)} if way is READOUT else {dtype}  # its sums are in float64
-        wanted |= {(kernel, kind): None for kernel in kernels_of(way.lanes) for kind in dtypes}
-        wanted |= {(kernel, dtype): None for kernel in (way.entry, way.help) if kernel}
+    for way, jobs in jobs_of.items():
+        for kind in dict.fromkeys((dtype, np.dtype(np.float64)) if way.in_double else (dtype,)):
+            wanted |= dict.fromkeys((kernel, kind) for kernel in kernels_of(way.lanes))
+        ops = np.concatenate([layout.ops for layout in {job.layout for job in jobs}])
+        own = [*activation_kernels(way.lanes, ops), *update_kernels(way.lanes, {job.method for job in jobs})]
+        own += [kernel for kernel in (way.entry, way.help) if kernel]
+        wanted |= dict.fromkeys((kernel, dtype) for kernel in own)
     load_all(list(wanted))
-
-
-def every_kernel() -> Iterator[Linked]:
-    """All that can be compiled for training."""
-    yield from kernels.values()
-    yield from (kernel for way in WAYS for kernel in (way.entry, way.help) if kernel)
 
 
 def _groups(jobs: Sequence[Job], way: Way, n_samples: int) -> list[list[int]]:
@@ -155,7 +114,7 @@ def _groups(jobs: Sequence[Job], way: Way, n_samples: int) -> list[list[int]]:
     idles at the end."""
     alike: dict[Job, list[int]] = {}
     for place, job in enumerate(jobs):
-        if way_of(job, n_samples) is way:
+        if METHODS[job.method].way_of(job, n_samples) is way:
             alike.setdefault(job, []).append(place)
     ordered = sorted(alike.items(), key=lambda item: _work(item[0], n_samples), reverse=True)
     return [places[at : at + way.stride] for _, places in ordered for at in range(0, len(places), way.stride)]
@@ -173,19 +132,19 @@ class Call(NamedTuple):
     way: Way
     n_networks: int
     control: np.ndarray
-    workspace: Any
+    workspaces: list[Any]
     fleet: Fleet
     data: Shared
     work: np.ndarray
 
     def run(self, kernel: Linked, thread: int) -> None:
         """Make the call as thread number `thread`."""
-        tables = map(packed, (self.workspace, self.fleet, self.data))
-        kernel(self.data.X.dtype, thread, self.control, *tables, self.data.X)
+        workspaces = np.concatenate([packed(workspace) for workspace in self.workspaces])
+        kernel(self.data.X.dtype, thread, self.control, workspaces, packed(self.fleet), packed(self.data), self.data.X)
 
     @property
     def n_finished(self) -> int:
-        """Networks that are finished; a job may have fewer than there is room for."""
+        """Members that are finished; a job may have fewer than there is room for."""
         return min(self.n_networks, int(self.control[FINISHED]) * self.way.stride)
 
     @property

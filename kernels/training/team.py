@@ -1,12 +1,13 @@
 """Threads that share jobs, and threads that share one loop.
 
-Jobs come from a queue: `control` (3,) int64 counts the jobs begun and finished, and says whether to stop.
+Jobs come from a queue: `control` (4,) int64 counts the jobs begun and finished, says whether to stop, and how many
+threads there are.
 
-A loop's iterations are tickets, which the thread that owns the loop and idle ones take. Every thread owns one row of
-`tickets` (n_threads, 8) int64 and `finished`; 8 because a row then fills a cache line. A row of tickets holds, in its
-first number, how many are left of the loop that is open, and above these bits a count of the loops so far, so that a
-ticket of an old loop can never be taken for one of a new. What the loop is about must stand in memory before it is
-opened. Which thread runs an iteration may not change the result.
+A loop's iterations are tickets, which the thread that owns the loop and idle ones take. Every thread has `tickets` and
+`finished` of its own (TICKETS int64 each, which fill a cache line). The first number of its tickets is how many are
+left of the loop that is open, and above these bits a count of the loops so far, so that a ticket of an old loop can
+never be taken for one of a new. What the loop is about must stand in memory before it is opened. Which thread runs an
+iteration may not change the result.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from numba.extending import intrinsic
 
 from shoal.kernels.compile.jit import jit
 
-BEGUN, FINISHED, STOP = range(3)
+BEGUN, FINISHED, STOP, N_THREADS = range(4)
+TICKETS = 8
+"""Numbers in a cache line."""
 LEFT = 16
 """Bits for the tickets that are left."""
 SPINS = 64
@@ -91,29 +94,29 @@ def finish_job(control):
 
 
 @jit
-def open_loop(tickets, finished, row, n):
-    """Offer iterations 0..n-1 of the loop owned by thread `row`."""
-    publish(finished, row * 8, 0)
-    publish(tickets, row * 8, (((fetch(tickets, row * 8) >> LEFT) + 1) << LEFT) + n)
+def open_loop(tickets, finished, n):
+    """Offer iterations 0..n-1 of the loop that has these tickets."""
+    publish(finished, 0, 0)
+    publish(tickets, 0, (((fetch(tickets, 0) >> LEFT) + 1) << LEFT) + n)
 
 
 @jit
-def take(tickets, row):
-    """An iteration of the loop owned by `row`, to be run by the caller, or -1 if none is left."""
+def take(tickets):
+    """An iteration of the loop that has these tickets, to be run by the caller, or -1 if none is left."""
     while True:
-        left = fetch(tickets, row * 8)
+        left = fetch(tickets, 0)
         n = left & ((1 << LEFT) - 1)
         if n == 0:
             return -1
-        if exchange(tickets, row * 8, left, left - 1):
+        if exchange(tickets, 0, left, left - 1):
             return n - 1
 
 
 @jit
-def wait(finished, row, n):
-    """Return when n iterations of the loop owned by `row` are finished."""
+def wait(finished, n):
+    """Return when n iterations of a loop are finished."""
     spins = 0
-    while fetch(finished, row * 8) < n:
+    while fetch(finished, 0) < n:
         spins += 1
         if spins % SPINS == 0:
             give_way()

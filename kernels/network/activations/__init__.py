@@ -1,0 +1,61 @@
+"""The activations: a file each, which holds its formulas, and their table.
+
+A file has `value(z)`, or `begin(z)` and `finish(...)` where the second half is better done while the next vector is
+begun (a division); `slope(a)`, the derivative sigma'(z) as a function of the activation a = sigma(z) alone, so that z
+need not be kept; and `through(da, a)` where da sigma'(z) is no plain product. FUSED names those of `value` and `slope`
+that are taken while a matrix product is still in the registers. They are compiled for each size of register tile, and
+should be a matter of a few instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+NAMES = ("linear", "relu", "tanh", "sigmoid")
+"""The position is the code that compiled kernels use; 0 is linear, which does nothing."""
+
+LINEAR = 0
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation as kernels use it: sigma(z) = finish(begin(z)), sigma'(z) = slope(a), through = da sigma'(z)."""
+
+    begin: Callable[[Any], Any]
+    finish: Callable[[Any], Any] | None
+    slope: Callable[[Any], Any]
+    through: Callable[[Any, Any], Any]
+    fused: frozenset[str]
+
+    def value(self, z: Any) -> Any:
+        """sigma(z)."""
+        return self.finish(self.begin(z)) if self.finish else self.begin(z)
+
+
+def _read(name: str) -> Activation:
+    file = vars(import_module(f"{__name__}.{name}"))
+    slope = file["slope"]
+    return Activation(
+        begin=file["begin"] if "finish" in file else file["value"],
+        finish=file.get("finish"),
+        slope=slope,
+        through=file.get("through") or (lambda da, a: da * slope(a)),
+        fused=frozenset(file.get("FUSED", ())),
+    )
+
+
+ACTIVATIONS = tuple(map(_read, NAMES))
+"""The table, by code."""
+VALUE_ENDS = {-code: each.value for code, each in enumerate(ACTIVATIONS) if "value" in each.fused}
+SLOPE_ENDS = {code: each.through for code, each in enumerate(ACTIVATIONS) if "slope" in each.fused}
+"""What is done with the sums of a product before they leave the registers: sigma(sum), or sum times sigma' from a."""
+
+
+def code_of(name: str) -> int:
+    """The code of an activation; raises ValueError, which names those there are, for another name."""
+    if name not in NAMES:
+        raise ValueError(f"unknown activation '{name}'; allowed: {', '.join(NAMES)}")
+    return NAMES.index(name)

@@ -1,0 +1,51 @@
+"""Samples of networks side by side into the rows of a tile; rows of X and Y are `source_ld` apart."""
+
+from __future__ import annotations
+
+from shoal.kernels.compile.jit import jit
+from shoal.kernels.simd.lanes import GROUP, NETWORKS
+from shoal.kernels.simd.vector import small
+
+group_width = NETWORKS.width
+
+
+@jit
+def elements(n, like):
+    """Elements of a row of n samples: whole vectors of the dtype of `like`, but for one sample alone."""
+    small()
+    step = group_width(like)
+    return GROUP if n == 1 else (n * GROUP + step - 1) // step * step
+
+
+@jit
+def apart(n, like):
+    """From one row of a tile to the next: an odd number of vectors, so that rows do not evict each other from the
+    cache."""
+    small()
+    step = group_width(like)
+    return GROUP if n == 1 else (elements(n, like) // step | 1) * step
+
+
+@jit
+def gather(source, source_ld, order, n_samples, rows, target, n):
+    """target[r, t, lane] = source[r, order[lane, t]] for n samples, then the last of them again; the networks' orders
+    are `n_samples` apart."""
+    small()
+    ld, filled_up = apart(n, target), elements(n, target) // GROUP
+    for r in range(rows):
+        for t in range(filled_up):
+            at, sample = r * ld + t * GROUP, min(t, n - 1)
+            for lane in range(GROUP):
+                target[at + lane] = source[r * source_ld + order[lane * n_samples + sample]]
+
+
+@jit
+def spread(source, source_ld, rows, target, n):
+    """target[r, t, lane] = source[r, t] for n samples, then the last of them again."""
+    small()
+    ld, filled_up = apart(n, target), elements(n, target) // GROUP
+    for r in range(rows):
+        for t in range(filled_up):
+            value, at = source[r * source_ld + min(t, n - 1)], r * ld + t * GROUP
+            for lane in range(GROUP):
+                target[at + lane] = value

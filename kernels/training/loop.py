@@ -1,0 +1,59 @@
+"""The loop over the steps of descent, once, for one network with samples in the lanes or eight side by side.
+
+What differs is handed in: the passes, and what is done for each network (record, keep, stop, update).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from shoal.kernels.compile.jit import inlined
+from shoal.kernels.training.team import STOP, fetch
+
+
+class Parts(NamedTuple):
+    """What the loop is made of. `at` is where it takes place: a NamedTuple with the fields fleet, shared and job."""
+
+    begin: Any  # (at): the state before the first step
+    pass_over_all: Any  # (at, with_gradient): the cost over all samples, and its gradient
+    shuffle: Any  # (at, epoch): the order of the mini-batches
+    pass_over_batch: Any  # (at, low, n): the cost of samples low..low + n - 1 of that order, and its gradient
+    record: Any  # (at, record): put the cost of the last pass into the curves
+    keep: Any  # (at, snapshot): copy the parameters of what is still trained
+    stop_diverged: Any  # (at, step, snapshot): stop what has no finite cost; returns how many networks go on
+    update: Any  # (at, step, n): step along the gradient of the last pass, which was over n samples
+
+
+def make_loop(parts: Parts) -> Any:
+    """The loop as a kernel (at, control), to be inlined."""
+    begin, pass_over_all, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
+
+    @inlined
+    def descend(at, control):
+        job, steps, n = at.job, at.fleet.steps, at.shared.n
+        n_steps, full = steps[job.snapshots + job.n_snapshots - 1], job.batch_size == 0
+        recorded, kept, epoch, low, high = 0, 0, 0, 0, n
+        begin(at)
+        for step in range(n_steps + 1):
+            is_due = recorded < job.n_records and steps[job.records + recorded] == step
+            if full or is_due:
+                pass_over_all(at, full and step < n_steps)
+            if is_due:
+                record(at, recorded)
+                recorded += 1
+            while kept < job.n_snapshots and steps[job.snapshots + kept] <= step:
+                keep(at, kept)
+                kept += 1
+            if step == n_steps or fetch(control, STOP):
+                break
+            if not full:
+                if high == n:
+                    shuffle(at, epoch)
+                    high, epoch = 0, epoch + 1
+                low, high = high, min(high + job.batch_size, n)
+                pass_over_batch(at, low, high - low)
+            if stop_diverged(at, step, kept) == 0:
+                break
+            update(at, step, high - low)
+
+    return descend

@@ -1,0 +1,43 @@
+"""Training methods: a file each, which says what a specification needs for it, and which way its networks go.
+
+A file has NEEDS and TAKES, the keys of a specification that it needs and those that it may have beside them;
+`hypers_of(spec)`, the numbers of its own; `way_of(job, n_samples)`, a function of the network and the data alone, as
+bits depend on it; and `recorded_steps(steps, batch_size)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from shoal.kernels.training.fleet import Job
+from shoal.kernels.training.methods import descent, ridge
+from shoal.kernels.training.optimizers import OPTIMIZERS
+from shoal.kernels.training.way import Way
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """How a network is trained: see above. `hypers` are the numbers of its own that it takes, with their defaults."""
+
+    needs: tuple[str, ...]
+    takes: tuple[str, ...]
+    hypers: Mapping[str, float]
+    hypers_of: Callable[[Any], tuple[float, ...]]
+    way_of: Callable[[Job, int], Way]
+    recorded_steps: Callable[[int, int | None], np.ndarray]
+
+
+def _method(file: ModuleType, hypers: Mapping[str, float]) -> Method:
+    return Method(file.NEEDS, file.TAKES, hypers, file.hypers_of, file.way_of, file.recorded_steps)
+
+
+METHODS = {name: _method(descent, optimizer.hypers) for name, optimizer in OPTIMIZERS.items()}
+METHODS |= {"ridge": _method(ridge, {})}
+"""By the name that specifications have for it: an optimizer of descent, or another method."""
+WAYS = (descent.SIDE_BY_SIDE, ridge.READOUT, descent.ONE_BY_ONE)
+"""In the order in which a thread goes through them: the last can use its help when there is nothing left to begin."""

@@ -1,0 +1,21 @@
+"""A way to train: what every thread runs, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from shoal.kernels.compile.linked import Linked
+from shoal.kernels.training.fleet import Fleet, Shared
+
+
+class Way(NamedTuple):
+    """One way to train: what every thread runs, its memory, networks to a job, and what the lanes are."""
+
+    name: str
+    entry: Linked
+    workspace: Callable[[Fleet, Shared], Any]  # of one thread, for the largest network of the fleet
+    stride: int
+    lanes: str
+    help: Linked | None = None  # what a thread runs when there is no job left to begin
+    in_double: bool = False  # whether it computes in float64 as well, whatever the dtype
