@@ -21,18 +21,18 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bench.workloads import SEED, WORKLOADS
-from shoal.kernels.training import fleet as jobs
+from shoal.kernels.compile.host import HOST
+from shoal.kernels.compile.jit import FUSED
+from shoal.kernels.compile.linked import kernels
+from shoal.kernels.compile.warmup import load_all
+from shoal.kernels.ensemble import train
+from shoal.kernels.matrix.blocks import KEEP, product_block
 from shoal.kernels.network import tape as layout
 from shoal.kernels.simd import memory
-from shoal.kernels.training import chunks as samples
-from shoal.kernels.compile.jit import FUSED
-from shoal.kernels.matrix.blocks import KEEP, product_block
-from shoal.kernels.ensemble import train
-from shoal.kernels.compile.host import HOST
 from shoal.kernels.simd.lanes import SAMPLES
-from shoal.kernels.compile.linked import kernels
 from shoal.kernels.simd.memory import empty
-from shoal.kernels.compile.warmup import load_all
+from shoal.kernels.training import chunks as samples
+from shoal.kernels.training import fleet as jobs
 
 DTYPES = ("float32", "float64")
 UNITS, N, STEPS = 50, 512, 200

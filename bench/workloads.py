@@ -15,8 +15,8 @@ import numba
 import numpy as np
 
 from shoal.kernels import streams as rng
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import NetworkSpec, initial_params, recorded_steps
+from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 
 SEED = 9001

@@ -40,6 +40,7 @@ __all__ = [
 
 DTYPES = ("float64", "float32")
 
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """One network's result: flat parameters (n_params,), and the cost per output at `recorded_steps`.
@@ -121,7 +122,7 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     outputs = np.empty(architecture.n_outputs * data.ld, params.dtype)
     single = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
     whole.predict_all(params.dtype, packed(single), outputs)
-    return np.ascontiguousarray(outputs.reshape(-1, data.ld)[:, : data.n].T, np.float64)
+    return np.ascontiguousarray(outputs.reshape(architecture.n_outputs, data.ld)[:, : data.n].T, np.float64)
 
 
 def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:

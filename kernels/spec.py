@@ -45,7 +45,7 @@ class NetworkSpec:
             raise ValueError(f"unknown optimizer or initialiser in {self}; allowed: {[*METHODS]}, {INITIALISERS}")
         method = METHODS[self.optimizer]
         if lacking := [key for key in method.needs if getattr(self, key) is None]:
-            raise ValueError(f"{self} lacks what {self.optimizer} needs: {', '.join(lacking)}")
+            raise ValueError(f"{self} lacks what its optimizer needs: {', '.join(lacking)}")
         numbers = [(key, getattr(self, key)) for key in method.needs]
         for name, value in (*numbers, *self.hypers):
             if not np.isfinite(value):

@@ -1,8 +1,8 @@
 """Floating-point operations of training: each multiply-add of a matrix product counts two, nothing else counts.
 
 A forward pass over N samples takes 2 N sum(fan_in fan_out) over the dense layers, the gradients of the weights as many,
-and the gradients of the activations as many without the layers that read the input. A ridge readout counts its forward
-pass alone.
+and the gradients of the activations as many without the layers that read the input. What takes no
+steps counts its forward pass alone.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from shoal.kernels.ensemble import NetworkSpec, recorded_steps
-from shoal.kernels.network.tape import DENSE, FAN_IN, FAN_OUT, KIND, SOURCE, layout_of
+from shoal.kernels.network.tape import layout_of
 
 
 def training_flops(spec: NetworkSpec, steps: int, n_features: int, n_samples: int) -> float:
     """Operations that one network takes for `steps` updates and the costs that it records."""
     layout = layout_of(spec.architecture, n_features)
     forward = layout.flops_per_sample
-    if spec.optimizer == "ridge":
+    if spec.steps is None:
         return float(forward * n_samples)
-    first = layout.ops[(layout.ops[:, KIND] == DENSE) & (layout.ops[:, SOURCE] == 0)]
-    update = 3 * forward - 2 * int((first[:, FAN_IN] * first[:, FAN_OUT]).sum())
+    first = layout.dense[layout.dense["source"] == 0]
+    update = 3 * forward - 2 * int((first["fan_in"] * first["fan_out"]).sum())
     batch_size = spec.batch_size or n_samples
     per_step = n_samples / math.ceil(n_samples / batch_size)  # the last batch of an epoch may be smaller
     passes = len(recorded_steps(steps, spec.batch_size)) if spec.batch_size and steps else 1

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import NetworkSpec
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import ByActivationKey, Sweep
 
 IDENTITY_VERSION = 2

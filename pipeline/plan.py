@@ -15,8 +15,8 @@ from itertools import pairwise
 
 import numba
 
+from shoal.kernels.ensemble import recorded_steps
 from shoal.kernels.network.architecture import Activation, Architecture, Path
-from shoal.kernels.spec import recorded_steps
 from shoal.pipeline.config import Config, Sweep
 from shoal.pipeline.data import Dataset
 

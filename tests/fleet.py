@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from shoal.kernels import ensemble
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import NetworkSpec, Trained
+from shoal.kernels.network.architecture import Architecture
 from tests.naive import Array
 from tests.problems import SEED
 

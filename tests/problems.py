@@ -15,8 +15,8 @@ from unittest.mock import patch
 import numpy as np
 from hypothesis import strategies as st
 
-from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
 from shoal.kernels.ensemble import NetworkSpec
+from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
 from tests import naive
 from tests.naive import Array, Weights
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import typst
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import NetworkSpec, gradients, initial_params, predict, train
+from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 from shoal.pipeline.report.derivations import derivations
 from shoal.pipeline.report.document import Formula, Section

@@ -17,8 +17,8 @@ import pytest
 
 from shoal.kernels import ensemble
 from shoal.kernels.compile import linked
-from shoal.kernels.training import run
 from shoal.kernels.ensemble import NetworkSpec
+from shoal.kernels.training import run
 from tests.fleet import FLEET, NETWORKS, X, Y, bits, spec, train
 from tests.problems import SEED
 

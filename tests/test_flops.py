@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bench.workloads import WORKLOADS, Workload
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import NetworkSpec, recorded_steps
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import store
 from shoal.pipeline.flops import sweep_flops, training_flops
 from shoal.pipeline.stages import data, sweep

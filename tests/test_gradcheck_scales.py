@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import Gradients, gradients
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.grid import Shape
 from shoal.pipeline.stages import gradcheck
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import NetworkSpec
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.grid import Cell, cells, network_id
 

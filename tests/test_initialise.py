@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from shoal.kernels.ensemble import NetworkSpec, initial_params
 from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.ensemble import NetworkSpec, initial_params
 from shoal.kernels.network.tape import layout_of
 from tests.problems import SEED, Problem, flat, problems
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from shoal.kernels.matrix.blocks import FROM_SUM
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.network.tape import ADD, COPY, FAN_IN, FAN_OUT, FROM_SUM, KIND, OFFSET, SOURCE, START, TARGET, layout_of
+from shoal.kernels.network.tape import ADD, COPY, layout_of
 from tests.problems import Problem, problems
 
 
@@ -31,14 +32,14 @@ def test_operations_read_nodes_that_are_made_before(problem: Problem) -> None:
     size = dict(zip(firsts, layout.sizes.tolist(), strict=True))
     made = {0}
     for op in layout.ops:
-        assert op[SOURCE] in made
-        assert (op[TARGET] in made) == (op[KIND] == ADD)
-        assert (size[op[SOURCE]], size[op[TARGET]]) == (op[FAN_IN], op[FAN_OUT])
-        if op[KIND] in (COPY, ADD):
-            assert op[FAN_IN] == op[FAN_OUT]
-        made.add(int(op[TARGET]))
+        assert op["source"] in made
+        assert (op["target"] in made) == (op["kind"] == ADD)
+        assert (size[op["source"]], size[op["target"]]) == (op["fan_in"], op["fan_out"])
+        if op["kind"] in (COPY, ADD):
+            assert op["fan_in"] == op["fan_out"]
+        made.add(int(op["target"]))
     assert made == set(firsts)
-    assert layout.ops[-1, TARGET] == firsts[-1]
+    assert layout.ops[-1]["target"] == firsts[-1]
     assert layout.sizes[0] == problem.n_features
     assert layout.sizes[-1] == problem.architecture.n_outputs
     assert layout.n_units == sum(size.values())
@@ -50,15 +51,15 @@ def test_the_first_of_a_nodes_derivatives_sets_and_the_others_add(problem: Probl
     """The backward pass goes through the operations from the last to the first."""
     met: set[int] = set()
     for op in layout_of(problem.architecture, problem.n_features).ops[::-1]:
-        assert (op[START] == FROM_SUM) == (int(op[SOURCE]) in met)
-        met.add(int(op[SOURCE]))
+        assert (op["start"] == FROM_SUM) == (int(op["source"]) in met)
+        met.add(int(op["source"]))
 
 
 def test_the_parameters_of_the_assignments_network() -> None:
     layout = layout_of(Architecture.plain((100, 100), "relu", 1), 1)
     assert layout.sizes.tolist() == [1, 100, 100, 1]
-    assert layout.ops[:, OFFSET].tolist() == [0, 200, 10_300]
-    assert layout.ops[:, SOURCE].tolist() == [0, 1, 101]
+    assert layout.ops["offset"].tolist() == [0, 200, 10_300]
+    assert layout.ops["source"].tolist() == [0, 1, 101]
     assert layout.n_params == 10_401
 
 

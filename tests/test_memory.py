@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from numba.core.runtime import _nrt_python, rtsys
 
-from shoal.kernels.training import fleet as jobs
-from shoal.kernels.training import run
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training import fleet, run
+from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.way import Way
 from tests.fleet import FLEETS, spec, train
 
 LAYOUT = layout_of(Architecture.plain((5,), "tanh", 2), 2)
@@ -22,17 +23,19 @@ PER_NETWORK = 2000
 """Bytes for a network beside its parameters and curve, in the fleet and the result: 200 MB for 100,000 of them."""
 
 
-@pytest.mark.parametrize("method", [jobs.GD, jobs.ADAM, jobs.RIDGE])
-@pytest.mark.parametrize("way", run.WAYS, ids=lambda way: way.name)
-def test_the_workspace_does_not_grow_with_the_number_of_networks(way: run.Way, method: int) -> None:
-    job = jobs.Job(LAYOUT, method, 0, (0, 1), (1,))
-    network = jobs.Network(np.zeros(LAYOUT.n_params), np.uint64(1), 0.1)
-    data = run.shared_data(np.zeros((20, 2)), np.zeros((20, 2)), np.dtype(float))
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_the_workspace_does_not_grow_with_the_number_of_networks(way: Way, method: str) -> None:
+    job = fleet.Job(LAYOUT, method, (), 0, (0, 1), (1,))
+    member = fleet.Member(np.zeros(LAYOUT.n_params), np.uint64(1), 0.1)
+    dtype = np.dtype(float)
+    data = fleet.shared_data(np.zeros((20, 2)), np.zeros((20, 2)), dtype)
+    run.load({way: [job]}, dtype, None)
 
     def sizes(n_networks: int) -> list[int]:
         n_jobs = -(-n_networks // way.stride)
-        fleet = jobs.pack([(job, [network] * way.stride)] * n_jobs, way.stride, 2, np.dtype(float))
-        return [part.size for part in way.workspace(fleet, data, 2) if isinstance(part, np.ndarray)]
+        packed = fleet.pack([(job, [member] * way.stride)] * n_jobs, way.stride, way.lanes, 2, dtype)
+        return [part.size for part in way.workspace(packed, data) if isinstance(part, np.ndarray)]
 
     assert sizes(10_000) == sizes(10)
 

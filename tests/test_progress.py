@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal.kernels.training import run
 from shoal.kernels.ensemble import train
 from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training import run
 from shoal.kernels.training.team import BEGUN, FINISHED
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.grid import cells

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from shoal.kernels import ensemble
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import Trained
+from shoal.kernels.network.architecture import Architecture
 from tests import naive
 from tests.naive import Array
 from tests.problems import SEED, Problem, problems, relative, tensors, unflat

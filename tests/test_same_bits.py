@@ -15,12 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal.kernels.training import fleet as jobs
-from shoal.kernels.training import run
-from shoal.kernels.training import chunks as samples
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.ensemble import METHODS
 from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training import fleet as jobs
+from shoal.kernels.training import plan, run
+from shoal.kernels.training.methods import METHODS, WAYS
 from tests.fleet import (
     DTYPES,
     FEW,
@@ -59,10 +58,11 @@ def test_the_fleets_are_mixed_ones(together: Together) -> None:
 def test_the_fleets_go_every_way() -> None:
     asked = [(n, one, layout_of(one.architecture, 2)) for n, specs in FLEETS.items() for one in specs]
     ways = [
-        run.way_of(jobs.Job(layout, METHODS[one.optimizer], one.batch_size or 0, (), ()), n) for n, one, layout in asked
+        METHODS[one.optimizer].way_of(jobs.Job(layout, one.optimizer, (), one.batch_size or 0, (), ()), n)
+        for n, one, layout in asked
     ]
     in_ways = {way.name: {(n, one.batch_size) for (n, one, _), w in zip(asked, ways, strict=True) if w is way}
-               for way in run.WAYS}  # fmt: skip
+               for way in WAYS}  # fmt: skip
     assert in_ways["networks in lanes"] == {
         *((FEW, size) for size in (None, 1, 7)),
         *((N_SAMPLES, size) for size in (1, 2, 7, 10, 32)),
@@ -71,9 +71,9 @@ def test_the_fleets_go_every_way() -> None:
     assert in_ways["samples in lanes"] >= {(N_SAMPLES, None), (N_SAMPLES, 33), (MANY, None), (MANY, 33), (MANY, 700)}
     assert in_ways["ridge readout"]
     for text in (NETWORKS[2], WIDE):  # several chunks of samples, and one
-        tiles = [jobs.tile_samples(layout_of(Architecture.parse(text), 2), np.dtype(dtype)) for dtype in DTYPES]
+        tiles = [plan.tile_samples(layout_of(Architecture.parse(text), 2), np.dtype(dtype)) for dtype in DTYPES]
         assert min(tiles) >= 128 and max(tiles) < MANY / 2
-    assert layout_of(Architecture.parse(WIDE), 2).n_params > 2 * samples.SLICE
+    assert layout_of(Architecture.parse(WIDE), 2).n_params > 2 * plan.SLICE
 
 
 @EVERY_FLEET

@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shoal.kernels import ensemble
-from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.kernels.ensemble import NetworkSpec, Trained
+from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from tests import naive
 from tests.naive import Array, Weights
 from tests.problems import (

@@ -15,10 +15,10 @@ READY = """
 import sys
 import numpy as np
 import shoal.kernels.training.run
-from shoal.kernels.compile.linked import kernels
+from shoal.kernels.compile.linked import known
 for name in sys.argv[1:]:
-    group, function, dtype = name.split(".")
-    print(kernels[group, function].is_ready(np.dtype(dtype)))
+    kernel, _, dtype = name.rpartition(".")
+    print(known[kernel].is_ready(np.dtype(dtype)))
 """
 COLD = """
 import sys
@@ -27,10 +27,11 @@ import shoal.kernels.training.run
 from shoal.kernels.compile.linked import kernels
 from shoal.kernels.compile.warmup import load_all
 sys.executable = sys.argv[1]
-wanted = [(kernels["samples", name], np.dtype("float64")) for name in ("put", "descend", "add_cost")]
-load_all(wanted)
+from shoal.kernels.training.update import PAIRS
+update, dtype = PAIRS["samples", "gd"].update, np.dtype("float64")
+load_all([(kernel, dtype) for kernel in (kernels["samples", "put"], update, kernels["samples", "add_cost"])])
 p, g, rate = np.ones(16), np.full(16, 2.0), np.array([0.5])
-kernels["samples", "descend"](np.dtype("float64"), p, 0, 16, g, 0, 1, 0, rate, 0)
+update(dtype, p, 16, g, 1, 0, p, 0, rate, rate)
 print(p.sum())
 """
 LOADED = """
@@ -57,7 +58,7 @@ def test_the_other_process_compiles_callers_without_their_callees(tmp_path: Path
     claims.mkdir()
     assert python(tmp_path, "-c", READY, *NAMES) == ["False"] * 3
     (claims / "shoal_samples_put_float64").touch()  # claimed by somebody else
-    python(tmp_path, "-m", "shoal.kernels.compile.warmup", str(claims), *reversed(NAMES))
+    python(tmp_path, "-m", "shoal.kernels.compile.warmup", str(claims), "shoal.kernels.ensemble", *reversed(NAMES))
     assert python(tmp_path, "-c", READY, *NAMES) == ["False", "True", "True"]
 
 
@@ -67,6 +68,6 @@ def test_kernels_are_ready_whatever_becomes_of_the_other_process(other: str, tmp
 
 
 def test_a_start_that_was_interrupted_is_taken_up_again(tmp_path: Path) -> None:
-    callees = ("put", "activate", "product")
+    callees = ("put", "product")
     assert python(tmp_path, "-c", LOADED, *callees) == ["loaded"]
-    assert python(tmp_path, "-c", LOADED, *callees, "forward", "descend", "add_cost") == ["loaded"]
+    assert python(tmp_path, "-c", LOADED, *callees, "forward", "add_cost") == ["loaded"]

@@ -28,8 +28,8 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin
 
 from shoal.kernels.compile import pointers  # noqa: F401, which kernels index and move
-from shoal.kernels.compile.jit import FUSED
 from shoal.kernels.compile.cache import KernelCache
+from shoal.kernels.compile.jit import FUSED
 
 types: Any = numba.types
 Pointer: TypeAlias = Any
@@ -66,8 +66,8 @@ class Linked:
 
     @property
     def name(self) -> str:
-        """The module, the group and the function's own name."""
-        return f"{self.function.__module__}:{self.group}.{self.function.__name__}"
+        """The group and the function's own name."""
+        return f"{self.group}.{self.function.__name__}"
 
     def symbol(self, dtype: Any) -> str:
         """The name under which the compiled code is found."""

@@ -25,6 +25,7 @@ from shoal.kernels.compile import cache
 from shoal.kernels.compile.linked import Linked, known
 
 Wanted: TypeAlias = Sequence[tuple[Linked, np.dtype]]
+PACKAGE = "shoal.kernels."
 NOWHERE = 1
 """An address that is never called."""
 
@@ -42,7 +43,8 @@ def load_all(wanted: Wanted) -> None:
 def _helper(claims: str, cold: Wanted) -> subprocess.Popen[bytes]:
     names = [f"{kernel.name}.{dtype}" for kernel, dtype in reversed(cold)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "shoal.kernels.compile.warmup", claims, *names]
+    modules = ",".join(name for name in sys.modules if name.startswith(PACKAGE))
+    command = [sys.executable, "-m", __name__, claims, modules, *names]
     quiet = subprocess.DEVNULL  # what it cannot do is done, and reported, by this process
     return subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
 
@@ -60,8 +62,8 @@ def _compile(wanted: Wanted, claims: Path) -> None:
 
 def main() -> None:
     """The other process."""
-    claims, *names = sys.argv[1:]
-    for module in {name.partition(":")[0] for name in names}:
+    claims, modules, *names = sys.argv[1:]
+    for module in modules.split(","):  # which made the kernels
         import_module(module)
     for kernel in known.values():
         for dtype in (numba.float32, numba.float64):

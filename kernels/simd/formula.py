@@ -111,7 +111,7 @@ where_negative = _where("<", operator.lt)
 
 def _power_of_two(shifted: np.ndarray) -> np.ndarray:
     whole, fraction = (np.int32, 23) if shifted.dtype == np.float32 else (np.int64, 52)
-    power: np.ndarray = (shifted.view(whole) << fraction).view(shifted.dtype)
+    power: np.ndarray = np.left_shift(shifted.view(whole), fraction).view(shifted.dtype)
     return power
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from numba.core import types
+import numba
 from numba.extending import intrinsic
 
 from shoal.kernels.compile.jit import jit
@@ -19,6 +19,7 @@ from shoal.kernels.simd.lanes import NETWORKS, SAMPLES, Lanes
 from shoal.kernels.simd.vector import Vector
 from shoal.kernels.training.optimizers import OPTIMIZERS, Optimizer
 
+types: Any = numba.types
 NUMBERS = 16
 """Room for the numbers of a step."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.training.optimizers import BETA_1, BETA_2, EPSILON
+from shoal.kernels.training.optimizers import OPTIMIZERS
 from shoal.pipeline.report.document import Block, Formula, Section
 from shoal.pipeline.report.readout_and_branches import branches, ridge
 from shoal.pipeline.report.results import SweepResults
@@ -80,7 +80,7 @@ def _cost(is_assignment: bool) -> Section:
         "All its derivatives are N times those of C. With the mean, a learning rate means the same whatever the number "
         "of samples. Evaluation reports the mean squared error without the ½:",
         mse,
-        "Code: `kernels/network/loss.py`, `add_cost`, where `share` is 1/N and `dy` is ∂C/∂ŷ.",
+        "Code: `kernels/network/cost.py`, `add_cost`, where `share` is 1/N and `dy` is ∂C/∂ŷ.",
     ]
     return Section("The cost and its derivative", blocks)
 
@@ -109,7 +109,7 @@ def _activations(is_assignment: bool) -> Section:
         "relu has no derivative at z = 0. The code takes 0 there; "
         f"{'the assignment takes' if is_assignment else 'others take'} 1. It makes no difference: a "
         "random z is almost never 0, and behind another relu, where it often is, the derivative of that one is 0 too.",
-        "Code: `kernels/network/activations.py`, `activate` and `differentiate`.",
+        "Code: `kernels/network/activations/`, a file each; `kernels/network/activate.py`.",
     ]
     return Section("Activations and their derivatives", blocks)
 
@@ -122,7 +122,7 @@ def _forward() -> Section:
     )
     blocks: list[Block] = [
         formula,
-        "Code: `kernels/network/forward_backward.py`, `forward`, with the product in `kernels/matrix/products.py`, `forward`.",
+        "Code: `kernels/network/forward_backward.py`, `forward`, with the product in `kernels/matrix/products.py`.",
     ]
     return Section("Forward pass", blocks)
 
@@ -139,8 +139,8 @@ def _backward(is_assignment: bool) -> Section:
         "with respect to aᵢ is Wᵢ. The chain rule gives, layer by layer from the last to the first:",
         chain,
         "The last step gives ∂C/∂a₁ = ∂C/∂x, the derivative with respect to the input.",
-        "Code: `kernels/network/forward_backward.py`, `backward`, with the product in `kernels/matrix/products.py`, `backward`. The section on "
-        "the gradient check compares it with numerical derivatives.",
+        "Code: `kernels/network/forward_backward.py`, `backward`, with the product in `kernels/matrix/products.py`. "
+        "The section on the gradient check compares it with numerical derivatives.",
     ]
     return Section("Backward pass", blocks)
 
@@ -168,7 +168,9 @@ def _updates(with_adam: bool) -> Section:
     ]
     if with_adam:
         blocks += _adam()
-    blocks.append("Code: `kernels/network/forward_backward.py`, `add_gradients`; `kernels/training/optimizers.py`, `descend` and `adam`.")
+    blocks.append(
+        "Code: `kernels/network/forward_backward.py`, `add_gradients`; `kernels/training/optimizers/`, a file each."
+    )
     return Section("Gradients of the parameters and their update", blocks)
 
 
@@ -178,7 +180,8 @@ def _adam() -> list[Block]:
         "w arrow.l w - eta (m \\/ (1 - beta_1^t)) / (sqrt(v \\/ (1 - beta_2^t)) + epsilon)",
         "m ← β₁ m + (1 - β₁) g,   v ← β₂ v + (1 - β₂) g²,   w ← w - η (m/(1 - β₁ᵗ)) / (√(v/(1 - β₂ᵗ)) + ε)",
     )
-    constants = f"β₁ = {BETA_1}, β₂ = {BETA_2} and ε = {EPSILON:g}"
+    hypers = OPTIMIZERS["adam"].hypers
+    constants = f"β₁ = {hypers['beta_1']}, β₂ = {hypers['beta_2']} and ε = {hypers['epsilon']:g}"
     return [
         f"Adam keeps two averages for each parameter w with gradient g. At step t = 1, 2, ..., with {constants}:",
         adam,

@@ -10,7 +10,17 @@ import pandas as pd
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.tables import MISSING, Table, number
 from shoal.pipeline.report.trends import trend
-from shoal.pipeline.report.wording import capital, counted, factors, is_exact, is_plural, level, other_level, places, ratios
+from shoal.pipeline.report.wording import (
+    capital,
+    counted,
+    factors,
+    is_exact,
+    is_plural,
+    level,
+    other_level,
+    places,
+    ratios,
+)
 from shoal.pipeline.statistics.contrasts import ERROR_RATE
 from shoal.pipeline.statistics.errors import Error
 from shoal.pipeline.statistics.intervals import FEWEST

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
+from shoal.kernels.network.activations import ACTIVATIONS, code_of
 from shoal.kernels.network.architecture import Activation, Architecture, Dense, Path
 from shoal.pipeline.data.dataset import Dataset
 
-FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "relu": lambda z: np.maximum(z, 0.0),
-    "tanh": np.tanh,
-    "sigmoid": lambda z: 1.0 / (1.0 + np.exp(-z)),
-}
 Chain = tuple[str, ...]
 
 
@@ -73,7 +68,7 @@ def _chain(path: Path) -> Chain:
 
 def _apply(chain: Chain, x: np.ndarray) -> np.ndarray:
     for name in chain:
-        x = FUNCTIONS[name](x)
+        x = ACTIVATIONS[code_of(name)].value(x)
     return x
 
 

@@ -25,7 +25,7 @@ def ridge() -> Section:
         intercept,
         "The matrix is symmetric and, since α > 0, positive definite: Cholesky factors solve it. Note that the penalty "
         "stands beside the sum over the samples, not beside their mean.",
-        "Code: `kernels/training/ridge.py`, `fit`, with `centred_sums`, `cholesky` and `solve`.",
+        "Code: `kernels/training/methods/ridge.py`, `fit`, with `centred_sums`, and `kernels/matrix/cholesky.py`.",
     ]
     return Section("Ridge regression of the output layer", blocks)
 
@@ -64,7 +64,7 @@ def branches(is_assignment: bool) -> Section:
         "For any branches f that are summed, each is handed the gradient of the sum as it is, and the gradients that "
         "come back to x are added:",
         general,
-        "Code: `kernels/network/tape.py`, `COPY`, `ADD` and `FROM_SUM`; `kernels/network/forward_backward.py`, `backward` with `all_inputs`; "
-        "the result is `x` of `gradients` in `kernels/ensemble.py`.",
+        "Code: `kernels/network/tape.py`, `COPY`, `ADD` and `start`; `kernels/network/forward_backward.py`, `backward` "
+        "with `all_inputs`; the result is `x` of `gradients` in `kernels/ensemble.py`.",
     ]
     return Section("Branches, and the derivative with respect to the input", blocks)

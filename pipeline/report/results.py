@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import gradients, predict
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import axes, store
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.data.dataset import Dataset, Split
@@ -25,7 +25,7 @@ DIFFERENCE_STEP = 1e-5
 
 @dataclass(frozen=True, eq=False)
 class SweepResults:
-    """One sweep: `cells` as prepared by shoal.pipeline.axes, `networks` (a row each, with series, errors, architecture).
+    """One sweep: `cells` as prepared by axes.py, `networks` (a row each, with series, errors, architecture).
 
     `contrasts` are its rows of contrasts.parquet.
     """
@@ -51,7 +51,7 @@ class SweepResults:
 
     @cached_property
     def axes(self) -> list[str]:
-        """The axes that vary, in the order of shoal.pipeline.axes.LABELS."""
+        """The axes that vary, in the order of axes.LABELS."""
         return axes.varying(self.cells)
 
     @cached_property

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import predict
 from shoal.pipeline import axes, config, data, made_from, progress, receipts, statistics, store
 from shoal.pipeline.config import Config

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import Gradients, NetworkSpec, gradients, initial_params, predict
+from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.streams import stream
 from shoal.pipeline import made_from, progress, receipts, store

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import predict
 from shoal.pipeline import config, data, made_from, naming, receipts, store
 from shoal.pipeline.data import Dataset

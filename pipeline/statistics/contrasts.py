@@ -34,7 +34,7 @@ class Contrast(NamedTuple):
 
 
 def declared(cells: pd.DataFrame) -> list[Contrast]:
-    """The contrasts of one sweep's cells, as prepared by shoal.pipeline.axes: between series, then along each axis."""
+    """The contrasts of one sweep's cells, as prepared by axes.py: between series, then along each axis."""
     found = axes.varying(cells)
     contrasts = list(_between(cells, "series", found, lambda rows: combinations(rows, 2)))
     for axis in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import ColSpec, Schema
 
-import shoal.kernels
+from shoal import kernels
 from shoal.pipeline import store
 from shoal.pipeline.machine import LIBRARIES
 from shoal.pipeline.paths import Paths
@@ -113,8 +114,16 @@ def _save(chosen: Chosen, folder: Path, model: Model) -> None:
             mlflow_model=model,
             python_model=str(SERVED),
             artifacts={"network": str(folder / "network.json")},
-            code_paths=[kernels.__path__[0]],
+            code_paths=[str(_code(folder))],
             signature=ModelSignature(outputs=Schema([ColSpec("double", name) for name in chosen.outputs])),
             input_example=chosen.example,
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", *LIBRARIES)],
         )
+
+
+def _code(folder: Path) -> Path:
+    """Make folder/shoal, the package with the kernels alone: where a model is served, no shoal need be installed."""
+    package = folder / "shoal"
+    shutil.copytree(kernels.__path__[0], package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "__init__.py").touch()
+    return package

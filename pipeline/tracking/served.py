@@ -17,8 +17,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.ensemble import predict
+from shoal.kernels.network.architecture import Architecture
 
 SHOWN_FAULTS = 10
 

@@ -16,7 +16,9 @@ import numpy as np
 
 from shoal.kernels.training.fleet import Job
 from shoal.kernels.training.methods import descent, ridge
+from shoal.kernels.training.one_by_one import ONE_BY_ONE
 from shoal.kernels.training.optimizers import OPTIMIZERS
+from shoal.kernels.training.side_by_side import SIDE_BY_SIDE
 from shoal.kernels.training.way import Way
 
 
@@ -39,5 +41,5 @@ def _method(file: ModuleType, hypers: Mapping[str, float]) -> Method:
 METHODS = {name: _method(descent, optimizer.hypers) for name, optimizer in OPTIMIZERS.items()}
 METHODS |= {"ridge": _method(ridge, {})}
 """By the name that specifications have for it: an optimizer of descent, or another method."""
-WAYS = (descent.SIDE_BY_SIDE, ridge.READOUT, descent.ONE_BY_ONE)
+WAYS = (SIDE_BY_SIDE, ridge.READOUT, ONE_BY_ONE)
 """In the order in which a thread goes through them: the last can use its help when there is nothing left to begin."""

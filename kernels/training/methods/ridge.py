@@ -43,8 +43,14 @@ class Workspace(NamedTuple):
     gram: Doubles
 
 
+class Hypers(NamedTuple):
+    """The strength of the penalty."""
+
+    alpha: float
+
+
+hypers_at = unpacked(Hypers)
 workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
-hypers_at = unpacked(NamedTuple("Hypers", [("alpha", "float")]))
 
 
 def workspace(fleet: Fleet, shared: Shared) -> Workspace:
