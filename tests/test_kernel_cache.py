@@ -14,17 +14,20 @@ import pytest
 
 from shoal.kernels.compile import cache
 
-KERNELS = Path(cache.__file__).parent
+ROOT = Path(__file__).parents[1]
+KERNELS = ROOT / "kernels"
 SCRIPT = """
 import numpy as np
 import shoal.kernels.training.run
 from shoal.kernels.compile.linked import kernels
 from shoal.kernels.compile.warmup import load_all
+from shoal.kernels.training.update import PAIRS
 dtype = np.dtype("float64")
-wanted = [kernels["samples", name] for name in ("put", "descend", "add_cost")]
+update = PAIRS["samples", "gd"].update
+wanted = [kernels["samples", "put"], update, kernels["samples", "add_cost"]]
 load_all([(kernel, dtype) for kernel in wanted])
 p, g, rate = np.ones(16), np.full(16, 2.0), np.array([0.25])
-kernels["samples", "descend"](dtype, p, 0, 16, g, 0, 1, 0, rate, 0)
+update(dtype, p, 16, g, 1, 0, p, 0, rate, rate)
 print(p.sum(), sum(1 - compiled.cache_hits for kernel in wanted for compiled in kernel.compiled.values()))
 """
 """Descends from 16 ones by 0.25 times 2 each, and says where it came to and how many kernels it had to compile."""
@@ -32,8 +35,9 @@ print(p.sum(), sum(1 - compiled.cache_hits for kernel in wanted for compiled in 
 
 def copy_of_the_kernels(folder: Path, seconds: int = 0) -> Path:
     """The sources in another folder, as old as `seconds` after 1970."""
-    shutil.copytree(KERNELS, folder / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
-    for path in (folder / "kernels").iterdir():
+    shutil.copytree(KERNELS, folder / "shoal" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "shoal" / "__init__.py").touch()
+    for path in folder.rglob("*.py"):
         os.utime(path, (seconds, seconds))
     return folder
 
@@ -80,19 +84,22 @@ def test_another_folder_with_another_time_compiles_nothing(base: Path, tmp_path:
 
 def test_a_variable_moves_the_folder_and_does_not_rename_it(base: Path) -> None:
     """What was filled under NUMBA_CACHE_DIR is found under XDG_CACHE_HOME, by the name that this process has for it."""
-    assert descend(KERNELS.parent, base, "XDG_CACHE_HOME") == (8.0, 0, [])
+    assert descend(ROOT, base, "XDG_CACHE_HOME") == (8.0, 0, [])
     assert [path.relative_to(base).parts for path in base.glob("*/*")] == [("shoal", cache.FOLDER.name)]
 
 
 def test_an_edit_in_what_a_kernel_inlines_is_never_stale(base: Path, tmp_path: Path) -> None:
     """x y + z becomes x y + 2 z; the source file of the kernel itself stays as it is."""
     sources = copy_of_the_kernels(tmp_path / "second")
-    edited, line = sources / "kernels" / "instructions.py", 'return call(builder, "fmuladd", x, y, {})'
+    edited, line = (
+        sources / "shoal" / "kernels" / "simd" / "instructions.py",
+        'return call(builder, "fmuladd", x, y, {})',
+    )
     text = edited.read_text()
     assert text.count(line.format("z")) == 1
     edited.write_text(text.replace(line.format("z"), line.format("builder.fadd(z, z)")))
     assert descend(sources, base)[0] == 16 * (2 - 0.25 * 2)
-    assert descend(KERNELS.parent, base) == (8.0, 0, [])
+    assert descend(ROOT, base) == (8.0, 0, [])
 
 
 @pytest.mark.parametrize("occupied", ["file", "file/below"])
@@ -128,16 +135,16 @@ def test_damaged_files_are_compiled_anew_and_replaced(base: Path) -> None:
     paths = sorted(path for path in base.rglob("*") if path.is_file())
     for path, damage in zip(paths, DAMAGES, strict=True):
         damage(path)
-    total, _, said = descend(KERNELS.parent, base)
+    total, _, said = descend(ROOT, base)
     assert (total, said) == (8.0, [])
-    assert descend(KERNELS.parent, base) == (8.0, 0, [])
+    assert descend(ROOT, base) == (8.0, 0, [])
 
 
 def test_a_folder_in_the_place_of_a_file_is_told_and_passed_over(base: Path) -> None:
-    [path] = base.rglob("shoal_samples_descend_*")
+    [path] = base.rglob("shoal_samples_update_gd_*")
     path.unlink()
     path.mkdir()
-    total, compiled, [line] = descend(KERNELS.parent, base)
+    total, compiled, [line] = descend(ROOT, base)
     assert (total, compiled) == (8.0, 1)
     assert line.startswith(f"{path.parent}: compiled kernels cannot be kept here ({path.name}: Is a directory)")
     assert len(list(path.parent.iterdir())) == 3, "no temporary file is left"
@@ -145,7 +152,7 @@ def test_a_folder_in_the_place_of_a_file_is_told_and_passed_over(base: Path) -> 
 
 def test_no_damage_to_a_file_passes_for_a_kernel(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole, it does; emptied, truncated, another kernel's, or with any bit flipped, it does not."""
-    symbol = "shoal_samples_descend_float64"
+    symbol = "shoal_samples_update_gd_float64"
     [source] = filled.rglob(f"{symbol}-*")
     [other] = filled.rglob("shoal_samples_put_float64-*")
     path = Path(shutil.copy(source, tmp_path))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.kernels.ensemble import predict
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import axes, config, data, made_from, progress, receipts, statistics, store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset, Split

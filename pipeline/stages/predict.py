@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.kernels.ensemble import predict
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import config, data, made_from, naming, receipts, store
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
