@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OWN = (
-    "params.yaml", "dvc.yaml", "dvc.lock", ".dvc", ".git", "kernels", "pipeline",
+    "params.yaml", "dvc.yaml", "dvc.lock", ".dvc", ".git", "shoal", "kernels", "pipeline",
     "data", "gradcheck", "results", "evaluation", "metrics", "predictions", "report", "docs", "tracking", "logs",
     "mlflow.db", "mlartifacts",
 )  # fmt: skip

@@ -28,6 +28,6 @@ def load(name: str) -> ModuleType | None:
     try:
         return import_module(f"bench.peers.{name}")
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in ("bench", "kernels"):
+        if error.name is None or error.name.split(".")[0] in ("bench", "shoal"):
             raise
         return None
