@@ -26,7 +26,9 @@ def sigma(name: str, z: Array) -> Array:
         return np.tanh(z)
     if name == "sigmoid":
         return np.where(z < 0, np.exp(np.minimum(z, 0)), 1.0) / (1.0 + np.exp(-np.abs(z)))
-    return z
+    if name == "linear":
+        return z
+    raise ValueError(f"no activation '{name}' here")
 
 
 def sigma_prime(name: str, z: Array) -> Array:
@@ -37,7 +39,9 @@ def sigma_prime(name: str, z: Array) -> Array:
         return 1.0 - np.tanh(z) ** 2
     if name == "sigmoid":
         return sigma("sigmoid", z) * sigma("sigmoid", -z)
-    return np.ones_like(z)
+    if name == "linear":
+        return np.ones_like(z)
+    raise ValueError(f"no activation '{name}' here")
 
 
 # --- forward and backward -------------------------------------------------------------------------------------------

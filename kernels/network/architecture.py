@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")
-"""Names of the activations; the position is the code that compiled kernels use."""
+"""Names of the activations, of which each is a file in activations/; the position is the code that kernels use."""
 
 
 @dataclass(frozen=True)

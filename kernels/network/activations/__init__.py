@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-NAMES = ("linear", "relu", "tanh", "sigmoid")
-"""The position is the code that compiled kernels use; 0 is linear, which does nothing."""
+from shoal.kernels.network import architecture
 
+NAMES = architecture.ACTIVATIONS
 LINEAR = 0
+"""Codes are positions in NAMES; this one does nothing."""
 
 
 @dataclass(frozen=True)
