@@ -81,7 +81,10 @@ def check(problem: Problem, run: Run, batch_size: int | None, require: Require =
     want, costs = oracle(problem, problem.weights, run, batch_size, require=require)
     with nudged_activations():
         moved, moved_costs = oracle(problem, nudged_weights(problem.weights), run, batch_size, require=require)
-    require(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no parameter that has just come to zero, no chaos
+    require(worst(tensors(moved), tensors(want)) < 1e-12 / 8)  # no chaos
+    sizes = (np.abs(tensor).max() for weights in (want, problem.weights) for tensor in tensors(weights))
+    ends, begins = np.array(list(sizes)).reshape(2, -1)
+    require(bool((ends > begins / 10).all()))  # no tensor that has just come to zero, and keeps the roundings of before
     require(relative(moved_costs, costs) < 1e-12 / 8)
     got = train(problem, run, batch_size)
     assert got.diverged_step is None
