@@ -68,7 +68,7 @@ def write_inputs(paths: Paths, network_id: str, cell: str) -> None:
     store.write_json(paths.data / "data.json", {"data_hash": "0" * 64, **names})
     store.write_table(paths.data / "train.parquet", pd.DataFrame({"x": np.arange(9.0), "y": np.arange(9.0)}))
     choice = {"network_id": network_id, "sweep": "made", "cell": cell, "architecture": "dense 5 > relu > dense 1"}
-    store.write_json(paths.chosen, choice | {"why": "benchmark"})
+    store.write_json(paths.chosen, choice | {"test_mse": 0.5, "why": "benchmark"})
 
 
 def tracked(n_cells: int) -> tuple[float, float]:

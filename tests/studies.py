@@ -25,6 +25,8 @@ SIZES = {
     "steps": 20,
     "replicates": 3,
 }
+LONG = SIZES | {"depth": 2, "width": 60, "steps": 1_000_000, "replicates": 1}
+"""Minutes of training, of which a job of the kernels is a large part."""
 RIDGE = {"optimizer": "ridge", "alpha": 0.1, "activation": ["relu", "linear"], "depth": 2, "width": 4, "replicates": 2}
 BATCH = {
     "optimizer": "adam",

@@ -7,7 +7,9 @@ import json
 import os
 import resource
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,7 @@ RUNS, CURVES, WEIGHTS = RESULTS
 TABLES = [f"evaluation/{table}.parquet" for table in ("networks", "cells", "contrasts")]
 NETWORKS, CELLS, CONTRASTS = TABLES
 CHOSEN, GRADIENTS, TABLE = "predictions/chosen.json", "gradcheck/gradcheck.parquet", "input/example.csv"
+PREDICT = "shoal predict input/example.csv --output new/out.csv"
 TRACKED = [CELLS, CHOSEN, "data/data.json", "data/train.parquet", *RESULTS]
 
 READS: dict[str, list[str]] = {
@@ -37,8 +40,9 @@ READS: dict[str, list[str]] = {
     "shoal show": [CELLS],
     "shoal compare relu-d1-w003-lr0.02 relu-d1-w005-lr0.02": [NETWORKS],
     "shoal compare workspace workspace": [NETWORKS, "data/train.parquet", "data/test.parquet"],
-    "shoal predict input/example.csv --output new/out.csv": [*DATA, CHOSEN, RUNS, WEIGHTS, TABLE],
+    PREDICT: [*DATA, CHOSEN, RUNS, WEIGHTS, TABLE],
     "shoal ui": TRACKED,
+    "shoal track": TRACKED,
     "data": [TABLE],
     "gradcheck": DATA,
     "sweep sizes": DATA,
@@ -57,10 +61,16 @@ OUTS = {
     for name, stage in STAGES.items()
 }
 WRITES = {line: [out.replace("${key}", "sizes") for out in OUTS.get(line.split()[0], ())] for line in READS}
-WRITES["shoal predict input/example.csv --output new/out.csv"] = ["new/out.csv"]
+WRITES[PREDICT] = ["new/out.csv"]
 WRITERS = [line for line, files in WRITES.items() if files]
-IN_THE_DATABASE = {"track"}
-"""Programs that write to the MLflow store first, of which tests/test_tracking*.py knows."""
+IN_THE_STORE = ["shoal ui", "shoal track", "track"]
+"""Programs that write to the MLflow store first."""
+NO_FOLDER = {
+    PREDICT: "--output: found 'new/out.csv', in '{here}/new', which is no folder; "
+    "allowed: a file in a folder that exists\n",
+}
+A_FOLDER = {PREDICT: "--output: found 'new/out.csv', a folder; allowed: the name of a file in it\n"}
+"""What is said of a place that the user chose for an output; of others the same is said for all."""
 
 
 def test_every_command_and_every_stage_is_here() -> None:
@@ -76,6 +86,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, blank: Path) -> Path:
     paths = studies.complete(root, {"sizes": SWEEP}, source="file")
     gradcheck.run(paths)
     copy_store(blank, root / "mlflow.db")
+    (root / "new").mkdir()
     return root
 
 
@@ -203,7 +214,8 @@ def test_a_file_in_the_place_of_an_output_folder(line: str, study: Path, capsys:
             folder.rename(aside)
         folder.parent.mkdir(exist_ok=True)
         folder.write_text("mine", encoding="utf-8")
-        assert run(line, capsys) == f"{folder}: found a file; allowed: a folder; move the file of this name away\n"
+        said = NO_FOLDER.get(line, "{folder}: found a file; allowed: a folder; move the file of this name away\n")
+        assert run(line, capsys) == said.format(folder=folder, here=Path.cwd())
         folder.unlink()
         if aside.exists():
             aside.rename(folder)
@@ -215,7 +227,8 @@ def test_a_folder_in_the_place_of_an_output(line: str, study: Path, capsys: pyte
         if Path(name).suffix:
             Path(name).unlink(missing_ok=True)
             Path(name).mkdir(parents=True)
-            assert run(line, capsys) == f"{name}: found a folder; allowed: the name of a file\n"
+            said = A_FOLDER.get(line, f"{name}: found a folder; allowed: the name of a file\n")
+            assert run(line, capsys) == said
             Path(name).rmdir()
 
 
@@ -230,13 +243,36 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("line", [line for line in WRITERS if line not in IN_THE_DATABASE])
+@pytest.mark.parametrize("line", [line for line in WRITERS if line not in IN_THE_STORE])
 def test_a_full_disk(line: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with full_disk():
         said = run(line, capsys)
     assert said.count("\n") == 1
-    assert any(said.startswith(name) for name in WRITES[line])
+    assert any(said.startswith((name, str(Path(name).resolve()))) for name in WRITES[line])
     assert said.endswith("found file too large; allowed: a larger limit on the size of files (ulimit -f)\n")
+
+
+@pytest.mark.parametrize("line", IN_THE_STORE)
+def test_a_full_disk_below_the_store(line: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with full_disk():
+        said = run(line, capsys)
+    found = "a full disk, or a limit on the size of files"
+    assert said == f"mlflow.db: found {found}; allowed: free some space and run the same command again\n"
+
+
+@pytest.mark.parametrize("line", IN_THE_STORE)
+def test_a_dead_server(
+    line: str, study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    began = time.monotonic()
+    said = run(line, capsys)
+    assert said.startswith(f"{server}: found nothing that answers; allowed: the address of an MLflow server that runs")
+    assert said.count("\n") == 1
+    assert time.monotonic() - began < 10
 
 
 def test_a_disk_that_fills_up_among_the_files_leaves_each_old_or_new(

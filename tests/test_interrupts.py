@@ -20,15 +20,13 @@ from tests import studies
 
 SAID = "interrupted; the next run continues with what is missing\n"
 SHOAL = [str(Path(sys.executable).with_name("shoal"))]
-LONG = studies.SIZES | {"steps": 100_000_000, "replicates": 1, "width": 3, "depth": 1}
-"""Minutes of work, of which a job of the kernels is a large part."""
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("study")
     paths = studies.complete(root, {"sizes": studies.SIZES}, source="file")
-    studies.write(root, {"sizes": LONG}, source="file")
+    studies.write(root, {"sizes": studies.LONG}, source="file")
     data.run(paths)
     return root
 
@@ -47,7 +45,10 @@ def test_a_stage_that_trains_ends_soon_with_a_line(study: Path, number: signal.S
     time.sleep(5)
     stage.send_signal(number)
     began = time.monotonic()
-    assert stage.communicate(timeout=30) == ("", SAID)
+    try:
+        assert stage.communicate(timeout=30) == ("", SAID)
+    finally:
+        stage.kill()
     assert stage.returncode == 128 + number
     assert time.monotonic() - began < 10
     assert studies.files(study) == before

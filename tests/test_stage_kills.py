@@ -32,7 +32,6 @@ pathlib.Path("results").mkdir()
 """
 GONE = "sweep@sizes: the dvc that ran this stage has gone, and the stage with it\n"
 T = TypeVar("T")
-ENDLESS = studies.SIZES | {"steps": 100_000_000, "replicates": 1, "width": 3, "depth": 1}
 RUN = "import subprocess, sys; subprocess.run(['/bin/sh', '-c', sys.argv[1]], env={environment})"
 """A process that runs a command by a shell, as DVC does."""
 
@@ -41,7 +40,7 @@ as_dvc_does = pytest.mark.parametrize("form", ["exec {}", "{}; exit $?"], ids=["
 
 @pytest.fixture
 def study(tmp_path: Path) -> Paths:
-    paths = studies.write(tmp_path, {"sizes": ENDLESS})
+    paths = studies.write(tmp_path, {"sizes": studies.LONG})
     data.run(paths)
     return paths
 

@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from shoal.pipeline import config
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.predictions import predict_file
+from shoal.pipeline.predictions import Request, predict_file
 from shoal.pipeline.store import write_text
 from shoal.pipeline.tracking import is_tracked, server, track, ui
 from tests import studies
@@ -164,7 +165,7 @@ def assert_answers(paths: Paths, port: int) -> None:
     """The server's predictions are those of `shoal predict`, digit by digit, whatever the order of the columns."""
     table = studies.throws().drop(columns=["range_m", "height_m"]).head(7)
     table.to_csv(paths.root / "new.csv", index=False)
-    predict_file(paths, ["own"], str(paths.root / "new.csv"), paths.root / "out.csv", None)
+    predict_file(paths, config.load(paths), Request(str(paths.root / "new.csv"), paths.root / "out.csv"))
     turned = table[table.columns[::-1]]
     body = json.dumps({"dataframe_split": turned.to_dict(orient="split", index=False)})
     answer = json.loads(ask(port, "POST", "/invocations", body) or b"")
