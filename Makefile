@@ -5,7 +5,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint bench bench-quick lock readme clean coverage-check bench-tracking
+.PHONY: repro test lint fuzz bench bench-quick lock readme clean coverage-check bench-tracking
 
 repro: $(VENV)/installed
 	shoal check
@@ -38,6 +38,10 @@ bench-quick: $(VENV)/bench
 $(VENV)/bench: $(VENV)/installed
 	python -m pip install --quiet --constraint requirements.lock --no-build-isolation --editable .[bench]
 	touch $@
+
+# The tests whose examples are drawn, with others than the suite has: a new draw each time, printed where it fails.
+fuzz: $(VENV)/installed
+	HYPOTHESIS_PROFILE=fuzz pytest
 
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shoal.pipeline.paths import Paths
+
+settings.register_profile("suite", derandomize=True)
+settings.register_profile("fuzz", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+"""The suite has the same examples every time, so that what fails is what was changed; `make fuzz` looks for others."""
 
 
 @pytest.fixture(scope="session")
