@@ -109,7 +109,7 @@ def _activations(is_assignment: bool) -> Section:
         "relu has no derivative at z = 0. The code takes 0 there; "
         f"{'the assignment takes' if is_assignment else 'others take'} 1. It makes no difference: a "
         "random z is almost never 0, and behind another relu, where it often is, the derivative of that one is 0 too.",
-        "Code: `kernels/network/activations/`, a file each; `kernels/network/activate.py`.",
+        "Code: `kernels/network/activate.py`, `activate` and `differentiate`; each activation has a file of its own.",
     ]
     return Section("Activations and their derivatives", blocks)
 
@@ -169,7 +169,8 @@ def _updates(with_adam: bool) -> Section:
     if with_adam:
         blocks += _adam()
     blocks.append(
-        "Code: `kernels/network/forward_backward.py`, `add_gradients`; `kernels/training/optimizers/`, a file each."
+        "Code: `kernels/network/forward_backward.py`, `add_gradients`; `kernels/training/update.py`, `update`; each "
+        "optimizer has a file of its own."
     )
     return Section("Gradients of the parameters and their update", blocks)
 
