@@ -26,13 +26,11 @@ from shoal.kernels.compile.jit import FUSED
 from shoal.kernels.compile.linked import kernels
 from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.ensemble import train
-from shoal.kernels.matrix.blocks import KEEP, product_block
-from shoal.kernels.network import tape as layout
+from shoal.kernels.matrix.blocks import FROM_BIAS, KEEP, product_block
 from shoal.kernels.simd import memory
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.memory import empty
-from shoal.kernels.training import chunks as samples
-from shoal.kernels.training import fleet as jobs
+from shoal.kernels.training import chunks, fleet, plan
 
 DTYPES = ("float32", "float64")
 UNITS, N, STEPS = 50, 512, 200
@@ -104,17 +102,18 @@ def loops_by_feature(W: Any, b: Any, a: Any, z: Any) -> None:
 
 def tiled(rows: int, columns: int) -> Any:
     """The product in register tiles: `rows` rows of z and `columns` vectors of each stay in registers until they are
-    done; rows that are left over go one by one. It finds b behind W, in the same memory."""
-    block, width = product_block(SAMPLES, [(rows, columns), (1, columns)]), SAMPLES.width
-    end, b_at, start, keep = UNITS // rows * rows, UNITS * UNITS, layout.FROM_BIAS, KEEP
+    done; rows that are left over go one by one."""
+    block, width = product_block(SAMPLES, [(rows, columns), (1, columns)], {}), SAMPLES.width
+    end, start, keep = UNITS // rows * rows, FROM_BIAS, KEEP
 
     @compiled
     def product(W: Any, b: Any, a: Any, z: Any) -> None:
+        w, x, y = W.ravel(), a.ravel(), z.ravel()
         for s in range(0, N, columns * width(a)):
             o = 0
             while o < UNITS:
                 r = rows if o < end else 1
-                block(r, columns, W, o * UNITS, UNITS, 1, UNITS, start, b_at + o, a, s, z, o * N + s, N, keep, a, s)
+                block(r, columns, w[o * UNITS :], UNITS, 1, UNITS, start, b[o:], x[s:], y[o * N + s :], N, keep, x)
                 o += r
 
     return product
@@ -124,11 +123,11 @@ def engine_product() -> Any:
     """The kernel that trains the networks."""
     kernel = kernels[SAMPLES.name, "product"]
     load_all([(kernel, np.dtype(dtype)) for dtype in DTYPES])
-    function, b_at = kernel.function, UNITS * UNITS
+    function = kernel.function
 
     @compiled
     def product(W: Any, b: Any, a: Any, z: Any) -> None:
-        function(W, 0, UNITS, 1, UNITS, layout.FROM_BIAS, b_at, a, 0, z, 0, UNITS, N, N, KEEP, a, 0)
+        function(W, UNITS, 1, UNITS, FROM_BIAS, b, a, z, UNITS, N, N, KEEP, z)
 
     return product
 
@@ -186,10 +185,10 @@ def product_ladder() -> list[Step]:
 
 def engine_ladder() -> list[Step]:
     """Training the networks 1-50-50-1 of W2, with choices of the engine switched off."""
-    unaligned = [(module, "empty", off_line) for module in (memory, jobs, samples)]
+    unaligned = [(module, "empty", off_line) for module in (memory, fleet, chunks)]
     ladder = {
-        "tiles of 64 samples": [(jobs, "TILE", 64), *unaligned],
-        f"tiles of {jobs.TILE} samples": unaligned,
+        "tiles of 64 samples": [(plan, "LARGEST_TILE", 64), *unaligned],
+        f"tiles of {plan.LARGEST_TILE} samples": unaligned,
         "memory aligned to 64 bytes: the engine": [],
     }
     whole = WORKLOADS["W2"]
