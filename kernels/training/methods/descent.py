@@ -13,7 +13,7 @@ from shoal.kernels.training.optimizers import OPTIMIZERS
 from shoal.kernels.training.side_by_side import MINIBATCH_TILE, SIDE_BY_SIDE
 from shoal.kernels.training.way import Way
 
-NEEDS, TAKES = ("learning_rate", "steps"), ("batch_size",)
+NEEDS = ("learning_rate", "steps")
 
 
 def hypers_of(spec: Any) -> tuple[float, ...]:

@@ -24,7 +24,7 @@ from shoal.kernels.training.fleet import Fleet, Job, Shared, fleet_at, job_at, s
 from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.way import Way
 
-NEEDS, TAKES = ("alpha",), ()
+NEEDS = ("alpha",)
 TILE = 64
 """Samples worked on at once: a whole number of vectors in every dtype."""
 
