@@ -12,8 +12,9 @@ repro: $(VENV)/installed
 	dvc repro
 	shoal track --if-elsewhere
 
+# Two processes, a file of tests each at a time.
 test: lint
-	pytest
+	pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed
 	ruff check .
@@ -55,7 +56,7 @@ lock: $(VENV)/installed
 
 # Put the table that the report stage measured into the README.
 readme: $(VENV)/installed
-	python -m shoal.pipeline.readme
+	python -m shoal.pipeline.terminal.readme
 
 # What tracking costs, beside MLflow's fluent API; a minute.
 bench-tracking: $(VENV)/installed

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline import destination, store
+from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.cells import cell_table, with_errors
+from shoal.pipeline.tracking import destination
 from shoal.pipeline.tracking.runs import MlflowClient, Run
 from tests import studies
 

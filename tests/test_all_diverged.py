@@ -8,8 +8,8 @@ import pytest
 
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.show import columns_of
 from shoal.pipeline.stages import _stage, predict, report, track
+from shoal.pipeline.terminal.show import columns_of
 from tests import studies
 from tests.made_up import parent_of, runs_of
 

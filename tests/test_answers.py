@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.pipeline.axes import FULL_BATCH
 from shoal.pipeline.report import assignment, limits, pieces, wording
 from shoal.pipeline.report.against_training import against_training, compared
 from shoal.pipeline.report.document import Folded
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.training import divergence_sentences, pass_sentences
 from shoal.pipeline.report.trends import trend
+from shoal.pipeline.statistics.axes import FULL_BATCH
 from shoal.pipeline.statistics.errors import MSE
 from shoal.pipeline.store import A_BEATS_B
 

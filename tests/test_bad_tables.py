@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shoal.pipeline.config import ConfigError
-from shoal.pipeline.data import tables
+from shoal.pipeline.data import user_table
 from tests.datasets import build, faults, has, rows
 
 
@@ -124,9 +124,9 @@ def test_rows_of_the_wrong_length_are_counted_past_ten(tmp_path: Path) -> None:
 
 def test_file_that_no_key_names(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^t\.csv: found 't\.csv', which does not exist; allowed: an existing file$"):
-        tables.read(tmp_path, "t.csv", "")
+        user_table.read(tmp_path, "t.csv", "")
     (tmp_path / "t.csv").write_text("speed\n1\n", encoding="utf-8")
-    [fault] = tables.read(tmp_path, "t.csv", "").missing("", ["sped"])
+    [fault] = user_table.read(tmp_path, "t.csv", "").missing("", ["sped"])
     assert str(fault) == "t.csv: found no column 'sped'; allowed: a column of t.csv: speed; did you mean 'speed'?"
 
 

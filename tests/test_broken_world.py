@@ -19,9 +19,10 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from shoal.pipeline import cli, store
+from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import _stage, gradcheck
+from shoal.pipeline.terminal import cli
 from tests import studies
 from tests.made_up import copy_store
 

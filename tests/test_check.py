@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from shoal.pipeline import data
-from shoal.pipeline.check import check, faults_against
 from shoal.pipeline.config import load
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.study.check import check, faults_against
 from tests.bad_params import ACCEPTANCE, COUNTS, edited
 
 MISSING = (

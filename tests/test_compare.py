@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.pipeline import cli, store
-from shoal.pipeline.compare import Side, is_identical
+from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.errors import MSE
-from shoal.pipeline.terminal import number
+from shoal.pipeline.terminal import cli
+from shoal.pipeline.terminal.compare import Side, is_identical
+from shoal.pipeline.terminal.tables import number
 from tests import studies
 
 SWEEPS: dict[str, Any] = {

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from shoal.pipeline import axes, store
+from shoal.pipeline import store
+from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.contrasts import Contrast, contrast_table, declared
 from shoal.pipeline.statistics.signed_ranks import p_value
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.pipeline import cli, data, store
+from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.report.tables import number
-from shoal.pipeline.show import title_of
 from shoal.pipeline.stages import evaluate, report
 from shoal.pipeline.statistics.errors import LARGEST, MSE, SCORE, best_cell, deciding
 from shoal.pipeline.statistics.intervals import few_rows
+from shoal.pipeline.terminal import cli
+from shoal.pipeline.terminal.show import title_of
 from tests import studies
 
 RIDGE: dict[str, Any] = {"optimizer": "ridge", "alpha": 1e-3, "depth": 1, "width": 12, "replicates": 10}

@@ -13,9 +13,9 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline import axes, drawing
-from shoal.pipeline.figures import curves, fits, heatmap, scores, style
+from shoal.pipeline.figures import curves, fits, heatmap, network, scores, style
 from shoal.pipeline.figures.curves import Band
+from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.errors import MSE
 
 
@@ -205,13 +205,13 @@ def texts(figure: Figure) -> list[str]:
 
 
 def test_drawing_of_the_assignments_example() -> None:
-    figure = drawing.drawing(Architecture.plain((5, 3), "relu", 1), 1)
+    figure = network.drawing(Architecture.plain((5, 3), "relu", 1), 1)
     assert circles(figure) == 1 + 5 + 3 + 1
     assert texts(figure) == ["input", "dense 5\nrelu", "dense 3\nrelu", "output\ndense 1"]
 
 
 def test_drawing_of_branches() -> None:
-    figure = drawing.drawing(Architecture.parse("(dense 1 | relu > dense 1 | relu > relu > dense 1) > dense 1"), 1)
+    figure = network.drawing(Architecture.parse("(dense 1 | relu > dense 1 | relu > relu > dense 1) > dense 1"), 1)
     assert circles(figure) == 1 + 1 + 2 + 3 + 1 + 1
     assert texts(figure).count("relu") == 3
     assert texts(figure).count("+") == 1
@@ -220,8 +220,8 @@ def test_drawing_of_branches() -> None:
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=4), st.integers(1, 20), st.integers(1, 20))
 def test_drawings_shorten_wide_layers_alone(sizes: list[int], n_features: int, n_outputs: int) -> None:
-    figure = drawing.drawing(Architecture.plain(sizes, "tanh", n_outputs), n_features)
-    most = drawing.MOST_UNITS
+    figure = network.drawing(Architecture.plain(sizes, "tanh", n_outputs), n_features)
+    most = network.MOST_UNITS
     assert circles(figure) == sum(n if n <= most else most - 1 for n in (n_features, *sizes, n_outputs))
 
 

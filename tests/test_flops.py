@@ -12,8 +12,8 @@ from bench.workloads import WORKLOADS, Workload
 from shoal.kernels.ensemble import NetworkSpec, recorded_steps
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import store
-from shoal.pipeline.flops import sweep_flops, training_flops
 from shoal.pipeline.stages import data, sweep
+from shoal.pipeline.study.flops import sweep_flops, training_flops
 from tests import studies
 
 FORWARD = 2 * (1 * 5 + 5 * 3 + 3 * 1)

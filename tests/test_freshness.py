@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from shoal.pipeline import cli, store
-from shoal.pipeline.freshness import MixedError, refuse_mixture
+from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance.freshness import MixedError, refuse_mixture
 from shoal.pipeline.stages import data, evaluate, predict, sweep
+from shoal.pipeline.terminal import cli
 from tests import studies
 from tests.made_up import copy_store
 

@@ -11,8 +11,8 @@ import pytest
 
 from shoal.kernels.ensemble import Gradients, gradients
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline.grid import Shape
 from shoal.pipeline.stages import gradcheck
+from shoal.pipeline.study.grid import Shape
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from shoal.pipeline import cli, limits
-from shoal.pipeline.check import check
-from shoal.pipeline.limits import Room
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import _stage, data, sweep
+from shoal.pipeline.study import limits
+from shoal.pipeline.study.check import check
+from shoal.pipeline.study.limits import Room
+from shoal.pipeline.terminal import cli
 from tests import studies
 
 PLAIN = {"activation": ["relu", "tanh"], "depth": 2, "width": 10, "learning_rate": 0.02, "steps": 500, "replicates": 2}

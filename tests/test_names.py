@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.pipeline import axes
 from shoal.pipeline.figures import letters, style
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.report.document import Section
 from shoal.pipeline.report.pdf import pdf
 from shoal.pipeline.report.tables import Table
 from shoal.pipeline.stages import data, evaluate, gradcheck, predict, report, sweep
+from shoal.pipeline.statistics import axes
 from tests import studies
 from tests.pdf import Pdf
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.pipeline import cli, data
+from shoal.pipeline import data
 from shoal.pipeline.data.dataset import constant
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import data as data_stage
+from shoal.pipeline.terminal import cli
 from tests import studies
 from tests.datasets import build, configure
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from shoal.pipeline import cli, outputs
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.terminal import cli, outputs
 from tests import studies
 
 Captured = pytest.CaptureFixture[str]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from shoal.kernels.ensemble import recorded_steps
 from shoal.kernels.network.tape import layout_of
-from shoal.pipeline import plan
 from shoal.pipeline.config import Sweep
-from shoal.pipeline.flops import sweep_flops
-from shoal.pipeline.grid import cells
-from shoal.pipeline.plan import Cost, Setting
+from shoal.pipeline.study import plan
+from shoal.pipeline.study.flops import sweep_flops
+from shoal.pipeline.study.grid import cells
+from shoal.pipeline.study.plan import Cost, Setting
 
 ACTIVATIONS = ["relu", "linear", "tanh", "sigmoid"]
 NETWORKS = [

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shoal.pipeline import cli, store
+from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.terminal import cli
 from tests import studies
 
 Captured = pytest.CaptureFixture[str]

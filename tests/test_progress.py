@@ -13,8 +13,8 @@ from shoal.kernels.network.tape import N_FIELDS, layout_of
 from shoal.kernels.training import run
 from shoal.kernels.training.team import BEGUN, FINISHED
 from shoal.pipeline.config import Sweep
-from shoal.pipeline.grid import cells
 from shoal.pipeline.progress import Forecast
+from shoal.pipeline.study.grid import cells
 from tests.fleet import spec
 
 MILLISECONDS = {

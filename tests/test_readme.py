@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shoal.pipeline.errors import ShoalError
-from shoal.pipeline.readme import with_results
+from shoal.pipeline.terminal.readme import with_results
 
 RESULTS = """\
 ## Results

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from shoal.pipeline import receipts, store
+from shoal.pipeline import store
 from shoal.pipeline.errors import DamagedFileError
-from shoal.pipeline.freshness import refuse_mixture
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.receipts import OvertakenError
+from shoal.pipeline.provenance import receipts
+from shoal.pipeline.provenance.freshness import refuse_mixture
+from shoal.pipeline.provenance.receipts import OvertakenError
 from shoal.pipeline.stages import data, evaluate, gradcheck, predict, report, sweep
 from tests import studies
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from shoal.pipeline import seal, store
+from shoal.pipeline import store
 from shoal.pipeline.errors import DamagedFileError
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.store import seal
 from tests import studies
 
 

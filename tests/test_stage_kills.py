@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,6 +81,17 @@ def wait_for(look: Callable[[], T | None]) -> T:
     raise TimeoutError
 
 
+def wait_for_end(process: psutil.Process, seconds: float) -> None:
+    """Wait until a process that is no child has ended; where nobody asks for its status it stays as a zombie."""
+    end = time.monotonic() + seconds
+    with suppress(psutil.NoSuchProcess):
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > end:
+                process.kill()
+                raise TimeoutError
+            time.sleep(0.02)
+
+
 def is_training(paths: Paths) -> bool:
     return paths.lock("sweep-sizes").exists()
 
@@ -88,10 +100,8 @@ def kill(parent: subprocess.Popen[bytes], stage: psutil.Process, seconds: float)
     """Kill a process without a chance to do anything; its stage has to end in so many seconds."""
     os.kill(parent.pid, signal.SIGKILL)
     try:
-        stage.wait(seconds)
+        wait_for_end(stage, seconds)
     finally:
-        if stage.is_running():
-            stage.kill()
         parent.wait()
 
 
@@ -127,7 +137,7 @@ def test_a_stage_that_is_run_by_hand_outlives_its_terminal(study: Paths) -> None
     parent, stage = run_below(study.root, "{}", STAGE)
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    stage.wait(60)
+    wait_for_end(stage, 60)
     assert set(store.read_table(study.runs("sizes"))["steps"]) == {20}
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from shoal.pipeline import cli, store
+from shoal.pipeline import store
 from shoal.pipeline.stages import _stage, data, evaluate, gradcheck, predict, sweep
+from shoal.pipeline.terminal import cli
 from tests import studies
 
 STAGES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from shoal.pipeline import show, store
+from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.errors import MSE
-from shoal.pipeline.terminal import Column, number, print_table
+from shoal.pipeline.terminal import show
+from shoal.pipeline.terminal.tables import Column, number, print_table
 from tests import studies
 
 NAME = "a-name-of-sixty-letters-that-nobody-would-type-twice-but-has-"

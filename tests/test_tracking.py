@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.kernels.compile.cache import source_hash
-from shoal.pipeline import destination, statistics, store
+from shoal.pipeline import statistics, store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.tracking import is_tracked, records, track
-from shoal.pipeline.tracking.curves import Curves
-from shoal.pipeline.tracking.provenance import Provenances
+from shoal.pipeline.tracking import destination, is_tracked, records, track
+from shoal.pipeline.tracking.tags import Provenances
+from shoal.pipeline.tracking.thinned import Curves
 from tests import studies
 from tests.made_up import (
     DIVERGING,

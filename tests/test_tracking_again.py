@@ -18,7 +18,7 @@ import pytest
 from shoal.pipeline import store
 from shoal.pipeline.stages import track as stage
 from shoal.pipeline.tracking import is_tracked, track, view
-from shoal.pipeline.tracking.provenance import Provenances
+from shoal.pipeline.tracking.tags import Provenances
 from tests import studies
 from tests.made_up import (
     SMALL,

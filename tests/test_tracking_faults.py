@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from shoal.pipeline import cli
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.terminal import cli
 from shoal.pipeline.tracking import client, server
 from tests import studies
 from tests.made_up import SMALL, copy_store, write_results

@@ -23,8 +23,8 @@ import pytest
 
 from shoal.pipeline import config
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.predictions import Request, predict_file
 from shoal.pipeline.store import write_text
+from shoal.pipeline.terminal.predict import Request, predict_file
 from shoal.pipeline.tracking import is_tracked, server, track, ui
 from tests import studies
 from tests.made_up import DIVERGING, SMALL, assert_whole, client_of, copy_store, parent_of, runs_of, write_results

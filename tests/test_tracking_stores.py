@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from shoal.pipeline import cli, destination
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import track as stage
-from shoal.pipeline.tracking import client, database, is_tracked, track
+from shoal.pipeline.terminal import cli
+from shoal.pipeline.tracking import client, database, destination, is_tracked, track
 from tests import studies
 from tests.made_up import SMALL, assert_whole, client_of, copy_store, parent_of, runs_of, write_results
 

@@ -75,6 +75,11 @@ class Split:
     y: np.ndarray
     rows: np.ndarray
 
+    @classmethod
+    def of(cls, values: np.ndarray, n_features: int, rows: np.ndarray) -> Split:
+        """Columns of `values` (n, n_features + n_outputs) as two contiguous arrays of their own."""
+        return cls(values[:, :n_features].copy(order="C"), values[:, n_features:].copy(order="C"), rows)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

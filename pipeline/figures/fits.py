@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from shoal.pipeline import axes as sweep_axes
 from shoal.pipeline.figures import style
+from shoal.pipeline.statistics import axes as sweep_axes
 
 MOST_TARGETS = 6
 

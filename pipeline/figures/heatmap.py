@@ -11,9 +11,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from shoal.pipeline import axes as sweep_axes
 from shoal.pipeline.figures import style
 from shoal.pipeline.figures.scores import split_axes
+from shoal.pipeline.statistics import axes as sweep_axes
 from shoal.pipeline.statistics.errors import deciding
 
 COLOURS = "cividis"

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from shoal.pipeline import axes as sweep_axes
 from shoal.pipeline.figures import style
+from shoal.pipeline.statistics import axes as sweep_axes
 from shoal.pipeline.statistics.cells import typical
 from shoal.pipeline.statistics.errors import deciding
 from shoal.pipeline.statistics.intervals import FEWEST

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from shoal.pipeline import axes as sweep_axes
 from shoal.pipeline.figures import scores, style
 from shoal.pipeline.figures.fits import Truth, draw_fits
+from shoal.pipeline.statistics import axes as sweep_axes
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from shoal.pipeline import axes
 from shoal.pipeline.config import Config
 from shoal.pipeline.report.document import Section
 from shoal.pipeline.report.limits import floor_of
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.tables import Table, number
 from shoal.pipeline.report.wording import factor, listed
+from shoal.pipeline.statistics import axes
 
 PARTS = {
     "A small network": "2a",

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline import axes
 from shoal.pipeline.data.dataset import Dataset
 from shoal.pipeline.report.floors import Floor, floor
 from shoal.pipeline.report.pieces import least_mse
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.tables import MISSING, Table, number
 from shoal.pipeline.report.wording import factor, listed
+from shoal.pipeline.statistics import axes
 
 PIECES = "One hidden layer of relu: least mse on x uniform on [-π, π], found numerically, beside the test mse reached"
 PIECES_HEADER = [

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from shoal.pipeline import axes
 from shoal.pipeline.figures import scores, style
 from shoal.pipeline.figures.summary import Fits, summary
 from shoal.pipeline.report.plots import truth
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.wording import capital
+from shoal.pipeline.statistics import axes
 
 
 def overview(sweeps: Sequence[SweepResults]) -> Figure:

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 from matplotlib.figure import Figure
 
-from shoal.pipeline import axes
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures import curves, fits, heatmap, scores, style
 from shoal.pipeline.report.limits import is_sine
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.wording import capital
+from shoal.pipeline.statistics import axes
 
 
 @dataclass(frozen=True, eq=False)

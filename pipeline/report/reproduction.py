@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.kernels.compile.host import ENGINE, HOST
-from shoal.pipeline import machine, store
+from shoal.pipeline import store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
-from shoal.pipeline.grid import cells, network_id
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.provenance import kernels_hash, params_hash, read_params
+from shoal.pipeline.provenance import machine
+from shoal.pipeline.provenance.hashes import kernels_hash, params_hash, read_params
 from shoal.pipeline.report.document import Folded, Section
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.tables import Table
 from shoal.pipeline.report.wording import counted, listed
+from shoal.pipeline.study.grid import cells, network_id
 
 COMMANDS = (
     "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` "

@@ -11,13 +11,13 @@ import pandas as pd
 
 from shoal.kernels.ensemble import gradients, predict
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline import axes, store
+from shoal.pipeline import store
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures.curves import DRAWN_POINTS, Band
 from shoal.pipeline.figures.fits import InputGradient
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics import quantile
+from shoal.pipeline.statistics import axes, quantile
 from shoal.pipeline.statistics.errors import Error, best_networks, deciding
 
 DIFFERENCE_STEP = 1e-5

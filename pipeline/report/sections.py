@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline import axes
 from shoal.pipeline.report.against_training import against_training
 from shoal.pipeline.report.assignment import assignment_sentences, assignment_tables
 from shoal.pipeline.report.document import Block, Folded, Section
@@ -18,6 +17,7 @@ from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.setting import network_plots
 from shoal.pipeline.report.tables import Table, by_series, cell_table, number, score_table
 from shoal.pipeline.report.training import divergence_sentences, pass_sentences
+from shoal.pipeline.statistics import axes
 
 GRADIENTS = (
     "The derivative of the error with respect to the input, for the best network of each architecture: C is the "

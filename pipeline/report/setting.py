@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline.drawing import drawing
+from shoal.pipeline.figures.network import drawing
 from shoal.pipeline.report.document import Section
 from shoal.pipeline.report.plots import Plot
 from shoal.pipeline.report.results import SweepResults

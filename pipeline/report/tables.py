@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline import axes
 from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import typical
 from shoal.pipeline.statistics.errors import Error, best_cell, deciding
 from shoal.pipeline.statistics.intervals import FEWEST

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline import axes
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.tables import number
 from shoal.pipeline.report.wording import counted, level, listed
+from shoal.pipeline.statistics import axes
 
 
 def divergence_sentences(results: SweepResults) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from shoal.pipeline import axes
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.wording import NOUNS, factor, level, listed, other_level
+from shoal.pipeline.statistics import axes
 
 FEWEST_LEVELS = 3
 """Of two levels, the comparison of the two says it all."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline import axes
+from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.errors import Error
 
 NOUNS = {

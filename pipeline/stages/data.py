@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from shoal.pipeline import config, data, made_from, receipts
+from shoal.pipeline import config, data
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
 
 

@@ -9,11 +9,13 @@ import pandas as pd
 
 from shoal.kernels.ensemble import predict
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline import axes, config, data, made_from, progress, receipts, statistics, store
+from shoal.pipeline import config, data, progress, statistics, store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset, Split
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
+from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import cell_table, with_errors
 from shoal.pipeline.statistics.contrasts import contrast_table, declared
 from shoal.pipeline.statistics.errors import LARGEST, MSE, SCORE, SPLITS, best_cell, deciding, errors_of

@@ -14,12 +14,13 @@ from shoal.kernels.ensemble import Gradients, NetworkSpec, gradients, initial_pa
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.streams import stream
-from shoal.pipeline import made_from, progress, receipts, store
-from shoal.pipeline.check import load
+from shoal.pipeline import progress, store
 from shoal.pipeline.errors import ShoalError
-from shoal.pipeline.grid import Shape, cells
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
+from shoal.pipeline.study.check import load
+from shoal.pipeline.study.grid import Shape, cells
 
 Index: TypeAlias = tuple[int, ...]
 EPSILON = float(np.finfo(np.float64).eps)

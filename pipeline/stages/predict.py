@@ -9,9 +9,10 @@ import pandas as pd
 
 from shoal.kernels.ensemble import predict
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline import config, data, made_from, naming, receipts, store
-from shoal.pipeline.data import Dataset
+from shoal.pipeline import config, data, store
+from shoal.pipeline.data import Dataset, naming
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
 from shoal.pipeline.statistics.errors import best_networks, deciding, errors_of
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shoal.pipeline import config, data, made_from, progress, receipts, report, store
+from shoal.pipeline import config, data, progress, report, store
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.figures import style
 from shoal.pipeline.figures.letters import printable
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.report.html import html
 from shoal.pipeline.report.overview import overview
 from shoal.pipeline.report.pdf import pdf

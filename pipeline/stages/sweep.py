@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from shoal.kernels.ensemble import ENGINE, NetworkSpec, Trained, train
-from shoal.pipeline import machine, made_from, progress, receipts, store
-from shoal.pipeline.check import load
-from shoal.pipeline.flops import sweep_flops
-from shoal.pipeline.grid import Cell, cells, network_id
+from shoal.pipeline import progress, store
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import machine, made_from, receipts
 from shoal.pipeline.stages import _stage
+from shoal.pipeline.study.check import load
+from shoal.pipeline.study.flops import sweep_flops
+from shoal.pipeline.study.grid import Cell, cells, network_id
 
 
 @receipts.kept(made_from.sweep)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from shoal.pipeline import axes
+from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.statistics.signed_ranks import Comparison, compare, holm, smallest_p
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE

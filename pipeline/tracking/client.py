@@ -15,9 +15,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from shoal.pipeline import destination
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.tracking import database, faults
+from shoal.pipeline.tracking import database, destination, faults
 
 for chatter, level in (
     ("alembic", logging.WARNING),

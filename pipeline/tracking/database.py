@@ -13,8 +13,9 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.version import VERSION
 
-from shoal.pipeline import destination, store
+from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.tracking import destination
 from shoal.pipeline.tracking.faults import BUILT_ANEW, DAMAGED, STORES, TrackingError, code_of
 
 IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:")

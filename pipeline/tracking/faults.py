@@ -10,9 +10,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.version import VERSION
 from sqlalchemy.exc import OperationalError
 
-from shoal.pipeline import destination
 from shoal.pipeline.config.faults import Fault, shown
 from shoal.pipeline.errors import ShoalError
+from shoal.pipeline.tracking import destination
 
 STORES = "sqlite:////FOLDER/mlflow.db, http://HOST:PORT, or no MLFLOW_TRACKING_URI: the runs are then in mlflow.db"
 AGAIN = "run the same command again"

@@ -20,8 +20,8 @@ from mlflow.types.schema import ColSpec, Schema
 
 from shoal import kernels
 from shoal.pipeline import store
-from shoal.pipeline.machine import LIBRARIES
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance.machine import LIBRARIES
 from shoal.pipeline.tracking.client import every
 from shoal.pipeline.tracking.state import SERVED
 

@@ -10,8 +10,8 @@ from typing import Any
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.errors import SCORE, Error
-from shoal.pipeline.tracking.curves import Curve, Curves
 from shoal.pipeline.tracking.state import SweepState, network_name
+from shoal.pipeline.tracking.thinned import Curve, Curves
 
 PARAMS = [name for name in store.CELL_COLUMNS if name not in ("sweep", "cell")]
 RANKED = ("test_mse", "log10_test_mse", "validation_mse", "train_half_mse")

@@ -15,14 +15,15 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
-from shoal.pipeline import destination, freshness, progress
+from shoal.pipeline import progress
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.tracking import view
+from shoal.pipeline.provenance import freshness
+from shoal.pipeline.tracking import destination, view
 from shoal.pipeline.tracking.client import connected, every, is_ready
 from shoal.pipeline.tracking.model import KEY, log_model, read_chosen
-from shoal.pipeline.tracking.provenance import Provenance
 from shoal.pipeline.tracking.records import Record, Records, definitions
 from shoal.pipeline.tracking.state import Granularity, SweepState, key_above, read_states
+from shoal.pipeline.tracking.tags import Provenance
 
 FILES = "shoal.files"
 MODEL = "shoal.model"

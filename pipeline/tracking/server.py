@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from shoal.pipeline import destination
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.tracking import runs, view
+from shoal.pipeline.tracking import destination, runs, view
 from shoal.pipeline.tracking.faults import TrackingError
 from shoal.pipeline.tracking.state import Granularity
 

@@ -14,7 +14,7 @@ from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.cells import with_errors
 from shoal.pipeline.statistics.errors import Error, deciding
-from shoal.pipeline.tracking.provenance import Provenance, Provenances
+from shoal.pipeline.tracking.tags import Provenance, Provenances
 
 FORMAT = "2"
 """Part of every key: another number, and runs of what is recorded here now appear beside those of before."""

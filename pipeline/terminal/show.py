@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from shoal.pipeline import axes, config, store
+from shoal.pipeline import config, store
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import typical
 from shoal.pipeline.statistics.errors import best_cell, deciding
 from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
-from shoal.pipeline.terminal import Column, number, print_table, terminal
+from shoal.pipeline.terminal.tables import Column, number, print_table, terminal
 
 AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "epochs", "steps", "alpha")
 BEST = "*"

@@ -10,12 +10,12 @@ from typing import Any
 
 import psutil
 
-from shoal.pipeline import plan
 from shoal.pipeline.config import Config, Fault, Sweep
 from shoal.pipeline.config.faults import below
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.plan import Cost, Setting
+from shoal.pipeline.study import plan
+from shoal.pipeline.study.plan import Cost, Setting
 
 MOST_OPERATIONS = 10**18
 LEAST: dict[str, Any] = {

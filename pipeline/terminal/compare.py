@@ -11,7 +11,6 @@ from rich.console import Console
 from shoal.pipeline import store
 from shoal.pipeline.config import ConfigError, Fault
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.revisions import WORKSPACE, Snapshot, snapshot
 from shoal.pipeline.statistics import summary
 from shoal.pipeline.statistics.cells import log10, power
 from shoal.pipeline.statistics.contrasts import verdict
@@ -19,7 +18,8 @@ from shoal.pipeline.statistics.errors import MSE, SCORE, Error, deciding
 from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows, interquartile_mean, interval
 from shoal.pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
 from shoal.pipeline.statistics.signed_ranks import compare as paired
-from shoal.pipeline.terminal import Column, number, print_table, terminal
+from shoal.pipeline.terminal.revisions import WORKSPACE, Snapshot, snapshot
+from shoal.pipeline.terminal.tables import Column, number, print_table, terminal
 
 KEY = ["sweep", "cell"]
 Key = tuple[str, str]

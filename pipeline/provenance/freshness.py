@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from shoal.pipeline import made_from, receipts, store
+from shoal.pipeline import store
 from shoal.pipeline.errors import DamagedFileError, ShoalError
-from shoal.pipeline.made_from import MadeFrom
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import made_from, receipts
+from shoal.pipeline.provenance.made_from import MadeFrom
 
 
 def outdated(paths: Paths, sweeps: Sequence[str]) -> list[str]:

@@ -6,107 +6,20 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline import seal
-from shoal.pipeline.errors import DamagedFileError, OldFileError, OutOfDateError
-from shoal.pipeline.paths import Paths
-
-RUN_COLUMNS: dict[str, str] = {
-    "network_id": "string",
-    "sweep": "string",
-    "cell": "string",
-    "architecture": "string",
-    "activation": "string",
-    "depth": "Int64",
-    "width": "Int64",
-    "hidden_sizes": "string",
-    "n_features": "Int64",
-    "n_outputs": "Int64",
-    "optimizer": "string",
-    "learning_rate": "Float64",
-    "batch_size": "Int64",
-    "steps": "Int64",
-    "alpha": "Float64",
-    "replicate": "Int64",
-    "dtype": "string",
-    "status": "string",
-    "diverged_step": "Int64",
-    "train_half_mse": "Float64",
-}
-"""Columns of runs.parquet and their pandas types; what does not apply to a network is null."""
-
-CELL_COLUMNS = [
-    "sweep", "cell", "architecture", "activation", "depth", "width", "hidden_sizes",
-    "optimizer", "learning_rate", "batch_size", "steps", "alpha", "dtype",
-]  # fmt: skip
-"""Columns that describe a cell: the same for all its replicates."""
-
-CONTRAST_COLUMNS: dict[str, str] = {
-    "sweep": "string",
-    "axis": "string",  # what a and b differ in: series (activation or architecture), depth, width, ...
-    "a": "string",  # names of the two cells, and their levels on the axis
-    "b": "string",
-    "level_a": "string",
-    "level_b": "string",
-    "n_pairs": "Int64",  # replicates; in how many of them each cell has the smaller error
-    "a_smaller": "Int64",
-    "b_smaller": "Int64",
-    "log10_ratio": "Float64",  # typical log10 of error a / error b; infinite where one typically diverged or is 0
-    "p": "Float64",  # of the signed-rank test; null for fewer than 10 replicates, as is p_holm
-    "p_holm": "Float64",  # adjusted for all contrasts of the sweep
-    "p_smallest": "Float64",  # the least p_holm that so many replicates could have given
-    "verdict": "string",
-}
-"""Columns of contrasts.parquet and their pandas types; errors are those that decide, on the test split."""
-
-HELD: dict[str, Collection[str]] = {
-    "runs.parquet": RUN_COLUMNS,
-    "curves.parquet": ["network_id", "step", "half_mse"],
-    "weights.parquet": ["network_id", "params"],
-    "networks.parquet": [
-        "network_id", "sweep", "cell", "replicate", "status", "train_mse", "validation_mse", "test_mse",
-    ],
-    "cells.parquet": [
-        *CELL_COLUMNS, "n_networks", "n_diverged", "diverged_fraction",
-        *(
-            f"{error}_{rank}"
-            for error in ("train_mse", "validation_mse", "test_mse", "log10_test_mse", "train_half_mse")
-            for rank in ("median", "q1", "q3", "min", "max")
-        ),
-    ],
-    "contrasts.parquet": CONTRAST_COLUMNS,
-    "gradcheck.parquet": [
-        "architecture", "activation", "tensor", "n_coordinates", "max_difference", "max_gradient", "relative_error",
-    ],
-    "data.json": ["feature_names", "target_names", "x_scaling", "y_scaling", "data_hash"],
-    "chosen.json": ["network_id", "sweep", "cell", "architecture", "test_mse", "why"],
-}  # fmt: skip
-"""Columns or keys that are read of a result file, by its name: one that lacks any is of an older version."""
-
-A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE = "a beats b", "b beats a", "not shown", "untestable"
-"""Verdicts: shown at 5 % over the whole sweep, not shown, or not to be shown with so few replicates."""
-
-
-@dataclass(frozen=True)
-class StoredNetwork:
-    """One trained network as the files have it: its row of runs.parquet and its flat parameter row."""
-
-    run: dict[str, Any]
-    architecture: Architecture
-    params: np.ndarray
+from shoal.pipeline.errors import DamagedFileError, OldFileError
+from shoal.pipeline.store import seal
+from shoal.pipeline.store.columns import HELD
 
 
 def refuse_unwritable(*paths: Path) -> None:
@@ -258,11 +171,11 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 def table_of(content: bytes, path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The table that a file's content holds; `path` is its name in errors."""
-    table: pd.DataFrame = _arrow_table(content, path, columns).to_pandas()
+    table: pd.DataFrame = arrow_table(content, path, columns).to_pandas()
     return table
 
 
-def _arrow_table(content: bytes, path: Path, columns: list[str] | None = None) -> pa.Table:
+def arrow_table(content: bytes, path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         _refuse_old(path, file.schema_arrow.names, columns or HELD.get(path.name, ()))
@@ -284,40 +197,3 @@ def count_rows(path: Path) -> int:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, numbers with all the digits that tell them apart."""
     write_whole(path, lambda temporary: table.to_csv(temporary, index=False, lineterminator="\n"))
-
-
-def runs_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows (one dict a network, None where a column does not apply) as a table with the columns of RUN_COLUMNS."""
-    return pd.DataFrame(rows, columns=list(RUN_COLUMNS)).astype(RUN_COLUMNS)
-
-
-def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
-    """The runs tables of the named sweeps, one below the other."""
-    return pd.concat([read_table(paths.runs(sweep)) for sweep in sweeps], ignore_index=True)
-
-
-def read_weights(paths: Paths, sweep: str) -> dict[str, np.ndarray]:
-    """Flat parameter rows of a sweep's networks, shape (n_params,) each, by network_id."""
-    path = paths.weights(sweep)
-    table = _arrow_table(read_bytes(path), path)
-    rows = (row.values.to_numpy() for row in table["params"])
-    return dict(zip(table["network_id"].to_pylist(), rows, strict=True))
-
-
-def sweep_of(paths: Paths, sweeps: Sequence[str], network_id: str) -> str:
-    """The first of the named sweeps with a network of this id; raises OutOfDateError naming the id and the sweeps."""
-    for sweep in sweeps:
-        if network_id in read_table(paths.runs(sweep), ["network_id"])["network_id"].array:
-            return sweep
-    raise OutOfDateError(
-        f"no network '{network_id}' in the results of {', '.join(sweeps)}; `dvc repro` brings them up to date"
-    )
-
-
-def load_network(paths: Paths, sweeps: Sequence[str], network_id: str) -> StoredNetwork:
-    """Find a network in the named sweeps by its id; raises what `sweep_of` does."""
-    sweep = sweep_of(paths, sweeps, network_id)
-    runs = read_table(paths.runs(sweep))
-    row = runs[runs["network_id"] == network_id].iloc[0]
-    run = {str(key): None if pd.isna(value) else value for key, value in row.items()}
-    return StoredNetwork(run, Architecture.parse(str(run["architecture"])), read_weights(paths, sweep)[network_id])

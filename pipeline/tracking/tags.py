@@ -8,10 +8,11 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.pipeline import made_from, receipts, store
+from shoal.pipeline import store
 from shoal.pipeline.errors import DamagedFileError
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.provenance import kernels_hash, params_hash
+from shoal.pipeline.provenance import made_from, receipts
+from shoal.pipeline.provenance.hashes import kernels_hash, params_hash
 
 DVC_TAGS = {"DVC_STAGE": "shoal.dvc_stage", "DVC_EXP_NAME": "shoal.dvc_experiment"}
 """Variables that DVC sets for its stages, the second in experiments alone, and the tags that take their values."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shoal.pipeline import data, limits, plan
+from shoal.pipeline import data
 from shoal.pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep, examine
 from shoal.pipeline.config import load as load_config
 from shoal.pipeline.config.faults import Notice, below, shown
 from shoal.pipeline.config.rules import branch_faults, known_features
-from shoal.pipeline.limits import Room
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.plan import Cost, Setting
+from shoal.pipeline.study import limits, plan
+from shoal.pipeline.study.limits import Room
+from shoal.pipeline.study.plan import Cost, Setting
 
 SHOWN_NAMES = 10
 

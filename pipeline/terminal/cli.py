@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from shoal.pipeline.data.naming import FLAG
 from shoal.pipeline.errors import REFUSED, guarded
-from shoal.pipeline.naming import FLAG
 from shoal.pipeline.paths import Paths
 
 
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(paths: Paths, words: argparse.Namespace) -> int:
     from shoal.pipeline import config
-    from shoal.pipeline.check import check
+    from shoal.pipeline.study.check import check
 
     found = check(paths)
     for line in (*found.faults, *found.notices):
@@ -72,8 +72,9 @@ def _check(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _show(paths: Paths, words: argparse.Namespace) -> int:
-    from shoal.pipeline import config, freshness
-    from shoal.pipeline.show import show
+    from shoal.pipeline import config
+    from shoal.pipeline.provenance import freshness
+    from shoal.pipeline.terminal.show import show
 
     settings = config.load(paths)
     if words.sweep:
@@ -85,8 +86,9 @@ def _show(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _compare(paths: Paths, words: argparse.Namespace) -> int:
-    from shoal.pipeline import config, freshness
-    from shoal.pipeline.compare import compare
+    from shoal.pipeline import config
+    from shoal.pipeline.provenance import freshness
+    from shoal.pipeline.terminal.compare import compare
 
     sweeps = compare(paths, config.load(paths).seed, words.a, words.b)
     freshness.tell(freshness.outdated(paths, sweeps) if sweeps else [])
@@ -94,8 +96,9 @@ def _compare(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _predict(paths: Paths, words: argparse.Namespace) -> int:
-    from shoal.pipeline import config, freshness
-    from shoal.pipeline.predictions import Request, predict_file
+    from shoal.pipeline import config
+    from shoal.pipeline.provenance import freshness
+    from shoal.pipeline.terminal.predict import Request, predict_file
 
     settings = config.load(paths)
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
@@ -117,7 +120,8 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
 
 
 def _track(paths: Paths, words: argparse.Namespace) -> int:
-    from shoal.pipeline import config, destination, store
+    from shoal.pipeline import config, store
+    from shoal.pipeline.tracking import destination
 
     place = destination.place(paths)
     if words.if_elsewhere and paths.receipt.exists() and store.read_json(paths.receipt).get("store") == place:

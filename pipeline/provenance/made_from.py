@@ -10,7 +10,7 @@ from typing import Any
 from shoal.pipeline import store
 from shoal.pipeline.config.faults import below
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.provenance import read_params
+from shoal.pipeline.provenance.hashes import read_params
 
 
 @dataclass(frozen=True)

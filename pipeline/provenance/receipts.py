@@ -3,7 +3,7 @@
 A receipt is JSON: `receipt`, its own path; `params` and `inputs`, what the stage was made from; `files`, the SHA-256 of
 every file that the stage wrote. Paths are below the root. It is a function of its inputs, as the results are, and it
 is all that entitles the program to remove a file: what no receipt names, or what has another content than its receipt
-says, is the user's. Whether a file is damaged says its own seal (`shoal.pipeline.seal`), which a receipt has too.
+says, is the user's. Whether a file is damaged says its own seal (`shoal.pipeline.store.seal`), which a receipt has too.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import ParamSpec, TypeVar
 
 from shoal.pipeline import ancestors, store
 from shoal.pipeline.errors import DamagedFileError, ShoalError
-from shoal.pipeline.made_from import MadeFrom
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance.made_from import MadeFrom
 
 P = ParamSpec("P")
 R = TypeVar("R")

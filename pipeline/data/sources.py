@@ -1,0 +1,111 @@
+"""Where a dataset comes from: the assignment's function or the user's table, split into three."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shoal.kernels.streams import stream
+from shoal.pipeline.config import Config, DataConfig, Fractions
+from shoal.pipeline.config.faults import ConfigError, Fault
+from shoal.pipeline.data import notices, user_table
+from shoal.pipeline.data.dataset import FLOAT64, Dataset, Scaling, Split
+from shoal.pipeline.paths import Paths
+
+FUNCTION_SAMPLES = 1000
+GRID_POINTS = 250
+
+
+def build(config: Config, paths: Paths) -> Dataset:
+    """Make the dataset that the configuration asks for; raises ConfigError with every fault of the user's table."""
+    return _from_function(config.seed) if config.data.source == "function" else _from_file(config.data, paths)
+
+
+def _places(n: int) -> np.ndarray:
+    """1 to n, as int64."""
+    return np.arange(1, n + 1, dtype=np.int64)
+
+
+def _from_function(seed: int) -> Dataset:
+    """sin on [-pi, pi]; the training points are the assignment's: the first draw of the legacy generator."""
+    shape = (FUNCTION_SAMPLES, 1)
+    points = (
+        np.random.RandomState(seed).uniform(-np.pi, np.pi, shape),
+        stream(seed, "validation", 0).uniform(-np.pi, np.pi, shape),
+        stream(seed, "test", 0).uniform(-np.pi, np.pi, shape),
+        np.linspace(-np.pi, np.pi, GRID_POINTS)[:, np.newaxis],
+    )
+    identity = Scaling.identity(1)
+    return Dataset(("x",), ("y",), identity, identity, *(Split(x, np.sin(x), _places(len(x))) for x in points))
+
+
+def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
+    table = user_table.read(paths.root, settings.path, "data.path")
+    others = [column for column in table.columns if column not in settings.targets]
+    features = tuple(others if settings.features is None else settings.features)
+    names = (*features, *settings.targets)
+    values, faults = table.numbers([name for name in dict.fromkeys(names) if name in table.columns])
+    sizes = _sizes(len(values), settings.fractions)
+    if faults := [*table.faults, *_choice_faults(table, settings), *faults, *_size_faults(table, sizes)]:
+        raise ConfigError(faults)
+
+    order = stream(settings.split_seed, "split", 0).permutation(len(values))
+    rows = [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
+    train, validation, test = (Split.of(values[part], len(features), part + 1) for part in rows)
+    columns = [
+        notices.Column(name, column, column[rows[0]], table.resolutions.get(name, FLOAT64), name in table.index)
+        for name, column in zip(names, values.T, strict=True)
+    ]
+    x_scaling, y_scaling = Scaling.identity(len(features)), Scaling.identity(len(settings.targets))
+    if settings.standardise:
+        resolution = np.array([column.resolution for column in columns])
+        x_scaling = Scaling.fit(train.x, resolution[: len(features)])
+        y_scaling = Scaling.fit(train.y, resolution[len(features) :])
+        _check_scales(table, names, np.concatenate([x_scaling.scale, y_scaling.scale]))
+    unknown = np.full((GRID_POINTS, len(settings.targets)), np.nan)
+    grid = Split(_grid(train.x), unknown, _places(GRID_POINTS))
+    told = notices.of_table(table, settings, columns[: len(features)], columns[len(features) :])
+    return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
+
+
+def _choice_faults(table: user_table.Table, settings: DataConfig) -> list[Fault]:
+    """Faults of data.targets and data.features against the columns that the table has."""
+    faults = table.missing("data.targets", settings.targets)
+    if settings.features is not None:
+        faults += table.missing("data.features", settings.features)
+    elif set(table.columns) <= set(settings.targets):
+        allowed = "at least one column left over as a feature"
+        faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
+    return faults
+
+
+def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int]:
+    """Rows of the training, validation and test split of n: running sums are rounded, so that no row is lost."""
+    train, validation = round(n * fractions.train), round(n * (fractions.train + fractions.validation))
+    return train, validation - train, n - validation
+
+
+def _size_faults(table: user_table.Table, sizes: tuple[int, int, int]) -> list[Fault]:
+    train, validation, test = sizes
+    if table.faults or (train >= 2 and validation >= 1 and test >= 1):
+        return []
+    found = f"{table.name} with {sum(sizes)} rows: {train} to train on, {validation} to validate, {test} to test"
+    return [Fault("data.fractions", found, "at least 2, 1 and 1; add rows or change the fractions")]
+
+
+def _check_scales(table: user_table.Table, columns: Sequence[str], scales: np.ndarray) -> None:
+    """Raise ConfigError for each column whose standard deviation is beyond float64."""
+    found = "numbers whose standard deviation float64 cannot hold"
+    allowed = "numbers between 1e-150 and 1e150 in size; change the unit, or set data.standardise to false"
+    sound = np.isfinite(scales) & (scales > 0)
+    if not sound.all():
+        bad = [column for column, is_sound in zip(columns, sound, strict=True) if not is_sound]
+        raise ConfigError([Fault(f"column '{column}'", found, allowed, table.name) for column in bad])
+
+
+def _grid(x: np.ndarray) -> np.ndarray:
+    """GRID_POINTS points along the range of the first feature of `x`, the others at their mean."""
+    grid = np.tile(x.mean(axis=0), (GRID_POINTS, 1))
+    grid[:, 0] = np.linspace(x[:, 0].min(), x[:, 0].max(), GRID_POINTS)
+    return grid

@@ -1,0 +1,80 @@
+"""The columns of every result table, and what a result file has to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+RUN_COLUMNS: dict[str, str] = {
+    "network_id": "string",
+    "sweep": "string",
+    "cell": "string",
+    "architecture": "string",
+    "activation": "string",
+    "depth": "Int64",
+    "width": "Int64",
+    "hidden_sizes": "string",
+    "n_features": "Int64",
+    "n_outputs": "Int64",
+    "optimizer": "string",
+    "learning_rate": "Float64",
+    "batch_size": "Int64",
+    "steps": "Int64",
+    "alpha": "Float64",
+    "replicate": "Int64",
+    "dtype": "string",
+    "status": "string",
+    "diverged_step": "Int64",
+    "train_half_mse": "Float64",
+}
+"""Columns of runs.parquet and their pandas types; what does not apply to a network is null."""
+
+CELL_COLUMNS = [
+    "sweep", "cell", "architecture", "activation", "depth", "width", "hidden_sizes",
+    "optimizer", "learning_rate", "batch_size", "steps", "alpha", "dtype",
+]  # fmt: skip
+"""Columns that describe a cell: the same for all its replicates."""
+
+CONTRAST_COLUMNS: dict[str, str] = {
+    "sweep": "string",
+    "axis": "string",  # what a and b differ in: series (activation or architecture), depth, width, ...
+    "a": "string",  # names of the two cells, and their levels on the axis
+    "b": "string",
+    "level_a": "string",
+    "level_b": "string",
+    "n_pairs": "Int64",  # replicates; in how many of them each cell has the smaller error
+    "a_smaller": "Int64",
+    "b_smaller": "Int64",
+    "log10_ratio": "Float64",  # typical log10 of error a / error b; infinite where one typically diverged or is 0
+    "p": "Float64",  # of the signed-rank test; null for fewer than 10 replicates, as is p_holm
+    "p_holm": "Float64",  # adjusted for all contrasts of the sweep
+    "p_smallest": "Float64",  # the least p_holm that so many replicates could have given
+    "verdict": "string",
+}
+"""Columns of contrasts.parquet and their pandas types; errors are those that decide, on the test split."""
+
+HELD: dict[str, Collection[str]] = {
+    "runs.parquet": RUN_COLUMNS,
+    "curves.parquet": ["network_id", "step", "half_mse"],
+    "weights.parquet": ["network_id", "params"],
+    "networks.parquet": [
+        "network_id", "sweep", "cell", "replicate", "status", "train_mse", "validation_mse", "test_mse",
+    ],
+    "cells.parquet": [
+        *CELL_COLUMNS, "n_networks", "n_diverged", "diverged_fraction",
+        *(
+            f"{error}_{rank}"
+            for error in ("train_mse", "validation_mse", "test_mse", "log10_test_mse", "train_half_mse")
+            for rank in ("median", "q1", "q3", "min", "max")
+        ),
+    ],
+    "contrasts.parquet": CONTRAST_COLUMNS,
+    "gradcheck.parquet": [
+        "architecture", "activation", "tensor", "n_coordinates", "max_difference", "max_gradient", "relative_error",
+    ],
+    "data.json": ["feature_names", "target_names", "x_scaling", "y_scaling", "data_hash"],
+    "chosen.json": ["network_id", "sweep", "cell", "architecture", "test_mse", "why"],
+}  # fmt: skip
+"""Columns or keys that are read of a result file, by its name: one that lacks any is of an older version."""
+
+A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE = "a beats b", "b beats a", "not shown", "untestable"
+"""Verdicts: shown at 5 % over the whole sweep, not shown, or not to be shown with so few replicates."""

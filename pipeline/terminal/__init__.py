@@ -1,0 +1,1 @@
+"""The command line: `shoal` and what its commands print and write."""
