@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.pipeline.report import assignment, limits, pieces, wording
-from shoal.pipeline.report.against_training import against_training, compared
-from shoal.pipeline.report.document import Folded
+from shoal.pipeline.report.assignment import author
+from shoal.pipeline.report.claims import wording
+from shoal.pipeline.report.claims.against_training import against_training, compared
+from shoal.pipeline.report.claims.divergence import divergence_sentences, pass_sentences
+from shoal.pipeline.report.claims.limits import piecewise, sentences
+from shoal.pipeline.report.claims.trends import trend
+from shoal.pipeline.report.document.blocks import Folded
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.training import divergence_sentences, pass_sentences
-from shoal.pipeline.report.trends import trend
 from shoal.pipeline.statistics.axes import FULL_BATCH
 from shoal.pipeline.statistics.errors import MSE
 from shoal.pipeline.store import A_BEATS_B
@@ -139,20 +141,22 @@ def test_no_claim_on_ridge_with_few_replicates_and_none_without_an_equal_shape()
 
 @pytest.mark.parametrize(("n_knots", "mse"), [(0, (1 - 6 / np.pi**2) / 2), (5, 5.41e-4), (10, 4.13e-5), (50, 1.0e-7)])
 def test_least_mse_of_piecewise_linear_functions(n_knots: int, mse: float) -> None:
-    assert pieces.least_mse(n_knots) == pytest.approx(mse, rel=1e-2)
+    assert piecewise.least_mse(n_knots) == pytest.approx(mse, rel=1e-2)
 
 
 def test_least_mse_falls_with_every_knot_as_its_law_says() -> None:
     """In the limit it is (integral of |sin|^(2/5))^5 / (2 pi 720 n^4) for n pieces."""
-    found = [pieces.least_mse(n) for n in range(1, 30)]
+    found = [piecewise.least_mse(n) for n in range(1, 30)]
     assert np.all(np.diff(found) < 0)
     assert found[-1] == pytest.approx(5.0117**5 / (2 * np.pi * 720 * 30**4), rel=0.06)
 
 
 def test_the_gradient_in_the_knots() -> None:
     knots, step = np.array([-2.0, -1.0, 0.3, 1.5]), 1e-6
-    _, gradient = pieces.fit(knots)
-    numerical = [(pieces.fit(knots + step * e)[0] - pieces.fit(knots - step * e)[0]) / (2 * step) for e in np.eye(4)]
+    _, gradient = piecewise.fit(knots)
+    numerical = [
+        (piecewise.fit(knots + step * e)[0] - piecewise.fit(knots - step * e)[0]) / (2 * step) for e in np.eye(4)
+    ]
     np.testing.assert_allclose(gradient, numerical, rtol=1e-6)
 
 
@@ -167,13 +171,13 @@ def layer(test_mse: list[float], source: float = 0.0) -> SweepResults:
 
 
 def test_pieces_beside_what_was_reached() -> None:
-    _, table = limits.pieces_blocks(layer([0.0823, 0.2, 0.3]))
+    _, table = sentences.pieces_blocks(layer([0.0823, 0.2, 0.3]))
     assert not isinstance(table, str)
     assert table.rows == [["5", "5.41e-4", "8.23e-4", "2.00e-1", "8.23e-2", "100"]]
-    _, lost = limits.pieces_blocks(layer([np.inf, np.inf]))
+    _, lost = sentences.pieces_blocks(layer([np.inf, np.inf]))
     assert not isinstance(lost, str)
     assert lost.rows[0][3:] == ["diverged", "diverged", "-"]
-    assert limits.pieces_blocks(layer([0.1], np.nan)) == []
+    assert sentences.pieces_blocks(layer([0.1], np.nan)) == []
 
 
 def own_networks(costs: dict[str, float], rate: float = 0.02) -> SweepResults:
@@ -186,13 +190,13 @@ def own_networks(costs: dict[str, float], rate: float = 0.02) -> SweepResults:
 
 
 def test_the_author_and_the_reference() -> None:
-    relu = assignment.REFERENCE["relu"]
-    [text] = assignment.assignment_sentences(own_networks({"relu": relu * (1 + 1e-3)}))
+    relu = author.REFERENCE["relu"]
+    [text] = author.assignment_sentences(own_networks({"relu": relu * (1 + 1e-3)}))
     assert "up to a relative difference of 1e-3." in text
     assert "printed costs are larger than shoal's, by a factor of 1.82 (relu)." in text
-    [worse] = assignment.assignment_sentences(own_networks({"relu": 1.0}))
+    [worse] = author.assignment_sentences(own_networks({"relu": 1.0}))
     assert "printed" not in worse
-    [other] = assignment.assignment_sentences(own_networks({"relu": relu}, rate=0.3))
+    [other] = author.assignment_sentences(own_networks({"relu": relu}, rate=0.3))
     assert "so the costs need not agree" in other
     assert "relative difference" not in other
 

@@ -15,8 +15,8 @@ import typst
 from shoal.kernels.ensemble import NetworkSpec, gradients, initial_params, predict, train
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
-from shoal.pipeline.report.derivations import derivations
-from shoal.pipeline.report.document import Formula, Section
+from shoal.pipeline.report.assignment.derivations import derivations
+from shoal.pipeline.report.document.blocks import Formula, Section
 from shoal.pipeline.report.results import SweepResults
 from tests import studies
 

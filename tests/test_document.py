@@ -11,13 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from shoal.pipeline.report import typesetting
-from shoal.pipeline.report.document import Folded, Formula, Section, spans
-from shoal.pipeline.report.html import html
-from shoal.pipeline.report.markdown import markdown
-from shoal.pipeline.report.pdf import SMALLEST, TYPE_SIZE, layout, pdf
-from shoal.pipeline.report.plots import Plot
-from shoal.pipeline.report.tables import Table
+from shoal.pipeline.report.document import typesetting
+from shoal.pipeline.report.document.blocks import Folded, Formula, Plot, Section, Table, spans
+from shoal.pipeline.report.document.html import html
+from shoal.pipeline.report.document.markdown import markdown
+from shoal.pipeline.report.document.pdf import SMALLEST, TYPE_SIZE, layout, pdf
 from tests.pdf import Pdf
 
 FORMULA = Formula("C = 1/N sum_n C_n", "C = (1/N) Σₙ Cₙ")

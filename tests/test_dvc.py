@@ -17,8 +17,7 @@ def dependency(path: Path) -> str:
     name = path.relative_to(ROOT)
     if name.parts[0] == "kernels":
         return "kernels"
-    folder = name.parent.as_posix()
-    return name.as_posix() if folder in ("pipeline", "pipeline/stages") else folder
+    return name.as_posix() if name.parts[1] == "stages" else "/".join(name.parts[:2])
 
 
 def imported(path: Path) -> set[Path]:

@@ -11,7 +11,7 @@ import pytest
 
 from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.report.tables import number
+from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.stages import evaluate, report
 from shoal.pipeline.statistics.errors import LARGEST, MSE, SCORE, best_cell, deciding
 from shoal.pipeline.statistics.intervals import few_rows

@@ -13,9 +13,9 @@ from shoal.pipeline import store
 from shoal.pipeline.figures import curves, heatmap, scores, style
 from shoal.pipeline.figures.curves import Band
 from shoal.pipeline.report import plots
-from shoal.pipeline.report.against_training import against_training
-from shoal.pipeline.report.findings import contrast_table, findings
-from shoal.pipeline.report.trends import trend
+from shoal.pipeline.report.claims.against_training import against_training
+from shoal.pipeline.report.claims.findings import contrast_table, findings
+from shoal.pipeline.report.claims.trends import trend
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import with_errors
 from shoal.pipeline.statistics.signed_ranks import compare

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.pipeline.report.findings import contrast_table, findings, strongest
+from shoal.pipeline.report.claims.findings import contrast_table, findings, strongest
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import contrasts
 from shoal.pipeline.statistics.contrasts import Contrast

@@ -13,9 +13,8 @@ import pytest
 
 from shoal.pipeline.figures import letters, style
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.report.document import Section
-from shoal.pipeline.report.pdf import pdf
-from shoal.pipeline.report.tables import Table
+from shoal.pipeline.report.document.blocks import Section, Table
+from shoal.pipeline.report.document.pdf import pdf
 from shoal.pipeline.stages import data, evaluate, gradcheck, predict, report, sweep
 from shoal.pipeline.statistics import axes
 from tests import studies

@@ -19,10 +19,10 @@ import pytest
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.report import floors
-from shoal.pipeline.report.assignment import PARTS
-from shoal.pipeline.report.html import inline
-from shoal.pipeline.report.tables import number
+from shoal.pipeline.report.assignment.author import PARTS
+from shoal.pipeline.report.claims.limits import linear
+from shoal.pipeline.report.document.html import inline
+from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.stages import gradcheck, report
 from tests import studies
 from tests.pdf import Pdf
@@ -288,7 +288,7 @@ def test_input_gradients_agree_with_central_differences(study: Paths) -> None:
 def test_floors_of_networks_linear_in_known_functions(
     start: Paths, text: str, functions: tuple[str, ...], half_mse: float
 ) -> None:
-    found = floors.floor(Architecture.parse(text), data.load(start))
+    found = linear.floor(Architecture.parse(text), data.load(start))
     assert found is not None
     assert found.functions == functions
     assert found.half_mse == pytest.approx(half_mse, rel=1e-12 if len(functions) == 1 else 1e-6)
@@ -296,7 +296,7 @@ def test_floors_of_networks_linear_in_known_functions(
 
 @pytest.mark.parametrize("text", ["dense 5 > relu > dense 1", "(dense 1 | dense 1 > relu) > dense 1"])
 def test_other_networks_have_no_known_floor(start: Paths, text: str) -> None:
-    assert floors.floor(Architecture.parse(text), data.load(start)) is None
+    assert linear.floor(Architecture.parse(text), data.load(start)) is None
 
 
 def test_inline_svg_keeps_its_references() -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from shoal.pipeline.figures import style
-from shoal.pipeline.report.against_training import against_training
-from shoal.pipeline.report.assignment import assignment_tables, numbered
-from shoal.pipeline.report.derivations import derivations
-from shoal.pipeline.report.document import Block, Section
+from shoal.pipeline.report.assignment.author import assignment_tables, numbered
+from shoal.pipeline.report.assignment.derivations import derivations
+from shoal.pipeline.report.assignment.setting import data_section, example_network
+from shoal.pipeline.report.claims.against_training import against_training
+from shoal.pipeline.report.claims.limits.sentences import pieces_blocks
+from shoal.pipeline.report.document.blocks import Block, Section
+from shoal.pipeline.report.document.markdown import markdown, markdown_table
 from shoal.pipeline.report.evidence import gradient_check, test_set
-from shoal.pipeline.report.limits import pieces_blocks
-from shoal.pipeline.report.markdown import markdown, markdown_table
-from shoal.pipeline.report.opening import caveats, definitions, summary
 from shoal.pipeline.report.reproduction import reproduction
+from shoal.pipeline.report.result_tables import score_table, summary_table
 from shoal.pipeline.report.sections import description, sentences, sweep_section
-from shoal.pipeline.report.setting import data_section, example_network
 from shoal.pipeline.report.study import Study
-from shoal.pipeline.report.tables import score_table, summary_table
+from shoal.pipeline.report.summary import caveats, definitions, summary
 
 
 def sections(study: Study) -> list[Section]:

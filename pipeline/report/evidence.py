@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from shoal.pipeline.report.document import Block, Folded, Section
+from shoal.pipeline.report.claims.divergence import all_diverged
+from shoal.pipeline.report.claims.wording import counted
+from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
+from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.study import Study
-from shoal.pipeline.report.tables import Table, number
-from shoal.pipeline.report.training import all_diverged
-from shoal.pipeline.report.wording import counted
 from shoal.pipeline.statistics.errors import MSE
 
 

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
-from matplotlib.figure import Figure
 
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures import curves, fits, heatmap, scores, style
-from shoal.pipeline.report.limits import is_sine
+from shoal.pipeline.report.claims.limits.sentences import is_sine
+from shoal.pipeline.report.claims.wording import capital
+from shoal.pipeline.report.document.blocks import Plot
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.wording import capital
 from shoal.pipeline.statistics import axes
-
-
-@dataclass(frozen=True, eq=False)
-class Plot:
-    """A figure with its caption, and the path of its files below the folder of figures, without their ending."""
-
-    path: str
-    caption: str
-    figure: Figure
-
-    @cached_property
-    def svg(self) -> str:
-        """SVG text."""
-        return style.svg(self.figure)
 
 
 def plots(results: SweepResults) -> list[Plot]:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from shoal.kernels.compile.host import ENGINE, HOST
-from shoal.pipeline import store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
-from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import machine
-from shoal.pipeline.provenance.hashes import kernels_hash, params_hash, read_params
-from shoal.pipeline.report.document import Folded, Section
+from shoal.pipeline.provenance.hashes import kernels_hash, params_hash
+from shoal.pipeline.report.claims.wording import counted, listed
+from shoal.pipeline.report.document.blocks import Folded, Section, Table
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.tables import Table
-from shoal.pipeline.report.wording import counted, listed
+from shoal.pipeline.report.study import Origin
 from shoal.pipeline.study.grid import cells, network_id
 
 COMMANDS = (
@@ -31,19 +27,6 @@ DEPENDENCE = (
     "or another version of numba or llvmlite may add in another order: that changes last digits, and in a long "
     "training also the ones before. Both are therefore part of a network's identity."
 )
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Parameters as written, and the hash of each sweep's runs.parquet."""
-
-    params: dict[str, Any]
-    results: dict[str, str]
-
-
-def origin(paths: Paths, sweeps: Sequence[str]) -> Origin:
-    """Read where the results of these sweeps come from."""
-    return Origin(read_params(paths), {name: store.file_hash(paths.runs(name)) for name in sweeps})
 
 
 def reproduction(made_from: Origin, config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]) -> Section:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline.report.against_training import against_training
-from shoal.pipeline.report.assignment import assignment_sentences, assignment_tables
-from shoal.pipeline.report.document import Block, Folded, Section
-from shoal.pipeline.report.findings import contrast_table, findings
-from shoal.pipeline.report.limits import floor_sentences, pieces_blocks
+from shoal.pipeline.report.assignment.author import assignment_sentences, assignment_tables
+from shoal.pipeline.report.assignment.setting import network_plots
+from shoal.pipeline.report.claims.against_training import against_training
+from shoal.pipeline.report.claims.divergence import divergence_sentences, pass_sentences
+from shoal.pipeline.report.claims.findings import contrast_table, findings
+from shoal.pipeline.report.claims.limits.sentences import floor_sentences, pieces_blocks
+from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
 from shoal.pipeline.report.plots import gradient_points, plots
+from shoal.pipeline.report.result_tables import by_series, cell_table, number, score_table
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.setting import network_plots
-from shoal.pipeline.report.tables import Table, by_series, cell_table, number, score_table
-from shoal.pipeline.report.training import divergence_sentences, pass_sentences
 from shoal.pipeline.statistics import axes
 
 GRADIENTS = (

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from shoal.pipeline import store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
-from shoal.pipeline.report.assignment import is_assignment
-from shoal.pipeline.report.reproduction import Origin
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance.hashes import read_params
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.errors import Error
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Parameters as written, and the hash of each sweep's runs.parquet."""
+
+    params: dict[str, Any]
+    results: dict[str, str]
+
+
+def origin(paths: Paths, sweeps: Sequence[str]) -> Origin:
+    """Read where the results of these sweeps come from."""
+    return Origin(read_params(paths), {name: store.file_hash(paths.runs(name)) for name in sweeps})
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,3 +50,9 @@ class Study:
     def is_assignment(self) -> bool:
         """Whether the assignment's words belong into its report."""
         return is_assignment(self.config)
+
+
+def is_assignment(config: Config) -> bool:
+    """Whether the study is the assignment's: on its function, with a sweep that starts from its own numbers."""
+    streams = (sweep.init == "assignment-stream" for sweep in config.sweeps.values())
+    return config.data.source == "function" and any(streams)

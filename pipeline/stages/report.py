@@ -11,14 +11,14 @@ from shoal.pipeline.figures import style
 from shoal.pipeline.figures.letters import printable
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import made_from, receipts
-from shoal.pipeline.report.html import html
-from shoal.pipeline.report.overview import overview
-from shoal.pipeline.report.pdf import pdf
-from shoal.pipeline.report.plots import Plot, heat_plot
-from shoal.pipeline.report.reproduction import origin
+from shoal.pipeline.report.document.blocks import Plot
+from shoal.pipeline.report.document.html import html
+from shoal.pipeline.report.document.pdf import pdf
+from shoal.pipeline.report.document.typesetting import pictures
+from shoal.pipeline.report.glance import at_a_glance
+from shoal.pipeline.report.plots import heat_plot
 from shoal.pipeline.report.results import load as load_sweep
-from shoal.pipeline.report.study import Study
-from shoal.pipeline.report.typesetting import pictures
+from shoal.pipeline.report.study import Study, origin
 from shoal.pipeline.stages import _stage
 
 
@@ -34,9 +34,9 @@ def run(paths: Paths) -> dict[str, Any]:
         for done, plot in enumerate(plots, 1):
             store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
             advance(done, len(plots))
-    at_a_glance = style.svg(overview(study.sweeps))
+    glance = style.svg(at_a_glance(study.sweeps))
     files = [*(paths.figures / f"{plot.path}.png" for plot in plots), paths.docs / "results.png"]
-    for path, picture in zip(files, pictures([*(plot.svg for plot in plots), at_a_glance]), strict=True):
+    for path, picture in zip(files, pictures([*(plot.svg for plot in plots), glance]), strict=True):
         store.write_bytes(path, picture)
     store.write_text(paths.report, html(sections))
     store.write_bytes(paths.report_pdf, pdf(sections))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import jinja2
 
-from shoal.pipeline.report import typesetting
-from shoal.pipeline.report.document import Formula, Section, kind, spans
+from shoal.pipeline.report.document import typesetting
+from shoal.pipeline.report.document.blocks import Formula, Section, kind, spans
 
 
 def html(sections: Sequence[Section]) -> str:
@@ -17,7 +17,7 @@ def html(sections: Sequence[Section]) -> str:
     Raises typst.TypstError where a formula is not in Typst's notation.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline", "report"),
+        loader=jinja2.PackageLoader("shoal.pipeline.report.document", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -27,7 +27,7 @@ def html(sections: Sequence[Section]) -> str:
     environment.filters |= {"inline": inline, "kind": kind, "spans": spans}
     found = [block for section in sections for block in section.blocks if isinstance(block, Formula)]
     drawn = dict(zip(found, typesetting.formulas([formula.typst for formula in found]), strict=True))
-    return environment.get_template("template.html").render(sections=sections, formulas=drawn)
+    return environment.get_template("report.html").render(sections=sections, formulas=drawn)
 
 
 def inline(svg: str, prefix: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import typical
@@ -19,16 +19,6 @@ from shoal.pipeline.statistics.intervals import FEWEST
 MISSING = "-"
 MOST_CELLS = 100
 """In larger sweeps, tables hold all axes but two at their best levels; the table of every cell has the rest."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text; the first `n_heads` columns head their row. What follows a line break in a cell is secondary."""
-
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
-    n_heads: int = 1
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -8,10 +8,8 @@ from importlib import resources
 from typing import Any
 
 from shoal.pipeline.figures import letters, style
-from shoal.pipeline.report import typesetting
-from shoal.pipeline.report.document import Block, Folded, Formula, Section, kind, spans
-from shoal.pipeline.report.plots import Plot
-from shoal.pipeline.report.tables import Table
+from shoal.pipeline.report.document import typesetting
+from shoal.pipeline.report.document.blocks import Block, Folded, Formula, Plot, Section, Table, kind, spans
 
 TYPE_SIZE, SMALLEST = 9.0, 6.0
 """Points: tables are set in the first, and in smaller type down to the second where they are wide."""
@@ -36,7 +34,7 @@ def pdf(sections: Sequence[Section]) -> bytes:
         {"heading": section.heading, "blocks": [_block(block, f"{n}-{k}") for k, block in enumerate(section.blocks)]}
         for n, section in enumerate(sections)
     ]
-    template = resources.files("shoal.pipeline.report").joinpath("template.typ").read_bytes()
+    template = resources.files("shoal.pipeline.report.document").joinpath("templates", "report.typ").read_bytes()
     return typesetting.document(template, _shown(content))
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline.report.document import Block, Folded
-from shoal.pipeline.report.findings import MOST_PLACES, is_untestable
+from shoal.pipeline.report.claims.findings import MOST_PLACES, is_untestable
+from shoal.pipeline.report.claims.wording import counted, factor, factors, is_exact, listed, places, ratios
+from shoal.pipeline.report.document.blocks import Block, Folded, Table
+from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.tables import Table, number
-from shoal.pipeline.report.wording import counted, factor, factors, is_exact, listed, places, ratios
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import log10
 from shoal.pipeline.statistics.contrasts import Contrast, contrast_table

@@ -7,10 +7,8 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.tables import MISSING, Table, number
-from shoal.pipeline.report.trends import trend
-from shoal.pipeline.report.wording import (
+from shoal.pipeline.report.claims.trends import trend
+from shoal.pipeline.report.claims.wording import (
     capital,
     counted,
     factors,
@@ -21,6 +19,9 @@ from shoal.pipeline.report.wording import (
     places,
     ratios,
 )
+from shoal.pipeline.report.document.blocks import Table
+from shoal.pipeline.report.result_tables import MISSING, number
+from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.contrasts import ERROR_RATE
 from shoal.pipeline.statistics.errors import Error
 from shoal.pipeline.statistics.intervals import FEWEST

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from shoal.pipeline.figures import scores, style
-from shoal.pipeline.figures.summary import Fits, summary
+from shoal.pipeline.figures.glance import Fits, glance
+from shoal.pipeline.report.claims.wording import capital
 from shoal.pipeline.report.plots import truth
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.wording import capital
 from shoal.pipeline.statistics import axes
 
 
-def overview(sweeps: Sequence[SweepResults]) -> Figure:
+def at_a_glance(sweeps: Sequence[SweepResults]) -> Figure:
     """Errors of the sweep with most axes (width before others), fits of the one with fewest; made of what there is."""
     with style.house_style():
         varied = max(sweeps, key=lambda results: ("width" in results.axes, len(results.axes)))
@@ -27,7 +27,7 @@ def overview(sweeps: Sequence[SweepResults]) -> Figure:
         what = capital(varied.error.label("test"))
         title = f"{what} by {along}: {words} of {count} networks a point (sweep {varied.name})"
         fixed = axes.Fixed.at_best(varied.cells, scores.split_axes(varied.axes)[2])
-        return summary(fixed.select(varied.cells), varied.axes, title, _fits(plain))
+        return glance(fixed.select(varied.cells), varied.axes, title, _fits(plain))
 
 
 def _fits(results: SweepResults) -> Fits | None:

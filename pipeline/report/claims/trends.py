@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from shoal.pipeline.report.claims.wording import NOUNS, factor, level, listed, other_level
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.wording import NOUNS, factor, level, listed, other_level
 from shoal.pipeline.statistics import axes
 
 FEWEST_LEVELS = 3

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shoal.pipeline.report.against_training import against_training
-from shoal.pipeline.report.assignment import PARTS, beside_author
-from shoal.pipeline.report.document import Section
-from shoal.pipeline.report.findings import findings, is_untestable, strongest
+from shoal.pipeline.report.assignment.author import PARTS, beside_author
+from shoal.pipeline.report.claims.against_training import against_training
+from shoal.pipeline.report.claims.divergence import all_diverged, divergence_counts
+from shoal.pipeline.report.claims.findings import findings, is_untestable, strongest
+from shoal.pipeline.report.claims.trends import trend
+from shoal.pipeline.report.claims.wording import counted
+from shoal.pipeline.report.document.blocks import Section
+from shoal.pipeline.report.result_tables import number, summary_table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
-from shoal.pipeline.report.tables import number, summary_table
-from shoal.pipeline.report.training import all_diverged, divergence_counts
-from shoal.pipeline.report.trends import trend
-from shoal.pipeline.report.wording import counted
 from shoal.pipeline.statistics.errors import SCORE
 from shoal.pipeline.statistics.intervals import SCOPE, few_rows
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.training.optimizers import OPTIMIZERS
-from shoal.pipeline.report.document import Block, Formula, Section
-from shoal.pipeline.report.readout_and_branches import branches, ridge
+from shoal.pipeline.report.assignment.readout_and_branches import branches, ridge
+from shoal.pipeline.report.document.blocks import Block, Formula, Section, Table
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.tables import Table
 
 NAMES = [
     ["x", "x", "inputs of a sample: n_features numbers"],

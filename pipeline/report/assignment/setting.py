@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.figures.network import drawing
-from shoal.pipeline.report.document import Section
-from shoal.pipeline.report.plots import Plot
+from shoal.pipeline.report.claims.wording import counted
+from shoal.pipeline.report.document.blocks import Plot, Section, Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
-from shoal.pipeline.report.tables import Table
-from shoal.pipeline.report.wording import counted
 
 EXAMPLE = Architecture.plain((5, 3), "relu", 1)
 """The network that the assignment asks to be drawn: one input, hidden layers of 5 and 3, one linear output."""

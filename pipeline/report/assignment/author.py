@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from shoal.pipeline.config import Config
-from shoal.pipeline.report.document import Section
-from shoal.pipeline.report.limits import floor_of
+from shoal.pipeline.report.claims.limits.sentences import floor_of
+from shoal.pipeline.report.claims.wording import factor, listed
+from shoal.pipeline.report.document.blocks import Section, Table
+from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.tables import Table, number
-from shoal.pipeline.report.wording import factor, listed
 from shoal.pipeline.statistics import axes
 
 PARTS = {
@@ -41,12 +40,6 @@ RATES, STEPS = {"relu": 0.02, "linear": 0.005, "tanh": 0.02}, 500
 
 CONVERGED = 1.001
 """A cost within this factor of the least possible one has converged."""
-
-
-def is_assignment(config: Config) -> bool:
-    """Whether the study is the assignment's: on its function, with a sweep that starts from its own numbers."""
-    streams = (sweep.init == "assignment-stream" for sweep in config.sweeps.values())
-    return config.data.source == "function" and any(streams)
 
 
 def numbered(section: Section) -> Section:

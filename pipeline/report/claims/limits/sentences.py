@@ -7,11 +7,12 @@ import pandas as pd
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.data.dataset import Dataset
-from shoal.pipeline.report.floors import Floor, floor
-from shoal.pipeline.report.pieces import least_mse
+from shoal.pipeline.report.claims.limits.linear import Floor, floor
+from shoal.pipeline.report.claims.limits.piecewise import least_mse
+from shoal.pipeline.report.claims.wording import factor, listed
+from shoal.pipeline.report.document.blocks import Table
+from shoal.pipeline.report.result_tables import MISSING, number
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.tables import MISSING, Table, number
-from shoal.pipeline.report.wording import factor, listed
 from shoal.pipeline.statistics import axes
 
 PIECES = "One hidden layer of relu: least mse on x uniform on [-π, π], found numerically, beside the test mse reached"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shoal.pipeline.report.document import Block, Formula, Section
+from shoal.pipeline.report.document.blocks import Block, Formula, Section
 
 
 def ridge() -> Section:

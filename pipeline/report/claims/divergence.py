@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.report.claims.wording import counted, level, listed
+from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.report.tables import number
-from shoal.pipeline.report.wording import counted, level, listed
 from shoal.pipeline.statistics import axes
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from shoal.pipeline.report.plots import Plot
-from shoal.pipeline.report.tables import Table
+from matplotlib.figure import Figure
+
+from shoal.pipeline.figures import style
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,34 @@ class Formula:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of text; the first `n_heads` columns head their row. What follows a line break in a cell is secondary."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    n_heads: int = 1
+
+
+@dataclass(frozen=True)
 class Folded:
     """A table that HTML shows when opened, and that the PDF has in its appendix."""
 
     table: Table
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A figure with its caption, and the path of its files below the folder of figures, without their ending."""
+
+    path: str
+    caption: str
+    figure: Figure
+
+    @cached_property
+    def svg(self) -> str:
+        """SVG text."""
+        return style.svg(self.figure)
 
 
 Block = str | Formula | Table | Folded | Plot

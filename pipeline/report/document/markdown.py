@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shoal.pipeline.report.document import Block, Formula
-from shoal.pipeline.report.tables import Table
+from shoal.pipeline.report.document.blocks import Block, Formula, Table
 
 
 def markdown(blocks: Iterable[Block]) -> list[str]:

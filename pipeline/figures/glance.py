@@ -26,7 +26,7 @@ class Fits:
     truth: Truth
 
 
-def summary(cells: pd.DataFrame, axes: Sequence[str], title: str, fits: Fits | None) -> Figure:
+def glance(cells: pd.DataFrame, axes: Sequence[str], title: str, fits: Fits | None) -> Figure:
     """Test errors of a sweep along its axes, a panel per series, and beside it the fits of another sweep."""
     n_panels = len(scores.groups(cells, axes))
     figure, grid = style.panels(1, n_panels + (fits is not None), style.WIDTH, 3.2)

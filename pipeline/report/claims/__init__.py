@@ -1,0 +1,1 @@
+"""What the results show, in sentences and tables that are computed, and say no more than that."""

@@ -1,0 +1,1 @@
+"""What networks could reach at best, where that is known without training one."""

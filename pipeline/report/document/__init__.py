@@ -1,0 +1,1 @@
+"""A document: its blocks and sections, and what writes it as HTML, as PDF and as Markdown."""
