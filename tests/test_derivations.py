@@ -15,7 +15,8 @@ import typst
 from shoal.kernels.ensemble import NetworkSpec, gradients, initial_params, predict, train
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
-from shoal.pipeline.report.assignment.derivations import derivations
+from shoal.kernels.training.methods import METHODS
+from shoal.pipeline.report.assignment.derivations import BRANCHES, derivations, source
 from shoal.pipeline.report.document.blocks import Formula, Section
 from shoal.pipeline.report.results import SweepResults
 from tests import studies
@@ -103,6 +104,32 @@ def test_only_what_the_sweeps_need_is_derived(sections: list[Section]) -> None:
     assert len(always) == 6
     assert [section.title for section in sections] == [*(section.title for section in always), *extra]
     assert len(always[-1].blocks) < len(sections[5].blocks)
+
+
+def test_every_mark_is_of_something_that_a_study_can_have() -> None:
+    marks = set(re.findall(r"^\[only (\w+)\]$", source(), flags=re.MULTILINE))
+    assert {"adam", "ridge", BRANCHES} <= marks <= {*METHODS, BRANCHES}
+
+
+def test_words_of_the_assignment_are_in_its_own_study_alone(sections: list[Section]) -> None:
+    assert [section.part for section in sections] == ["", "2b", "2c", "2d", "2e", "2f", "", ""]
+    assert "".join(map(str, sections)).count("ssignment") == 3
+    others = derivations([], False)
+    assert not re.search("ssignment|2b", "".join(map(str, others)))
+    assert {section.part for section in others} == {""}
+    assert [type(block) for section in others for block in section.blocks] == [
+        type(block) for section in derivations([], True) for block in section.blocks
+    ]
+
+
+def test_nothing_of_the_notation_is_left_in_the_text(sections: list[Section]) -> None:
+    """Marks, braces and numbers of the kernels are read, and no formula has a word of Typst's in its plain text."""
+    blocks = [block for section in sections for block in section.blocks]
+    words = "".join(block for block in blocks if isinstance(block, str))
+    assert not re.search(r"[{}|$]|\[only|\[always", words)
+    assert "with β₁ = 0.9, β₂ = 0.999 and ε = 1e-08:" in words
+    texts = [block.text for block in blocks if isinstance(block, Formula)]
+    assert set(re.findall("[a-z]{2,}", " ".join(texts))) == {"half", "max", "min", "mse", "sum", "where"}
 
 
 def test_every_formula_can_be_typeset(sections: list[Section]) -> None:

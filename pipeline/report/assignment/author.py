@@ -15,11 +15,6 @@ from shoal.pipeline.statistics import axes
 
 PARTS = {
     "A small network": "2a",
-    "The cost and its derivative": "2b",
-    "Activations and their derivatives": "2c",
-    "Forward pass": "2d",
-    "Backward pass": "2e",
-    "Gradients of the parameters and their update": "2f",
     "Sweep base": "2g",
     "Sweep sizes": "2h",
     "Sweep ridge": "2i",
@@ -44,7 +39,7 @@ CONVERGED = 1.001
 
 def numbered(section: Section) -> Section:
     """The section, behind the part of the assignment that it answers, if it answers one."""
-    return replace(section, part=PARTS.get(section.title, ""))
+    return replace(section, part=PARTS.get(section.title, section.part))
 
 
 def assignment_sentences(results: SweepResults) -> list[str]:

@@ -10,14 +10,19 @@ from functools import cached_property
 from matplotlib.figure import Figure
 
 from shoal.pipeline.figures import style
+from shoal.pipeline.report.document.plain import plain
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A displayed formula in Typst's notation for mathematics, and the same in plain text for who cannot see it."""
+    """A displayed formula in Typst's notation for mathematics."""
 
     typst: str
-    text: str
+
+    @property
+    def text(self) -> str:
+        """The same in plain text, for who cannot see it."""
+        return plain(self.typst)
 
 
 @dataclass(frozen=True)
