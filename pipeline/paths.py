@@ -40,6 +40,11 @@ class Paths:
         return self.data / "receipt.json"
 
     @property
+    def study(self) -> Path:
+        """What params.yaml need not say, as the data stage found it: DVC refuses a stage that lists a missing key."""
+        return self.data / "study.json"
+
+    @property
     def gradcheck(self) -> Path:
         return self.root / "gradcheck" / "gradcheck.parquet"
 

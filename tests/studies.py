@@ -60,12 +60,20 @@ SWEEPS: Mapping[str, Any] = {
 """Every kind of sweep; none of its networks diverges."""
 
 
-def write(root: Path, sweeps: Mapping[str, Any] = SWEEPS, dtype: str = "float64", **keys: Any) -> Paths:
-    """Write params.yaml with these sweeps and keys of the data block, and the table `throws` beside it."""
+def write(
+    root: Path,
+    sweeps: Mapping[str, Any] = SWEEPS,
+    dtype: str = "float64",
+    report: Mapping[str, Any] | None = None,
+    **keys: Any,
+) -> Paths:
+    """Write params.yaml with these sweeps, a `report` block and keys of the data block, and the table beside it."""
     block: dict[str, Any] = {"source": "function", "path": "input/example.csv"}
     block |= {"targets": ["range_m", "height_m"], "features": None}
     block |= {"fractions": {"train": 0.6, "validation": 0.2, "test": 0.2}, "split_seed": 0, "standardise": True}
     params = {"seed": 9001, "dtype": dtype, "data": block | keys, "tracking": TRACKING, "sweeps": dict(sweeps)}
+    if report is not None:
+        params["report"] = report
     (root / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     (root / "input").mkdir(exist_ok=True)
     throws().to_csv(root / "input" / "example.csv", index=False)

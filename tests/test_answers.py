@@ -180,13 +180,13 @@ def test_pieces_beside_what_was_reached() -> None:
     assert sentences.pieces_blocks(layer([0.1], np.nan)) == []
 
 
-def own_networks(costs: dict[str, float], rate: float = 0.02) -> SweepResults:
+def own_networks(costs: dict[str, float], rate: float = 0.02, part: str = "2g") -> SweepResults:
     """Replicate 0 of the assignment's networks with these costs."""
     cells = pd.DataFrame({"series": list(costs), "architecture": "dense 3 > relu > dense 1", "optimizer": "gd"})
     cells = cells.assign(learning_rate=rate, steps=500.0, batch_size=FULL_BATCH)
     networks = pd.DataFrame({"series": list(costs), "replicate": 0, "train_half_mse": list(costs.values())})
     settings = SimpleNamespace(init="assignment-stream", architecture=None, optimizer="gd")
-    return made_up(cells, [], networks=networks, settings=settings, dataset=SimpleNamespace(n_outputs=1))
+    return made_up(cells, [], networks=networks, settings=settings, dataset=SimpleNamespace(n_outputs=1), part=part)
 
 
 def test_the_author_and_the_reference() -> None:
@@ -199,6 +199,12 @@ def test_the_author_and_the_reference() -> None:
     [other] = author.assignment_sentences(own_networks({"relu": relu}, rate=0.3))
     assert "so the costs need not agree" in other
     assert "relative difference" not in other
+
+
+def test_a_sweep_that_answers_no_part_is_beside_nobodys_numbers() -> None:
+    mine = own_networks({"relu": author.REFERENCE["relu"]}, part="")
+    assert author.assignment_sentences(mine) == author.assignment_tables(mine) == []
+    assert author.beside_author(mine) == ""
 
 
 def test_words() -> None:

@@ -51,6 +51,50 @@ def test_good_file_loads_with_every_value_in_its_place(paths: Paths) -> None:
     assert branches.architecture == {"scalar": "(dense 1 | relu > dense 1)", "deep": "dense 10 > relu"}
 
 
+REPORT = "{title: My study, parts: {ridge: '3.1'}}"
+LINE = "one line of up to 100 characters"
+PARTS = "a mapping of sweeps to text such as 2g or '3.1', of up to 100 characters"
+
+
+def with_report(block: str) -> str:
+    assert "\nsweeps:" in GOOD
+    return GOOD.replace("\nsweeps:", f"\nreport: {block}\nsweeps:")
+
+
+def test_what_the_report_says_of_the_study(paths: Paths) -> None:
+    assert messages(paths, with_report(REPORT)) == []
+    assert load(paths).report.model_dump() == {"title": "My study", "parts": {"ridge": "3.1"}}
+
+
+@pytest.mark.parametrize("text", [GOOD, with_report("{}"), with_report("{title: 'shoal: results', parts: {}}")])
+def test_the_block_for_the_report_need_not_be_there(paths: Paths, text: str) -> None:
+    assert messages(paths, text) == []
+    assert load(paths).report.model_dump() == {"title": "shoal: results", "parts": {}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("title", "titel", "report.titel: found an unknown key; allowed: title, parts; did you mean 'title'?"),
+        ("My study", "7", f"report.title: found 7; allowed: {LINE}"),
+        ("My study", "' '", f"report.title: found ' '; allowed: {LINE}"),
+        ("My study", '"a\\nb"', f"report.title: found 'a\\nb'; allowed: {LINE}"),
+        ("My study", "x" * 101, f"report.title: found '{'x' * 98}…; allowed: {LINE}"),
+        ("'3.1'", "3.1", f"report.parts.ridge: found 3.1; allowed: {PARTS}"),
+        ("ridge", "rigde", "report.parts.rigde: found the name of no sweep; allowed: the sweeps: sizes, batch, ridge, "
+         "stream, branches; did you mean 'ridge'?"),
+        ("{ridge: '3.1'}", "[ridge]", f"report.parts: found ['ridge']; allowed: {PARTS}"),
+        (REPORT, "", "report: found nothing; allowed: a mapping with the keys title, parts"),
+    ],
+)  # fmt: skip
+def test_faults_of_the_block_for_the_report(paths: Paths, before: str, after: str, message: str) -> None:
+    """One line each, beside a fault elsewhere that none of them hides."""
+    text = with_report(REPORT.replace(before, after)).replace("split_seed: 0", "split_seed: -1")
+    [first, second] = sorted(messages(paths, text))
+    assert first == "params.yaml: data.split_seed: found -1; allowed: a whole number from 0 to 4294967295"
+    assert second == f"params.yaml: {message}"
+
+
 def test_sweep_resolves_values_by_activation_and_knows_its_lists(paths: Paths) -> None:
     paths.params.write_text(GOOD, encoding="utf-8")
     sweeps = load(paths).sweeps

@@ -58,7 +58,7 @@ def test_written_bytes_depend_on_the_inputs_alone(tmp_path: Path) -> None:
         written.append({path.name: path.read_bytes() for path in (root / "data").iterdir()})
     assert written[0] == written[1]
     tables = ["rows.parquet", "test.parquet", "train.parquet", "validation.parquet"]
-    assert sorted(written[0]) == ["data.json", "grid.parquet", "receipt.json", *tables]
+    assert sorted(written[0]) == sorted(["data.json", "study.json", "grid.parquet", "receipt.json", *tables])
 
 
 def test_hash_follows_the_standardised_training_split(tmp_path: Path) -> None:

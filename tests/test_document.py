@@ -67,13 +67,13 @@ def everywhere(text: str) -> list[Section]:
 @pytest.mark.parametrize("text", ODD)
 def test_odd_characters_are_literal(text: str) -> None:
     wanted, sections = without_space(text), everywhere(text)
-    document = Pdf(pdf(sections))
+    document = Pdf(pdf("Title", sections))
     assert document.titles == [text, text, "Appendix"]
     assert document.text.count(wanted) >= 12  # contents and headings, two tables, the link and the caption
-    assert Words(html(sections)).text.count(wanted) >= 11
+    assert Words(html("Title", sections)).text.count(wanted) >= 11
     paragraph = [Section("One", [text])]
-    assert wanted in Pdf(pdf(paragraph)).text
-    assert wanted in Words(html(paragraph)).text
+    assert wanted in Pdf(pdf("Title", paragraph)).text
+    assert wanted in Words(html("Title", paragraph)).text
 
 
 @settings(max_examples=40, deadline=None)
@@ -83,8 +83,8 @@ def test_odd_characters_are_literal(text: str) -> None:
 def test_any_text_is_literal(text: str) -> None:
     wanted = without_space(text)
     sections = [Section("One", [Table("", ["a", text], [["1", text]])])]
-    assert Pdf(pdf(sections)).text.count(wanted) >= 2
-    assert Words(html(sections)).text.count(wanted) >= 2
+    assert Pdf(pdf("Title", sections)).text.count(wanted) >= 2
+    assert Words(html("Title", sections)).text.count(wanted) >= 2
 
 
 def test_backticks_are_code() -> None:
@@ -92,8 +92,10 @@ def test_backticks_are_code() -> None:
     assert list(spans(text)) == [
         ("Run ", False), ("dvc repro", True), (" on <", False), ("a_b", True), (">, not ` alone.", False)
     ]  # fmt: skip
-    assert "Run <code>dvc repro</code> on &lt;<code>a_b</code>&gt;, not ` alone." in html([Section("One", [text])])
-    content = pdf([Section("One", [text])])
+    assert "Run <code>dvc repro</code> on &lt;<code>a_b</code>&gt;, not ` alone." in html(
+        "Title", [Section("One", [text])]
+    )
+    content = pdf("Title", [Section("One", [text])])
     assert b"DejaVuSansMono" in content
     assert "Rundvcreproon<a_b>,not`alone." in Pdf(content).text
 
@@ -102,10 +104,10 @@ def test_blocks_keep_their_order_and_a_part_stands_in_front_of_its_title() -> No
     table = Table("Numbers", ["a", "b"], [["1", "2"]])
     sections = [Section("Start", ["First.", table, "Second.", Folded(Table("All", ["a"], [["3"]])), "Last."], "2g")]
     order = ["2g·Start", "First.", "Numbers", "Second.", "All", "Last."]
-    for text in (Pdf(pdf(sections)).text, Words(html(sections)).text):
+    for text in (Pdf(pdf("Title", sections)).text, Words(html("Title", sections)).text):
         places = [text.index(word, text.rindex("2g·StartFirst")) for word in order]
         assert places == sorted(places)
-    assert Pdf(pdf(sections)).text.rindex("Appendix") < Pdf(pdf(sections)).text.rindex("3")
+    assert Pdf(pdf("Title", sections)).text.rindex("Appendix") < Pdf(pdf("Title", sections)).text.rindex("3")
     assert markdown(sections[0].blocks) == [
         "First.",
         "Numbers:",
@@ -116,11 +118,11 @@ def test_blocks_keep_their_order_and_a_part_stands_in_front_of_its_title() -> No
 
 
 def test_formulas_are_pictures_with_their_text() -> None:
-    page = html([Section("One", [FORMULA, FORMULA, Formula("x^2")])])
+    page = html("Title", [Section("One", [FORMULA, FORMULA, Formula("x^2")])])
     assert page.count('aria-label="C = 1/N Σₙ Cₙ"') == 2
     assert page.count("<svg") == 3
     assert "http" not in page
-    assert b"/S/Formula" in pdf([Section("One", [FORMULA])])
+    assert b"/S/Formula" in pdf("Title", [Section("One", [FORMULA])])
     assert markdown([FORMULA]) == ["    C = 1/N Σₙ Cₙ"]
 
 
@@ -128,7 +130,7 @@ def test_a_wrong_formula_is_refused() -> None:
     wrong = [Section("One", [Formula("frac(1")])]
     for render in (html, pdf):
         with pytest.raises(typst.TypstError):
-            render(wrong)
+            render("Title", wrong)
 
 
 @pytest.mark.parametrize("n_columns", [1, 2, 9, 10, 30])
@@ -144,7 +146,7 @@ def test_wide_tables_are_set_smaller_and_then_in_parts(n_columns: int, length: i
 
 def test_a_long_table_repeats_its_header_on_every_page() -> None:
     rows = [[f"row{n}", str(n)] for n in range(300)]
-    document = Pdf(pdf([Section("One", [Table("Long", ["heading", "value"], rows)])]))
+    document = Pdf(pdf("Title", [Section("One", [Table("Long", ["heading", "value"], rows)])]))
     assert len(document.pages) > 4
     assert document.text.count("headingvalue") == len(document.pages)
 

@@ -108,6 +108,7 @@ def test_a_changed_table_is_named_until_the_data_are_made_anew(study: Paths, say
         lambda text: text + "\n# a comment\n",
         lambda text: text.replace('"steps": 20, "replicates": 3', '"replicates": 3, "steps": 20'),
         lambda text: text.replace('"granularity": "cell"', '"granularity": "network"'),
+        lambda text: text.replace('"sweeps": {', '"report": {"title": "Mine", "parts": {"ridge": "1"}}, "sweeps": {'),
     ],
 )
 @pytest.mark.parametrize("words", ["show", PREDICT])

@@ -95,7 +95,7 @@ def test_an_installed_font_is_fallen_back_to(monkeypatch: pytest.MonkeyPatch) ->
         assert list(letters.families()) == ["DejaVu Sans", "STIXGeneral"]
         assert letters.shown("\u1d81") == "\u1d81"
         assert list(letters.needed("a é \u1d81")) == ["DejaVu Sans", "STIXGeneral"]
-        assert "\u1d81" in Pdf(pdf([Section("One", [Table("", ["x"], [["\u1d81"]])])])).text
+        assert "\u1d81" in Pdf(pdf("Title", [Section("One", [Table("", ["x"], [["\u1d81"]])])])).text
     finally:
         letters.families.cache_clear()
 

@@ -19,7 +19,6 @@ import pytest
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.report.assignment.author import PARTS
 from shoal.pipeline.report.claims.limits import linear
 from shoal.pipeline.report.document.html import inline
 from shoal.pipeline.report.result_tables import number
@@ -40,6 +39,10 @@ START: dict[str, Any] = {
 }
 
 
+WORDS = r"the assignment|The assignment|author|2[a-k] ·|3\.1, 3\.2|\(2b\)|2[a-k] \(sweep"
+"""Words of the assignment."""
+
+
 def reported(root: Path, sweeps: dict[str, Any], **keys: Any) -> Paths:
     paths = studies.complete(root, sweeps, **keys)
     gradcheck.run(paths)
@@ -56,7 +59,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     """The assignment's own networks, hardly trained."""
-    return reported(tmp_path_factory.mktemp("start"), START)
+    return reported(tmp_path_factory.mktemp("start"), START, report={"parts": {"start": "7x, 7y"}})
 
 
 def page(paths: Paths) -> str:
@@ -240,13 +243,27 @@ def test_the_assignments_words_and_numbers_are_in_its_own_study_alone(
     for paths in (study, reported(tmp_path, own, source="file")):
         words = re.sub(r"<svg.*?</svg>", "", page(paths), flags=re.DOTALL) + "".join(document(paths).titles)
         words += (paths.docs / "results.md").read_text(encoding="utf-8")
-        assert not re.search(r"the assignment|The assignment|author|2[a-k] ·|3\.1, 3\.2|\(2b\)|2[a-k] \(sweep", words)
+        assert not re.search(WORDS, words)
         titles = re.findall("<h2>(.*?)</h2>", page(paths))
         assert titles[:3] == ["Summary", "A network of the study", "Notation"]
 
 
-def test_no_two_sections_have_one_number() -> None:
-    assert len(set(PARTS.values())) == len(PARTS)
+def test_a_study_that_says_nothing_of_parts_has_nobody_elses_numbers(tmp_path: Path) -> None:
+    """Not even where its networks start from the assignment's own; and it has its own title."""
+    title = "Ä study: $x$ & <y> #z, $100"
+    paths = reported(tmp_path, START, report={"title": title})
+    said = re.sub(r"<svg.*?</svg>", "", page(paths) + (paths.docs / "results.md").read_text("utf-8"), flags=re.DOTALL)
+    assert not re.search(f"{WORDS}|0.00074328|0.0004086665|independent NumPy", said)
+    assert f"<title>{html.escape(title)}</title>" in said
+    assert f"<h1>{html.escape(title)}</h1>" in said
+    assert "".join(title.split()) in document(paths).text
+    assert "shoal: results" not in said
+
+
+def test_a_part_stands_before_the_name_of_its_sweep(start: Paths) -> None:
+    assert "<h2>7x, 7y · Sweep start</h2>" in page(start)
+    assert "7x, 7y (sweep start): " in section(start, "Summary")
+    assert "7x,7y·Sweepstart" in document(start).text
 
 
 def test_a_study_of_ridge_readouts_alone_with_one_cell_and_one_replicate(tmp_path: Path) -> None:

@@ -9,10 +9,21 @@ from pydantic import BaseModel, ValidationError
 
 from shoal.pipeline.config import rules, yamlfile
 from shoal.pipeline.config.faults import ConfigError, Fault, below, faults_of
-from shoal.pipeline.config.schema import ByActivationKey, Config, DataConfig, Fractions, Sweep
+from shoal.pipeline.config.schema import ByActivationKey, Config, DataConfig, Fractions, ReportConfig, Sweep
 from shoal.pipeline.paths import Paths
 
-__all__ = ["ByActivationKey", "Config", "ConfigError", "DataConfig", "Fault", "Fractions", "Sweep", "examine", "load"]
+__all__ = [
+    "ByActivationKey",
+    "Config",
+    "ConfigError",
+    "DataConfig",
+    "Fault",
+    "Fractions",
+    "ReportConfig",
+    "Sweep",
+    "examine",
+    "load",
+]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -62,6 +73,9 @@ def _faults_between_keys(raw: Any, sound: dict[str, Any]) -> Iterator[Fault]:
     if sound.get("sweeps") == {} == raw["sweeps"]:
         yield Fault("sweeps", "{}", f"{Config.model_fields['sweeps'].description}")
     yield from rules.name_faults("sweeps", sound.get("sweeps", {}))
+    report = _attempt(ReportConfig, sound.get("report"))
+    if report and isinstance(raw.get("sweeps"), dict) and raw["sweeps"]:
+        yield from rules.part_faults(report.parts, raw["sweeps"])
     data = _attempt(DataConfig, sound.get("data"))
     for name, block in sound.get("sweeps", {}).items():
         sweep = Sweep.model_validate(block)

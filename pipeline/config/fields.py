@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 LONGEST_NAME = 100
 """Letters of a name: files are named after it, and file systems allow 255 with what is added to it."""
+LONGEST_LINE = 100
+"""Characters of a line of text that a document shows as a heading."""
 
 
 def _as_tuple(raw: Any) -> Any:
@@ -63,6 +65,12 @@ def _name(value: str) -> str:
     return value
 
 
+def _line(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > LONGEST_LINE:
+        raise ValueError(text)
+    return text
+
+
 def _notation(text: str) -> str:
     """The network's canonical notation; refuses text that the parser does, in its words."""
     if re.search(rf"\d{{{LONGEST_NUMBER + 1}}}", text):
@@ -88,6 +96,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
 Name = Annotated[str, AfterValidator(_name)]
+Line = Annotated[str, AfterValidator(_line)]
 ColumnName = Annotated[str, Field(min_length=1)]
 Columns = Annotated[tuple[ColumnName, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
 Axis = Annotated[tuple[T, ...], BeforeValidator(_scalar_or_list), AfterValidator(_distinct)]

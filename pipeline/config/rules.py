@@ -42,6 +42,14 @@ def name_faults(where: str, names: Collection[str]) -> Iterator[Fault]:
             )
 
 
+def part_faults(parts: Collection[str], sweeps: Collection[str]) -> Iterator[Fault]:
+    """Parts of the assignment that no sweep of these answers."""
+    for name in parts:
+        if name not in sweeps:
+            names = f"the sweeps: {', '.join(sweeps)}"
+            yield Fault(below("report.parts", name), "the name of no sweep", names + did_you_mean(name, sweeps))
+
+
 def known_features(data: DataConfig) -> int | None:
     """Number of features, or None where only the table can tell."""
     if data.source == "function":

@@ -18,6 +18,7 @@ from pydantic import (
 from shoal.kernels.network.architecture import ACTIVATIONS
 from shoal.pipeline.config.faults import ConfigError, Fault, refusal
 from shoal.pipeline.config.fields import (
+    LONGEST_LINE,
     Activation,
     Axis,
     BatchSize,
@@ -25,6 +26,7 @@ from shoal.pipeline.config.fields import (
     Columns,
     Count,
     HiddenSizes,
+    Line,
     Name,
     Networks,
     Positive,
@@ -80,6 +82,15 @@ class Tracking(Closed):
     """What is shown in MLflow."""
 
     granularity: Literal["cell", "network"] = Field(description="cell, network")
+
+
+class ReportConfig(Closed):
+    """What the report says of the study as a whole; the assignment's words are in it where `parts` names any."""
+
+    title: Line = Field(default="shoal: results", description=f"one line of up to {LONGEST_LINE} characters")
+    parts: dict[Name, Line] = Field(
+        default={}, description=f"a mapping of sweeps to text such as 2g or '3.1', of up to {LONGEST_LINE} characters"
+    )
 
 
 class Sweep(Closed):
@@ -149,6 +160,9 @@ class Config(Closed):
     dtype: Literal["float64", "float32"] = Field(description="float64, float32")
     data: DataConfig = Field(description=f"a mapping with the keys {', '.join(DataConfig.model_fields)}")
     tracking: Tracking = Field(description=f"a mapping with the keys {', '.join(Tracking.model_fields)}")
+    report: ReportConfig = Field(
+        default=ReportConfig(), description=f"a mapping with the keys {', '.join(ReportConfig.model_fields)}"
+    )
     sweeps: dict[Name, Sweep] = Field(description="at least one block of sweep keys under a name")
 
     def sweep(self, name: str) -> Sweep:

@@ -17,7 +17,8 @@ from shoal.pipeline.provenance.made_from import MadeFrom
 
 def outdated(paths: Paths, sweeps: Sequence[str]) -> list[str]:
     """What has changed since the results of these sweeps were made: paths of keys of params.yaml, and of files."""
-    own = [_changes(paths, now) for now in (made_from.data(paths), *(made_from.sweep(paths, name) for name in sweeps))]
+    of_data = _changes(paths, made_from.data(paths), but="report")  # its words make no other results
+    own = [of_data, *(_changes(paths, made_from.sweep(paths, name)) for name in sweeps)]
     return _named([*(name for names in own for name in names), *_not_evaluated(paths, sweeps)])
 
 
@@ -49,13 +50,16 @@ def refuse_mixture(paths: Paths) -> None:
         raise MixedError(names)
 
 
-def _changes(paths: Paths, now: MadeFrom) -> list[str]:
-    """What the receipt of this place does not know as it is now; a receipt that is damaged is a change itself."""
+def _changes(paths: Paths, now: MadeFrom, but: str = "") -> list[str]:
+    """What the receipt of this place does not know as it is now, `but` for one key of params.yaml.
+
+    A receipt that is damaged is a change itself.
+    """
     try:
         receipt = receipts.read(paths, now.place)
     except DamagedFileError:
         return [now.place]
-    return receipt.made_from.changes(now) if receipt else []
+    return receipt.made_from.without(but).changes(now.without(but)) if receipt else []
 
 
 def _changed_files(paths: Paths, now: MadeFrom) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ class MadeFrom:
     inputs: dict[str, str | None]
     root: Path = field(default=Path(), compare=False)
 
+    def without(self, key: str) -> MadeFrom:
+        """The same without a key of params.yaml."""
+        return replace(self, params={name: value for name, value in self.params.items() if name != key})
+
     def changes(self, now: MadeFrom) -> list[str]:
         """What is otherwise now: paths of keys of params.yaml, and of input files that both know."""
         keys = self.params.keys() | now.params.keys()
@@ -39,11 +43,12 @@ def sweeps(paths: Paths) -> list[str]:
 
 
 def data(paths: Paths) -> MadeFrom:
-    """Of the data stage: the user's table counts where it is the source."""
+    """Of the data stage: the user's table counts where it is the source, and the block for the report is handed on."""
     params = read_params(paths)
     block = _mapping(params.get("data"))
     table = str(block.get("path")) if block.get("source") == "file" else None
     kept = {"seed": params.get("seed"), "data": block if table else {"source": "function"}}
+    kept["report"] = params.get("report")
     return _made_from(paths, paths.data_receipt, kept, [paths.root / table] if table else [])
 
 
@@ -76,7 +81,7 @@ def predictions(paths: Paths) -> MadeFrom:
 def report(paths: Paths) -> MadeFrom:
     """Of the report and its figures."""
     made = [paths.gradcheck, paths.networks, paths.cells, paths.contrasts, paths.chosen]
-    files = [*_data_files(paths), *_sweep_receipts(paths), *made]
+    files = [*_data_files(paths), paths.study, *_sweep_receipts(paths), *made]
     return _made_from(paths, paths.report_receipt, _of_sweeps(paths, "seed", "dtype", "data"), files)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shoal.pipeline.figures import style
-from shoal.pipeline.report.assignment.author import assignment_tables, numbered
+from shoal.pipeline.report.assignment.author import assignment_tables
 from shoal.pipeline.report.assignment.derivations import derivations
 from shoal.pipeline.report.assignment.setting import data_section, example_network
 from shoal.pipeline.report.claims.against_training import against_training
@@ -21,7 +21,7 @@ from shoal.pipeline.report.summary import caveats, definitions, summary
 def sections(study: Study) -> list[Section]:
     """The whole report, in its order."""
     with style.house_style():
-        found = [
+        return [
             summary(study),
             example_network(study),
             *derivations(study.sweeps, study.is_assignment),
@@ -31,7 +31,6 @@ def sections(study: Study) -> list[Section]:
             test_set(study),
             reproduction(study.origin, study.config, study.dataset, study.sweeps),
         ]
-    return list(map(numbered, found)) if study.is_assignment else found
 
 
 def results_page(study: Study) -> str:

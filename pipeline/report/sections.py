@@ -36,7 +36,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     blocks.append(Folded(cell_table(results.cells)))
     if len(results.contrasts):
         blocks.append(Folded(contrast_table(results)))
-    return Section(f"Sweep {results.name}", blocks)
+    return Section(f"Sweep {results.name}", blocks, results.part)
 
 
 def sentences(results: SweepResults) -> list[str]:

@@ -49,10 +49,4 @@ class Study:
     @property
     def is_assignment(self) -> bool:
         """Whether the assignment's words belong into its report."""
-        return is_assignment(self.config)
-
-
-def is_assignment(config: Config) -> bool:
-    """Whether the study is the assignment's: on its function, with a sweep that starts from its own numbers."""
-    streams = (sweep.init == "assignment-stream" for sweep in config.sweeps.values())
-    return config.data.source == "function" and any(streams)
+        return bool(self.config.report.parts)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shoal.pipeline.report.assignment.author import PARTS, beside_author
+from shoal.pipeline.report.assignment.author import beside_author
 from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.divergence import all_diverged, divergence_counts
 from shoal.pipeline.report.claims.findings import findings, is_untestable, strongest
@@ -51,7 +51,7 @@ CLAIMS = (
 
 def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
-    lines = [f"{_name(results, study.is_assignment)}: {headline(results, study.sweeps)}" for results in study.sweeps]
+    lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
     paragraphs = [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, *caveats(study)]
     return Section("Summary", [*paragraphs, table, definitions(study)])
@@ -77,9 +77,8 @@ def headline(results: SweepResults, sweeps: Sequence[SweepResults]) -> str:
     return " ".join(filter(None, [*sentences, beside_author(results), *divergence_counts(results)]))
 
 
-def _name(results: SweepResults, is_assignment: bool) -> str:
-    part = PARTS.get(f"Sweep {results.name}") if is_assignment else None
-    return f"{part} (sweep {results.name})" if part else f"Sweep {results.name}"
+def _name(results: SweepResults) -> str:
+    return f"{results.part} (sweep {results.name})" if results.part else f"Sweep {results.name}"
 
 
 def _single(results: SweepResults) -> str:

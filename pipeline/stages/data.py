@@ -1,10 +1,10 @@
-"""Stage `data`: params.yaml and the user's table -> data/*.parquet and data/data.json."""
+"""Stage `data`: params.yaml and the user's table -> data/*.parquet, data/data.json and data/study.json."""
 
 from __future__ import annotations
 
 import sys
 
-from shoal.pipeline import config, data
+from shoal.pipeline import config, data, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
@@ -16,10 +16,13 @@ def run(paths: Paths) -> None:
 
     What looks wrong with the user's table is told on the terminal.
     """
-    dataset = data.build(config.load(paths), paths)
+    settings = config.load(paths)
+    store.refuse_unwritable(paths.study)
+    dataset = data.build(settings, paths)
     for notice in dataset.notices:
         print(notice, file=sys.stderr)
     data.save(dataset, paths)
+    store.write_sealed_json(paths.study, {"report": settings.report.model_dump()})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from shoal.pipeline import config, data, progress, report, store
+from shoal.pipeline.config import Config, ReportConfig
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.figures import style
 from shoal.pipeline.figures.letters import printable
@@ -38,19 +39,27 @@ def run(paths: Paths) -> dict[str, Any]:
     files = [*(paths.figures / f"{plot.path}.png" for plot in plots), paths.docs / "results.png"]
     for path, picture in zip(files, pictures([*(plot.svg for plot in plots), glance]), strict=True):
         store.write_bytes(path, picture)
-    store.write_text(paths.report, html(sections))
-    store.write_bytes(paths.report_pdf, pdf(sections))
+    title = study.config.report.title
+    store.write_text(paths.report, html(title, sections))
+    store.write_bytes(paths.report_pdf, pdf(title, sections))
     store.write_text(paths.docs / "results.md", report.results_page(study))
     return {"sweeps": len(study.sweeps)}
 
 
 def load(paths: Paths) -> Study:
     """Read everything that the report is made of."""
-    settings, dataset = config.load(paths), _with_printable_names(data.load(paths))
-    sweeps = [load_sweep(paths, name, sweep, dataset) for name, sweep in settings.sweeps.items()]
+    settings, dataset = _settings(paths), _with_printable_names(data.load(paths))
+    parts = settings.report.parts
+    sweeps = [load_sweep(paths, name, sweep, dataset, parts.get(name, "")) for name, sweep in settings.sweeps.items()]
     source = origin(paths, list(settings.sweeps))
     checks, chosen = store.read_table(paths.gradcheck), store.read_json(paths.chosen)
     return Study(settings, dataset, sweeps, checks, chosen, source)
+
+
+def _settings(paths: Paths) -> Config:
+    """params.yaml with the block for the report as the data stage found it, which DVC renews this stage for."""
+    block = ReportConfig.model_validate(store.read_json(paths.study)["report"])
+    return config.load(paths).model_copy(update={"report": block})
 
 
 def _with_printable_names(dataset: Dataset) -> Dataset:

@@ -72,6 +72,7 @@ HELD: dict[str, Collection[str]] = {
         "architecture", "activation", "tensor", "n_coordinates", "max_difference", "max_gradient", "relative_error",
     ],
     "data.json": ["feature_names", "target_names", "x_scaling", "y_scaling", "data_hash"],
+    "study.json": ["report"],
     "chosen.json": ["network_id", "sweep", "cell", "architecture", "test_mse", "why"],
 }  # fmt: skip
 """Columns or keys that are read of a result file, by its name: one that lacks any is of an older version."""

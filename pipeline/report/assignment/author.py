@@ -1,28 +1,15 @@
-"""What the assignment's text has to compare with: its parts, its author's numbers, and a second implementation's."""
+"""What the assignment's text has to compare with: its author's numbers, and a second implementation's."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 
 from shoal.pipeline.report.claims.limits.sentences import floor_of
 from shoal.pipeline.report.claims.wording import factor, listed
-from shoal.pipeline.report.document.blocks import Section, Table
+from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
-
-PARTS = {
-    "A small network": "2a",
-    "Sweep base": "2g",
-    "Sweep sizes": "2h",
-    "Sweep ridge": "2i",
-    "Sweep batch": "2j",
-    "Sweep rates": "2k",
-    "Sweep branches": "3.1, 3.2",
-}
-"""The part of the assignment that a section answers, by its title."""
 
 PRINTED = {"relu": 0.00074328, "linear": 0.12079632, "tanh": 0.00173546}
 """What the assignment's author printed."""
@@ -37,14 +24,14 @@ CONVERGED = 1.001
 """A cost within this factor of the least possible one has converged."""
 
 
-def numbered(section: Section) -> Section:
-    """The section, behind the part of the assignment that it answers, if it answers one."""
-    return replace(section, part=PARTS.get(section.title, section.part))
+def is_own(results: SweepResults) -> bool:
+    """Whether the sweep answers a part of the assignment, and starts from its own numbers."""
+    return bool(results.part) and results.settings.init == "assignment-stream"
 
 
 def assignment_sentences(results: SweepResults) -> list[str]:
     """Replicate 0 against the reference and the author; empty for sweeps without the assignment's own networks."""
-    if results.settings.init != "assignment-stream":
+    if not is_own(results):
         return []
     costs = _first(results)
     sentences = [_agreement(costs), beside_author(results)] if _has_its_settings(results) else [_other_settings()]
@@ -89,7 +76,7 @@ def _agreement(costs: list[tuple[str, float]]) -> str:
 
 def beside_author(results: SweepResults) -> str:
     """By which factors the author's printed costs are larger; empty for networks that are not the assignment's own."""
-    if results.settings.init != "assignment-stream" or not _has_its_settings(results):
+    if not is_own(results) or not _has_its_settings(results):
         return ""
     costs = _first(results)
     ratios = [f"{factor(PRINTED[name] / cost)} ({name})" for name, cost in costs if PRINTED[name] > cost]
@@ -109,7 +96,7 @@ def _not_converged(least: float, reached: float) -> str:
 
 def assignment_tables(results: SweepResults) -> list[Table]:
     """Replicate 0 of each activation beside the reference implementation's result and the author's, if it is theirs."""
-    if results.settings.init != "assignment-stream":
+    if not is_own(results):
         return []
     rows = [
         [name, f"{cost:.10f}" if np.isfinite(cost) else number(cost), f"{REFERENCE[name]:.10f}", f"{PRINTED[name]:.8f}"]

@@ -20,7 +20,7 @@ def example_network(study: Study) -> Section:
     """The assignment's example, or else the first network of the study."""
     if study.is_assignment:
         caption = f"One input, hidden layers of 5 and 3 units, one linear output unit. {COLOURS}"
-        return Section("A small network", [Plot("example_network", caption, drawing(EXAMPLE, 1))])
+        return Section("A small network", [Plot("example_network", caption, drawing(EXAMPLE, 1))], "2a")
     first, n_features = study.sweeps[0], study.dataset.n_features
     cell = first.cells.iloc[0]
     caption = f"{cell['cell']} of sweep {first.name}: {counted(n_features, 'input')}, {cell['architecture']}. {COLOURS}"

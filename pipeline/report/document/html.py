@@ -11,7 +11,7 @@ from shoal.pipeline.report.document import typesetting
 from shoal.pipeline.report.document.blocks import Formula, Section, kind, spans
 
 
-def html(sections: Sequence[Section]) -> str:
+def html(title: str, sections: Sequence[Section]) -> str:
     """The page: self-contained, without scripts, nothing fetched from anywhere.
 
     Raises typst.TypstError where a formula is not in Typst's notation.
@@ -27,7 +27,7 @@ def html(sections: Sequence[Section]) -> str:
     environment.filters |= {"inline": inline, "kind": kind, "spans": spans}
     found = [block for section in sections for block in section.blocks if isinstance(block, Formula)]
     drawn = dict(zip(found, typesetting.formulas([formula.typst for formula in found]), strict=True))
-    return environment.get_template("report.html").render(sections=sections, formulas=drawn)
+    return environment.get_template("report.html").render(title=title, sections=sections, formulas=drawn)
 
 
 def inline(svg: str, prefix: str) -> str:

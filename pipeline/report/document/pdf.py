@@ -25,8 +25,8 @@ SECONDARY = 0.87
 """Type size, in the template, of the lines below the first of a cell."""
 
 
-def pdf(sections: Sequence[Section]) -> bytes:
-    """The report with its contents and page numbers; the bytes depend on the sections and on Typst's version alone.
+def pdf(title: str, sections: Sequence[Section]) -> bytes:
+    """The report with its contents and page numbers; the bytes depend on its content and on Typst's version alone.
 
     Raises typst.TypstError where a formula is not in Typst's notation.
     """
@@ -35,7 +35,7 @@ def pdf(sections: Sequence[Section]) -> bytes:
         for n, section in enumerate(sections)
     ]
     template = resources.files("shoal.pipeline.report.document").joinpath("templates", "report.typ").read_bytes()
-    return typesetting.document(template, _shown(content))
+    return typesetting.document(template, _shown({"title": title, "sections": content}))
 
 
 def _shown(value: Any) -> Any:
