@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
+
+from shoal.pipeline.stages import data
+from tests import studies
 
 ROOT = Path(__file__).parent.parent
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -57,3 +65,74 @@ def test_dvc_deletes_no_folder() -> None:
         for out in stage.get("do", stage)["outs"]:
             path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
             assert Path(path).suffix or options.get("persist"), (name, path)
+
+
+def stale(root: Path) -> list[str]:
+    """Stages that `dvc repro` would begin with."""
+    with chdir(root), Repo() as repo:
+        return sorted(repo.status())
+
+
+def commit(root: Path, *stages: str) -> None:
+    """Let DVC take these stages, or all, as they are for up to date."""
+    with chdir(root), Repo() as repo:
+        for stage in stages or (None,):
+            repo.commit(stage, force=True)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data, and a made-up file in the place of every other one that dvc.yaml names; all of it up to date."""
+    root = tmp_path_factory.mktemp("study")
+    sweeps = {"sizes": studies.SIZES, "ridge": studies.RIDGE}
+    paths = studies.write(root, sweeps, report={"title": "Mine", "parts": {"ridge": "1"}})
+    data.run(paths)
+    (root / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    for stage in STAGES.values():
+        lists = stage.get("do", stage)
+        for path in [*lists["outs"], *lists["deps"]]:
+            text = next(iter(path)) if isinstance(path, dict) else path
+            for name in sweeps:
+                file = root / text.replace("${key}", name).replace("${data.path}", "input/example.csv")
+                if not file.exists():
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_text(text)
+    Repo.init(str(root), no_scm=True).close()
+    commit(root)
+    assert stale(root) == []
+    return root
+
+
+def edited(root: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    params = json.loads((root / "params.yaml").read_text(encoding="utf-8"))
+    edit(params)
+    (root / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda params: params["report"].update(title="Another"),
+        lambda params: params.pop("report"),
+    ],
+)
+def test_words_for_the_report_make_data_and_report_anew_and_nothing_else(
+    study: Path, edit: Callable[[dict[str, Any]], object]
+) -> None:
+    """Each edit after the one before; without a block, too."""
+    edited(study, edit)
+    assert stale(study) == ["data"]
+    data.run(studies.Paths(study))
+    commit(study, "data")
+    assert stale(study) == ["report"]
+    commit(study, "report")
+
+
+def test_an_edit_of_a_sweep_gives_the_same_data(study: Path) -> None:
+    edited(study, lambda params: params["sweeps"]["ridge"].update(width=5))
+    files = studies.files(study / "data")
+    assert "data" in stale(study)
+    data.run(studies.Paths(study))
+    assert studies.files(study / "data") == files
+    commit(study, "data")
+    assert stale(study) == ["evaluate", "gradcheck", "predict", "report", "sweep@ridge", "track"]
