@@ -12,7 +12,7 @@ from shoal.pipeline.data import Dataset
 from shoal.pipeline.report.assignment import is_assignment
 from shoal.pipeline.report.reproduction import Origin
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.statistics.errors import Error
+from shoal.pipeline.tasks import Error, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,11 @@ class Study:
     checks: pd.DataFrame
     chosen: dict[str, Any] | None
     origin: Origin
+
+    @property
+    def task(self) -> Task:
+        """What networks are trained for."""
+        return self.sweeps[0].task
 
     @property
     def error(self) -> Error:
