@@ -66,6 +66,7 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
                 errors.append({} if diverged else _errors(dataset, dataset.predictor(text, weights[network])))
                 advance(len(errors), len(runs))
     table = runs[["network_id", "sweep", "cell", "replicate", "status"]].assign(error=dataset.task.error.name)
+    table = table.astype({"error": "string"})
     found = pd.DataFrame(errors, table.index, _error_columns(dataset), np.float64)
     return pd.concat([table, found.fillna(np.inf)], axis=1)
 

@@ -34,7 +34,7 @@ class SweepState:
 
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
     have runs of their own. `task` is what they were trained for, `error` the one that decides, `diverged_step` the
-    first at which a network diverged. `choice` is predictions/chosen.json where the chosen network is one of this sweep.
+    first at which a network diverged. `choice` is predictions/chosen.json where the network is one of this sweep.
     """
 
     sweep: str
