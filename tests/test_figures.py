@@ -25,7 +25,7 @@ def cells(*rows: dict[str, Any]) -> pd.DataFrame:
     base |= {"error": "mse", "n_networks": 3}
     table = []
     for n, row in enumerate(rows):
-        median = row.get("median", n + 1.0)
+        median = row.get("mse", n + 1.0)
         sizes = "-".join([str(row["width"])] * row["depth"]) if "width" in row else row.get("hidden_sizes")
         numbers = {"validation_error_median": median, "test_error_median": median}
         numbers |= {"test_error_min": median / 2, "test_error_max": median * 2}
