@@ -38,11 +38,11 @@ def study(root: Path, n_cells: int) -> Paths:
         "architecture": "dense 5 > relu > dense 1", "width": np.repeat(np.arange(n_cells), REPLICATES),
         "hidden_sizes": "5", "n_features": 1, "n_outputs": 1, "optimizer": "gd", "learning_rate": 0.02, "steps": STEPS,
         "replicate": np.tile(np.arange(REPLICATES), n_cells), "dtype": "float64", "status": "ok",
-        "train_half_mse": final,
+        "train_cost": final,
     }  # fmt: skip
     runs = pd.DataFrame(rows).reindex(columns=list(store.RUN_COLUMNS)).astype(store.RUN_COLUMNS)
     networks = runs[["network_id", "sweep", "cell", "replicate", "status"]]
-    networks = networks.assign(train_mse=2 * final, validation_mse=2.1 * final, test_mse=2.2 * final)
+    networks = networks.assign(error="mse", train_error=2 * final, validation_error=2.1 * final, test_error=2.2 * final)
     store.write_table(paths.runs("made"), runs)
     store.write_table(paths.curves("made"), curves(ids, final))
     store.write_table(paths.weights("made"), pd.DataFrame({"network_id": ids[:1], "params": [np.ones(16)]}))
@@ -56,7 +56,7 @@ def curves(ids: list[str], final: np.ndarray) -> pd.DataFrame:
     """A descent to each network's final cost, every step recorded."""
     steps = np.arange(STEPS + 1)
     costs = final[:, np.newaxis] + np.exp(-steps / 50)
-    columns = {"network_id": np.repeat(ids, len(steps)), "step": np.tile(steps, len(ids)), "half_mse": costs.ravel()}
+    columns = {"network_id": np.repeat(ids, len(steps)), "step": np.tile(steps, len(ids)), "cost": costs.ravel()}
     return pd.DataFrame(columns)
 
 

@@ -39,9 +39,9 @@ def write_results(root: Path, sweeps: dict[str, dict[str, int]], error: float = 
         runs.append(store.runs_table(rows))
         store.write_table(paths.runs(sweep), runs[-1])
         store.write_table(paths.curves(sweep), _curves(runs[-1]))
-        mse = 2 * runs[-1]["train_half_mse"].astype(float).fillna(np.inf)
+        mse = 2 * runs[-1]["train_cost"].astype(float).fillna(np.inf)
         columns = runs[-1][["network_id", "sweep", "cell", "replicate", "status"]]
-        networks.append(columns.assign(train_mse=mse, validation_mse=mse, test_mse=3 * mse))
+        networks.append(columns.assign(error="mse", train_error=mse, validation_error=mse, test_error=3 * mse))
         figure = paths.figures / sweep / "test_mse.svg"
         store.write_text(figure, f"<svg xmlns='http://www.w3.org/2000/svg'><!-- {sweep} --></svg>")
     cells_table = cell_table(with_errors(pd.concat(runs), pd.concat(networks)), 9001)
@@ -84,17 +84,17 @@ def _row(sweep: str, cell: str, replicate: int, diverged: bool, error: float) ->
         "learning_rate": None if ridge else 0.02, "batch_size": None, "steps": None if ridge else STEPS,
         "alpha": 0.1 if ridge else None, "replicate": replicate, "dtype": "float64",
         "status": "diverged" if diverged else "ok", "diverged_step": 7 if diverged else None,
-        "train_half_mse": None if diverged else error * (replicate + 1),
+        "train_cost": None if diverged else error * (replicate + 1),
     }  # fmt: skip
 
 
 def _curves(runs: pd.DataFrame) -> pd.DataFrame:
-    """Every step of a descent to train_half_mse, 7 steps where a network diverged, none of a ridge readout."""
-    parts = [pd.DataFrame({"network_id": [], "step": [], "half_mse": []}).astype({"network_id": str, "step": int})]
+    """Every step of a descent to train_cost, 7 steps where a network diverged, none of a ridge readout."""
+    parts = [pd.DataFrame({"network_id": [], "step": [], "cost": []}).astype({"network_id": str, "step": int})]
     for run in runs[runs["optimizer"] != "ridge"].itertuples():
         steps = np.arange(8 if run.status == "diverged" else STEPS + 1)
-        final = 1.0 if run.status == "diverged" else float(run.train_half_mse)
-        parts.append(pd.DataFrame({"network_id": run.network_id, "step": steps, "half_mse": final + STEPS - steps}))
+        final = 1.0 if run.status == "diverged" else float(run.train_cost)
+        parts.append(pd.DataFrame({"network_id": run.network_id, "step": steps, "cost": final + STEPS - steps}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -18,8 +18,8 @@ from shoal.pipeline.report.claims.trends import trend
 from shoal.pipeline.report.document.blocks import Folded
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.axes import FULL_BATCH
-from shoal.pipeline.statistics.errors import MSE
 from shoal.pipeline.store import A_BEATS_B
+from shoal.pipeline.tasks.regression import MSE, REGRESSION
 
 
 def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults:
@@ -27,14 +27,16 @@ def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults
     settings = SimpleNamespace(architecture=None, optimizer="gd", init="assignment")
     return cast(
         SweepResults,
-        SimpleNamespace(cells=cells, axes=axes, error=MSE, **{"settings": settings, "name": "s", **others}),
+        SimpleNamespace(
+            cells=cells, axes=axes, error=MSE, task=REGRESSION, **{"settings": settings, "name": "s", **others}
+        ),
     )
 
 
 def medians(rows: dict[str, list[float]]) -> SweepResults:
     """A sweep of widths 5, 10, 20 with these median errors for each activation."""
     cells = [
-        {"series": name, "width": width, "test_mse_median": value}
+        {"series": name, "width": width, "error": "mse", "test_error_median": value}
         for name, values in rows.items()
         for width, value in zip((5.0, 10.0, 20.0), values, strict=True)
     ]
@@ -73,7 +75,7 @@ def rates(n_diverged: list[int], steps: list[float], test_mse: float = 0.1) -> S
     cells = pd.DataFrame(
         {"series": "relu", "learning_rate": [0.1, 0.1, 0.5, 0.5], "steps": [10.0, 20.0] * 2, "n_networks": 4}
     ).assign(n_diverged=n_diverged, cell=["a", "b", "c", "d"])
-    networks = pd.DataFrame({"diverged_step": steps, "test_mse": test_mse, "cell": "d", "status": "ok"})
+    networks = pd.DataFrame({"diverged_step": steps, "test_error": test_mse, "cell": "d", "status": "ok"})
     dataset = SimpleNamespace(test=SimpleNamespace(y=np.array([[0.0], [1.0]])), error_scale=np.ones(1))
     return made_up(cells, ["learning_rate", "steps"], networks=networks, dataset=dataset)
 
@@ -105,13 +107,13 @@ def readouts(level: float, optimizer: str, n: int = 12) -> SweepResults:
     noise = np.linspace(-0.1, 0.1, n)
     names = {"relu-d1-w005": (level, noise), "tanh-d1-w005": (-3.0, noise if optimizer == "gd" else -noise)}
     networks = [
-        {"cell": cell, "replicate": k, "test_mse": 10.0 ** (start + shift)}
+        {"cell": cell, "replicate": k, "test_error": 10.0 ** (start + shift)}
         for cell, (start, shifts) in names.items()
         for k, shift in enumerate(shifts)
     ]
     cells = pd.DataFrame({"cell": list(names), "series": ["relu", "tanh"], "architecture": ["a", "b"], "steps": 500.0})
     settings = SimpleNamespace(architecture=None, optimizer=optimizer, epochs=None)
-    cells[["test_mse_median", "n_diverged"]] = 1e-3, 0
+    cells[["test_error_median", "n_diverged"]] = 1e-3, 0
     return made_up(cells, [], networks=pd.DataFrame(networks), settings=settings)
 
 
@@ -141,12 +143,12 @@ def test_no_claim_on_ridge_with_few_replicates_and_none_without_an_equal_shape()
 
 @pytest.mark.parametrize(("n_knots", "mse"), [(0, (1 - 6 / np.pi**2) / 2), (5, 5.41e-4), (10, 4.13e-5), (50, 1.0e-7)])
 def test_least_mse_of_piecewise_linear_functions(n_knots: int, mse: float) -> None:
-    assert piecewise.least_mse(n_knots) == pytest.approx(mse, rel=1e-2)
+    assert piecewise.least_error(n_knots) == pytest.approx(mse, rel=1e-2)
 
 
 def test_least_mse_falls_with_every_knot_as_its_law_says() -> None:
     """In the limit it is (integral of |sin|^(2/5))^5 / (2 pi 720 n^4) for n pieces."""
-    found = [piecewise.least_mse(n) for n in range(1, 30)]
+    found = [piecewise.least_error(n) for n in range(1, 30)]
     assert np.all(np.diff(found) < 0)
     assert found[-1] == pytest.approx(5.0117**5 / (2 * np.pi * 720 * 30**4), rel=0.06)
 
@@ -163,11 +165,13 @@ def test_the_gradient_in_the_knots() -> None:
 def layer(test_mse: list[float], source: float = 0.0) -> SweepResults:
     """One hidden layer of 5 relu units: errors of its networks; the target is known on the grid, or NaN."""
     cells = pd.DataFrame(
-        {"cell": ["c"], "series": ["relu"], "depth": [1], "width": [5.0], "test_mse_median": [np.median(test_mse)]}
+        {"cell": ["c"], "series": ["relu"], "depth": [1], "width": [5.0], "test_error_median": [np.median(test_mse)]}
     )
-    best = pd.DataFrame({"cell": "c", "validation_mse": test_mse, "test_mse": test_mse}).set_index("cell")
+    best = pd.DataFrame({"cell": "c", "error": "mse", "validation_error": test_mse, "test_error": test_mse}).set_index(
+        "cell"
+    )
     dataset = SimpleNamespace(grid=SimpleNamespace(y=np.array([[source]])))
-    return made_up(cells, ["width"], best=best[np.isfinite(best["test_mse"])], dataset=dataset)
+    return made_up(cells, ["width"], best=best[np.isfinite(best["test_error"])], dataset=dataset)
 
 
 def test_pieces_beside_what_was_reached() -> None:
@@ -184,7 +188,7 @@ def own_networks(costs: dict[str, float], rate: float = 0.02, part: str = "2g") 
     """Replicate 0 of the assignment's networks with these costs."""
     cells = pd.DataFrame({"series": list(costs), "architecture": "dense 3 > relu > dense 1", "optimizer": "gd"})
     cells = cells.assign(learning_rate=rate, steps=500.0, batch_size=FULL_BATCH)
-    networks = pd.DataFrame({"series": list(costs), "replicate": 0, "train_half_mse": list(costs.values())})
+    networks = pd.DataFrame({"series": list(costs), "replicate": 0, "train_cost": list(costs.values())})
     settings = SimpleNamespace(init="assignment-stream", architecture=None, optimizer="gd")
     return made_up(cells, [], networks=networks, settings=settings, dataset=SimpleNamespace(n_outputs=1), part=part)
 

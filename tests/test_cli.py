@@ -11,7 +11,7 @@ import pytest
 
 from shoal.pipeline import progress, store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.tasks.regression import MSE
 from shoal.pipeline.terminal import cli, tables
 from tests import studies
 
@@ -131,14 +131,14 @@ def test_show_prints_the_table_of_cells(
         "learning_rate": 0.1,
         "batch_size": pd.array([10, None], "Int64"),
         "steps": [5, 20],
-        "validation_mse_median": [2.0, 1.0],
+        "validation_error_median": [2.0, 1.0],
     }
-    cells |= {"alpha": None, "n_networks": replicates, "n_diverged": [0, 2]}
+    cells |= {"alpha": None, "error": "mse", "n_networks": replicates, "n_diverged": [0, 2]}
     few = replicates < 10
-    cells |= {"log10_test_mse_iqm": [-0.5, np.inf]}
-    cells |= {"log10_test_mse_iqm_low": [None, None] if few else [-1.0, 3.0]}
-    cells |= {"log10_test_mse_iqm_high": [None, None] if few else [0.0, np.inf]}
-    table = pd.DataFrame(cells | {f"test_mse_{name}": values for name, values in errors.items()})
+    cells |= {"log10_test_error_iqm": [-0.5, np.inf]}
+    cells |= {"log10_test_error_iqm_low": [None, None] if few else [-1.0, 3.0]}
+    cells |= {"log10_test_error_iqm_high": [None, None] if few else [0.0, np.inf]}
+    table = pd.DataFrame(cells | {f"test_error_{name}": values for name, values in errors.items()})
     table = table.reindex(columns=[*store.HELD["cells.parquet"], *MSE.interval_columns])
     store.write_table(Paths().data / "test.parquet", pd.DataFrame({"x": np.zeros(n_test)}))
     store.write_table(Paths().cells, table.astype(MSE.interval_columns))

@@ -14,7 +14,7 @@ import pytest
 
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.tasks.regression import MSE
 from shoal.pipeline.terminal import cli
 from shoal.pipeline.terminal.compare import Side, is_identical
 from shoal.pipeline.terminal.tables import number
@@ -62,9 +62,9 @@ def test_two_cells_side_by_side(study: Paths, capsys: Captured) -> None:
     assert row(out, "networks") == ["12", "12"]
     assert row(out, "diverged") == ["0", "0"]
     for rank in ("median", "q1", "q3", "min", "max"):
-        assert row(out, f"{rank} ") == [number(value) for value in cells[f"test_mse_{rank}"]]
-    assert row(out, "typical") == [number(10**value) for value in cells["log10_test_mse_iqm"]]
-    ends = [number(10 ** cells[f"log10_test_mse_iqm_{end}"].iloc[n]) for n in (0, 1) for end in ("low", "high")]
+        assert row(out, f"{rank} ") == [number(value) for value in cells[f"test_error_{rank}"]]
+    assert row(out, "typical") == [number(10**value) for value in cells["log10_test_error_iqm"]]
+    ends = [number(10 ** cells[f"log10_test_error_iqm_{end}"].iloc[n]) for n in (0, 1) for end in ("low", "high")]
     assert row(out, "95 % interval") == [ends[0], "to", ends[1], ends[2], "to", ends[3]]
 
 
@@ -138,7 +138,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     (root / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
     commit(paths, "one")
     networks = store.read_table(paths.networks)
-    networks.loc[networks["cell"] == "linear-d1-w004", "test_mse"] /= 2 + np.arange(12)
+    networks.loc[networks["cell"] == "linear-d1-w004", "test_error"] /= 2 + np.arange(12)
     store.write_table(paths.networks, networks[networks["sweep"] == "shapes"])
     commit(paths, "two")
     params = paths.params.read_text(encoding="utf-8")
@@ -167,11 +167,11 @@ def test_two_revisions_cell_by_cell(revisions: Paths, capsys: Captured) -> None:
 
 def test_cells_are_identical_where_networks_and_errors_are() -> None:
     """Two cells that diverged as a whole have equal errors, but are other networks if their ids are others."""
-    columns = {"network_id": ["a", "b"], "replicate": [0, 1]} | dict.fromkeys(MSE.columns, np.inf)
+    columns = {"network_id": ["a", "b"], "replicate": [0, 1], "error": "mse"} | dict.fromkeys(MSE.columns, np.inf)
     one = Side("s/c", pd.DataFrame(columns), 0, MSE)
     assert is_identical(one, one._replace(networks=one.networks[::-1][::-1]))
     assert not is_identical(one, one._replace(networks=one.networks.assign(network_id=["a", "c"])))
-    assert not is_identical(one, one._replace(networks=one.networks.assign(test_mse=1.0)))
+    assert not is_identical(one, one._replace(networks=one.networks.assign(test_error=1.0)))
     assert not is_identical(one, one._replace(networks=one.networks[:1]))
 
 

@@ -160,7 +160,7 @@ def test_contrasts_of_a_study_follow_from_its_networks(tmp_path: Path) -> None:
     assert {name: str(kind) for name, kind in table.dtypes.items()} == CONTRAST_COLUMNS
     assert list(table["sweep"]) == ["shapes"] * 4 + ["few", "branches"]
     assert list(table["axis"]) == ["series", "series", "width", "width", "series", "series"]
-    networks = store.read_table(paths.networks).set_index(["sweep", "cell", "replicate"])["test_mse"].sort_index()
+    networks = store.read_table(paths.networks).set_index(["sweep", "cell", "replicate"])["test_error"].sort_index()
     for _, row in table[table["n_pairs"] >= 10].iterrows():
         a, b = (np.log10(networks[row["sweep"], row[side]].to_numpy()) for side in "ab")
         assert row["p"] == pytest.approx(p_value(a - b))

@@ -55,7 +55,7 @@ def test_function_splits_are_independent_and_cover_the_interval(function: data.D
 def test_function_is_not_standardised(function: data.Dataset) -> None:
     assert (function.feature_names, function.target_names) == (("x",), ("y",))
     assert np.array_equal(function.inputs(function.test), function.test.x)
-    assert np.array_equal(function.predictions(function.test.y), function.test.y)
+    assert np.array_equal(function.y_scaling.undo(function.test.y), function.test.y)
 
 
 def test_seed_moves_every_function_split(tmp_path: Path, function: data.Dataset) -> None:
@@ -123,7 +123,7 @@ def test_standardisation_is_fitted_on_the_training_split(tmp_path: Path) -> None
         assert split(dataset.train).std(axis=0, ddof=0) == pytest.approx(1, rel=1e-12)
         assert abs(split(dataset.test).mean()) > 1e-3, "the test split must not be centred by itself"
         assert np.all(scaling.scale > 1)
-    assert dataset.predictions(dataset.outputs(dataset.test)) == pytest.approx(dataset.test.y, rel=1e-15)
+    assert dataset.y_scaling.undo(dataset.outputs(dataset.test)) == pytest.approx(dataset.test.y, rel=1e-15)
 
 
 def test_constant_column_is_centred_and_not_scaled(tmp_path: Path) -> None:

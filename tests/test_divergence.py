@@ -12,6 +12,7 @@ from shoal.kernels.ensemble import Trained
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages.sweep import outcome
+from shoal.pipeline.tasks import REGRESSION
 from tests import studies
 
 FULL = studies.SIZES | {"activation": "linear", "width": 4, "learning_rate": [0.01, 10.0], "depth": 2, "steps": 40}
@@ -33,10 +34,10 @@ def test_a_diverged_network_has_a_step_and_no_error(study: Paths, sweep: str) ->
     diverged = runs["learning_rate"] == 10.0
     assert list(runs["status"]) == ["diverged" if flag else "ok" for flag in diverged]
     assert list(runs["diverged_step"].notna()) == list(diverged)
-    assert list(runs["train_half_mse"].isna()) == list(diverged)
+    assert list(runs["train_cost"].isna()) == list(diverged)
     assert runs["diverged_step"].dropna().between(1, 40).all()
     curves = store.read_table(study.curves(sweep))
-    assert np.isfinite(curves["half_mse"]).all()
+    assert np.isfinite(curves["cost"]).all()
     for key, run in runs[diverged].iterrows():
         steps = curves.loc[curves["network_id"] == key, "step"]
         assert steps.iloc[0] == 0
@@ -62,7 +63,7 @@ def test_a_diverged_network_counts_as_infinite(study: Paths) -> None:
     networks = store.read_table(study.networks)
     diverged = networks["status"] == "diverged"
     assert diverged.sum() == 3 + 2 + 3
-    errors = networks[["train_mse", "validation_mse", "test_mse"]]
+    errors = networks[["train_error", "validation_error", "test_error"]]
     assert np.isposinf(errors[diverged]).all(axis=None)
     assert np.isfinite(errors[~diverged]).all(axis=None)
 
@@ -80,7 +81,7 @@ def test_cells_keep_them(study: Paths) -> None:
 def test_metrics_are_null_where_infinite(study: Paths) -> None:
     metrics = store.read_json(study.metrics("full"))
     assert (metrics["networks"], metrics["diverged"], metrics["best_cell"]) == (6, 3, "linear-d2-w004-lr0.01")
-    finite = sorted(store.read_table(study.networks).query("sweep == 'full' and status == 'ok'")["test_mse"])
+    finite = sorted(store.read_table(study.networks).query("sweep == 'full' and status == 'ok'")["test_error"])
     q1 = finite[1] + 0.25 * (finite[2] - finite[1])
     assert metrics["all"]["test_mse"] == {"median": None, "q1": pytest.approx(q1, rel=1e-12), "q3": None}
     fatal = store.read_json(study.metrics("fatal"))
@@ -112,13 +113,13 @@ def test_parameters_that_are_nan_stop_no_stage(tmp_path: Path) -> None:
     assert set(runs["status"][lost]) == {"diverged"}
     assert all(len(row) == 20 * 2 + 20 * 21 + 21 for row in weights.values())
     networks = store.read_table(paths.networks).set_index("network_id")
-    assert np.isposinf(networks.loc[lost, "test_mse"]).all()
+    assert np.isposinf(networks.loc[lost, "test_error"]).all()
     assert runs["learning_rate"][store.read_json(paths.chosen)["network_id"]] == 0.01
 
 
 def test_a_cost_beyond_float64_in_the_users_units_has_diverged() -> None:
     """Standardised costs may be finite where the same cost in original units is not."""
     result = Trained(np.zeros(2), np.array([0, 5, 9]), np.array([[1.0], [1e300], [2.0]]), None)
-    end = outcome(result, np.array([1e5]))
-    assert (end.diverged_step, list(end.steps), list(end.half_mse)) == (5, [0], [1e10])
-    assert outcome(result, np.ones(1)).diverged_step is None
+    end = outcome(result, REGRESSION, np.array([1e5]))
+    assert (end.diverged_step, list(end.steps), list(end.cost)) == (5, [0], [1e10])
+    assert outcome(result, REGRESSION, np.ones(1)).diverged_step is None

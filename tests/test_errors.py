@@ -13,8 +13,9 @@ from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.stages import evaluate, report
-from shoal.pipeline.statistics.errors import LARGEST, MSE, SCORE, best_cell, deciding
+from shoal.pipeline.statistics.errors import LARGEST, best_cell, deciding
 from shoal.pipeline.statistics.intervals import few_rows
+from shoal.pipeline.tasks.regression import MSE, SCORE
 from shoal.pipeline.terminal import cli
 from shoal.pipeline.terminal.show import title_of
 from tests import studies
@@ -55,8 +56,8 @@ def test_a_score_is_the_mean_over_targets_of_mse_over_variance_on_the_training_r
             z = studies.forward(str(stored.architecture), stored.params, dataset.x_scaling.apply(split.x))
             squares = (z * dataset.y_scaling.scale + dataset.y_scaling.mean - split.y) ** 2
             assert network[f"{name}_score"] == pytest.approx((squares.mean(axis=0) / variances).mean(), rel=1e-8)
-            assert network[f"{name}_mse"] == pytest.approx(squares.mean(), rel=1e-8)
-        of_targets = network[["test_mse_pressure", "test_mse_flow"]].to_numpy(float)
+            assert network[f"{name}_error"] == pytest.approx(squares.mean(), rel=1e-8)
+        of_targets = network[["test_error_pressure", "test_error_flow"]].to_numpy(float)
         assert of_targets == pytest.approx(squares.mean(axis=0), rel=1e-6)
 
 
@@ -65,7 +66,7 @@ def test_the_small_target_has_its_say_in_choice_tests_and_claims(tmp_path: Path)
     sweeps = {"both": RIDGE | {"activation": ["linear", "tanh"]}}
     paths = tabled(tmp_path, unlike(), sweeps)
     networks = store.read_table(paths.networks)
-    by_mse, chosen = networks.loc[networks["validation_mse"].idxmin()], store.read_json(paths.chosen)
+    by_mse, chosen = networks.loc[networks["validation_error"].idxmin()], store.read_json(paths.chosen)
     assert by_mse["cell"] == "linear-d1-w012"
     assert chosen["cell"] == "tanh-d1-w012"
     best = networks.loc[networks["validation_score"].idxmin()]
@@ -76,7 +77,7 @@ def test_the_small_target_has_its_say_in_choice_tests_and_claims(tmp_path: Path)
     table = pd.read_csv(paths.test_predictions)
     for target in ("pressure", "flow"):
         r2 = 1 - ((table[f"{target}_predicted"] - table[target]) ** 2).mean() / table[target].var(ddof=0)
-        reachable = 1 - networks[f"test_mse_{target}"].min() / table[target].var(ddof=0)
+        reachable = 1 - networks[f"test_error_{target}"].min() / table[target].var(ddof=0)
         assert r2 > reachable - 0.02
     [contrast] = store.read_table(paths.contrasts).to_dict("records")
     assert (contrast["a"], contrast["verdict"], contrast["b_smaller"]) == ("linear-d1-w012", "b beats a", 10)
@@ -84,7 +85,7 @@ def test_the_small_target_has_its_say_in_choice_tests_and_claims(tmp_path: Path)
     assert metrics["best_cell"] == "tanh-d1-w012"
     of_best = networks[networks["cell"] == "tanh-d1-w012"]
     assert metrics["best"]["test_score"]["median"] == of_best["test_score"].median()
-    assert metrics["best"]["test_mse"]["median"] == of_best["test_mse"].median()
+    assert metrics["best"]["test_mse"]["median"] == of_best["test_error"].median()
     title = title_of("both", store.read_table(paths.cells))
     assert "test score = mean over targets of mse / variance of the target on the training rows" in title
 
@@ -118,7 +119,7 @@ def test_terminal_and_report_speak_of_the_score_and_of_few_rows(
     assert "score = (1/K)" in page and SCOPE in page and FEW in page
     network = networks.set_index("network_id").loc[store.read_json(paths.chosen)["network_id"]]
     for target, scale in zip(("pressure", "flow"), data.load(paths).error_scale, strict=True):
-        mse = network[f"test_mse_{target}"]
+        mse = network[f"test_error_{target}"]
         assert f"| {target} | {number(mse)} | {number(scale**2)} | {number(mse / scale**2)} |" in page
 
 
@@ -133,11 +134,11 @@ def test_names_of_targets_clash_with_no_statistic(tmp_path: Path) -> None:
     paths = tabled(tmp_path, columns, {"ridge": RIDGE | {"activation": "tanh"}})
     cells, networks = store.read_table(paths.cells), store.read_table(paths.networks)
     assert cells.columns.is_unique and networks.columns.is_unique
-    assert cells["test_mse_median"][0] == networks["test_mse"].median()
-    assert list(networks)[-2:] == ["test_mse_median", "test_mse_score"]
+    assert cells["test_error_median"][0] == networks["test_error"].median()
+    assert list(networks)[-2:] == ["test_error_median", "test_error_score"]
     assert networks["test_score"].to_numpy() == pytest.approx(
-        ((networks["test_mse_median"] / data.load(paths).error_scale[0] ** 2)
-         + networks["test_mse_score"] / data.load(paths).error_scale[1] ** 2) / 2
+        ((networks["test_error_median"] / data.load(paths).error_scale[0] ** 2)
+         + networks["test_error_score"] / data.load(paths).error_scale[1] ** 2) / 2
     )  # fmt: skip
 
 
@@ -148,7 +149,7 @@ def test_a_constant_target_counts_in_its_own_units(tmp_path: Path) -> None:
     )
     networks, scale = store.read_table(paths.networks), data.load(paths).error_scale
     assert scale[0] == 1
-    expected = (networks["test_mse_level"] + networks["test_mse_wave"] / scale[1] ** 2) / 2
+    expected = (networks["test_error_level"] + networks["test_error_wave"] / scale[1] ** 2) / 2
     assert networks["test_score"].to_numpy() == pytest.approx(expected)
 
 
@@ -174,12 +175,12 @@ def test_an_error_beyond_float64_is_no_divergence(tmp_path: Path) -> None:
     assert list(networks.loc[0, MSE.columns]) == [LARGEST] * 3
     assert np.isfinite(networks[MSE.columns]).all(axis=None)
     assert list(cells["n_diverged"]) == [0, 0]
-    assert cells["log10_test_mse_max"][0] == 308
+    assert cells["log10_test_error_max"][0] == 308
 
 
 def test_the_best_cell_may_be_exact_and_is_none_where_all_medians_are_infinite() -> None:
     def cells(*medians: float) -> pd.DataFrame:
-        return pd.DataFrame({"validation_mse_median": medians, "test_mse_median": medians})
+        return pd.DataFrame({"error": "mse", "validation_error_median": medians, "test_error_median": medians})
 
     assert best_cell(cells(np.inf, 1.0, 0.0)) == 2
     assert best_cell(cells(np.inf, np.inf)) is None

@@ -38,29 +38,29 @@ def zeros(panel: Axes) -> list[float]:
 
 def test_a_heat_map_of_errors_of_0() -> None:
     table = grid_of(activation=["relu", "tanh"], depth=[1], width=[5, 10])
-    table["test_mse_median"] = [0.0, 1e-3, np.inf, 1e-5]
+    table["test_error_median"] = [0.0, 1e-3, np.inf, 1e-5]
     [panel] = [panel for panel in heatmap.heat_map(table, ["width"]).axes if panel.images]
     assert [text.get_text() for text in panel.texts] == ["0", "1.0e-03", "diverged", "1.0e-05"]
     colours = np.ma.filled(np.ma.masked_invalid(panel.images[0].get_array()), np.nan)
     np.testing.assert_array_equal(colours, [[-5.0, -3.0], [np.nan, -5.0]])
-    style.svg(heatmap.heat_map(table.assign(test_mse_median=0.0), ["width"]))
+    style.svg(heatmap.heat_map(table.assign(test_error_median=0.0), ["width"]))
 
 
 def test_scores_of_0_are_marked_at_the_lower_edge_and_diverged_ones_at_the_upper() -> None:
     table = grid_of(steps=[10, 100, 1000])
-    table[["test_mse_median", "test_mse_min"]] = [[0.0, 0.0], [1e-3, 1e-4], [np.inf, 1.0]]
-    table["test_mse_max"] = [1e-9, 1e-2, np.inf]
+    table[["test_error_median", "test_error_min"]] = [[0.0, 0.0], [1e-3, 1e-4], [np.inf, 1.0]]
+    table["test_error_max"] = [1e-9, 1e-2, np.inf]
     panel = scores.scores(table, ["steps"]).axes[0]
     assert set(zeros(panel)) == {1.0}
     assert [list(line.get_xdata()) for line in panel.lines if line.get_marker() == "x"] == [[3.0]]
-    exact = scores.scores(table.assign(test_mse_median=0.0, test_mse_min=0.0, test_mse_max=0.0), ["steps"])
+    exact = scores.scores(table.assign(test_error_median=0.0, test_error_min=0.0, test_error_max=0.0), ["steps"])
     assert drawn(exact)["relu"] == [0.0, 0.0, 0.0]
     assert "all diverged" not in [text.get_text() for text in exact.axes[0].texts]
     style.svg(exact)
 
 
 def test_networks_and_learning_curves_that_reach_0() -> None:
-    networks = pd.DataFrame({"series": "relu", "test_mse": [0.0, *np.geomspace(1e-9, 1e-1, 9)]})
+    networks = pd.DataFrame({"series": "relu", "error": "mse", "test_error": [0.0, *np.geomspace(1e-9, 1e-1, 9)]})
     figure = scores.replicates(networks, with_intervals(grid_of(depth=[1], width=[5]), (-5, -8, -4)))
     assert zeros(figure.axes[0]) == [-0.16]
     steps = np.arange(3.0)
@@ -71,13 +71,13 @@ def test_networks_and_learning_curves_that_reach_0() -> None:
 
 def test_numbers_near_the_largest_are_drawn() -> None:
     table = grid_of(steps=[10, 100])
-    table[["test_mse_median", "test_mse_min", "test_mse_max"]] = [[1e308] * 3, [1e-300] * 3]
+    table[["test_error_median", "test_error_min", "test_error_max"]] = [[1e308] * 3, [1e-300] * 3]
     style.svg(scores.scores(table, ["steps"]))
 
 
 def test_the_caption_says_what_the_mark_is() -> None:
     results = medians({"relu": [0.0, 1e-3, 1e-2]})
-    results.cells[["validation_mse_median", "test_mse_min", "test_mse_max", "n_networks"]] = [1.0, 0.0, 1.0, 3]
+    results.cells[["validation_error_median", "test_error_min", "test_error_max", "n_networks"]] = [1.0, 0.0, 1.0, 3]
     caption = plots.score_plot(results).caption
     assert caption.endswith(" A triangle at the lower edge: an error of 0.")
 
@@ -127,8 +127,8 @@ def test_two_exact_cells_do_not_differ() -> None:
 
 def test_an_exact_ridge_readout_beats_training_that_did_not_diverge() -> None:
     ridge, trained = readouts(-5.0, "ridge"), readouts(-4.0, "gd")
-    ridge.networks["test_mse"] = 0.0
-    ridge.cells["test_mse_median"] = 0.0
+    ridge.networks["test_error"] = 0.0
+    ridge.cells["test_error_median"] = 0.0
     text, table = against_training(ridge, [ridge, trained])
     assert str(text).endswith("ridge regression beats gradient descent in all, with a typical error of 0.")
     rows: Any = table
@@ -143,10 +143,10 @@ def test_what_diverged_is_told_by_its_status(tmp_path: Any) -> None:
     sweeps = {"ridge": {"optimizer": "ridge", "alpha": 0.1, "activation": ["relu", "tanh"], "depth": 1, "width": 3}}
     paths = studies.complete(tmp_path, sweeps, source="file", path="input/flat.csv", targets=["y"])
     networks = store.read_table(paths.networks)
-    assert (networks["test_mse"] == 0).all()
+    assert (networks["test_error"] == 0).all()
     assert set(networks["status"]) == {"ok"}
     table = with_errors(store.read_runs(paths, ["ridge"]), networks)
-    assert np.isneginf(table["log10_test_mse"]).all()
+    assert np.isneginf(table["log10_test_error"]).all()
     metrics = store.read_json(paths.metrics("ridge"))
     assert (metrics["best_cell"], metrics["best"]["test_mse"]["median"]) == ("relu-d1-w003", 0.0)
     assert store.read_json(paths.chosen)["test_mse"] == 0.0

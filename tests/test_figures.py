@@ -16,18 +16,19 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.figures import curves, fits, heatmap, network, scores, style
 from shoal.pipeline.figures.curves import Band
 from shoal.pipeline.statistics import axes
-from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.tasks.regression import MSE
 
 
 def cells(*rows: dict[str, Any]) -> pd.DataFrame:
     """Prepared cells of few replicates; the test mse of a row is its median, the range is from half to twice of it."""
-    base: dict[str, Any] = dict.fromkeys(axes.LABELS) | {"architecture": "dense 1", "optimizer": "gd", "n_networks": 3}
+    base: dict[str, Any] = dict.fromkeys(axes.LABELS) | {"architecture": "dense 1", "optimizer": "gd"}
+    base |= {"error": "mse", "n_networks": 3}
     table = []
     for n, row in enumerate(rows):
         median = row.get("mse", n + 1.0)
         sizes = "-".join([str(row["width"])] * row["depth"]) if "width" in row else row.get("hidden_sizes")
-        numbers = {"validation_mse_median": median, "test_mse_median": median}
-        numbers |= {"test_mse_min": median / 2, "test_mse_max": median * 2}
+        numbers = {"validation_error_median": median, "test_error_median": median}
+        numbers |= {"test_error_min": median / 2, "test_error_max": median * 2}
         table.append(base | {"activation": "relu", "hidden_sizes": sizes, "cell": f"c{n}"} | numbers | row)
     return axes.prepare(pd.DataFrame(table), {})
 
@@ -63,7 +64,7 @@ def test_the_full_batch_is_the_last_level(optimizer: str) -> None:
 
 def test_facets_keep_the_ends_and_hold_other_axes_at_the_best_cell() -> None:
     table = grid_of(depth=[1, 2], width=list(range(1, 11)), learning_rate=[0.2, 0.1], steps=[10, 20])
-    table.loc[7, "validation_mse_median"] = 0.0
+    table.loc[7, "validation_error_median"] = 0.0
     facets = axes.facets(table, axes.varying(table))
     assert facets.columns == [1, 4, 7, 10]
     best = table.loc[7]
@@ -78,7 +79,9 @@ def drawn(figure: Figure) -> dict[str, list[float]]:
 
 
 def test_scores_are_the_medians_in_the_order_of_the_axis() -> None:
-    table = grid_of(activation=["relu", "tanh"], depth=[1], width=[50, 5]).assign(test_mse_median=[1.0, 2.0, 3.0, 4.0])
+    table = grid_of(activation=["relu", "tanh"], depth=[1], width=[50, 5]).assign(
+        test_error_median=[1.0, 2.0, 3.0, 4.0]
+    )
     figure = scores.scores(table, axes.varying(table))
     assert drawn(figure) == {"relu": [2.0, 1.0], "tanh": [4.0, 3.0]}
     panel = figure.axes[0]
@@ -107,7 +110,7 @@ def test_from_ten_replicates_on_scores_are_typical_values_with_intervals() -> No
 
 
 def test_replicates_have_the_interval_beside_them() -> None:
-    networks = pd.DataFrame({"series": "relu", "test_mse": np.geomspace(1e-3, 1e-1, 10)})
+    networks = pd.DataFrame({"series": "relu", "error": "mse", "test_error": np.geomspace(1e-3, 1e-1, 10)})
     table = grid_of(depth=[1], width=[5])
     found = segments(scores.replicates(networks, with_intervals(table, (-2, -2.5, -1))))
     assert found == [pytest.approx((10**-2.5, 0.1))]
@@ -128,8 +131,8 @@ def test_a_second_axis_makes_a_panel_per_activation() -> None:
 
 def test_diverged_medians_are_crosses_and_not_points() -> None:
     table = grid_of(steps=[10, 20, 30])
-    table.loc[1, ["test_mse_median", "test_mse_max"]] = np.inf
-    table.loc[2, "test_mse_max"] = np.inf
+    table.loc[1, ["test_error_median", "test_error_max"]] = np.inf
+    table.loc[2, "test_error_max"] = np.inf
     figure = scores.scores(table, ["steps"])
     assert drawn(figure)["relu"] == [1.0, 3.0]
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
@@ -228,7 +231,7 @@ def test_drawings_shorten_wide_layers_alone(sizes: list[int], n_features: int, n
 def test_a_heat_map_shows_every_median_once() -> None:
     """A panel a depth, a column a width, a row an activation; what diverged is said in words."""
     table = grid_of(activation=["relu", "tanh"], depth=[1, 2], width=[5, 10, 25])
-    table.loc[4, "test_mse_median"] = np.inf
+    table.loc[4, "test_error_median"] = np.inf
     figure = heatmap.heat_map(table, ["depth", "width"])
     panels = [panel for panel in figure.axes if panel.images]
     assert [panel.get_title() for panel in panels] == ["hidden layers: 1", "hidden layers: 2"]
@@ -245,4 +248,4 @@ def test_a_heat_map_of_one_width_and_of_nothing_finite() -> None:
     table = grid_of(activation=["relu", "tanh"], depth=[2], width=[100])
     [panel] = [panel for panel in heatmap.heat_map(table, []).axes if panel.images]
     assert [text.get_text() for text in panel.texts] == ["1.0e+00", "2.0e+00"]
-    style.svg(heatmap.heat_map(table.assign(test_mse_median=np.inf), []))
+    style.svg(heatmap.heat_map(table.assign(test_error_median=np.inf), []))

@@ -13,7 +13,7 @@ from shoal.pipeline.report.claims.findings import contrast_table, findings, stro
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import contrasts
 from shoal.pipeline.statistics.contrasts import Contrast
-from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.tasks.regression import MSE
 
 NAMES = [f"{series} {width}" for series in ("relu", "tanh") for width in (5.0, 10.0)]
 PAIRS = [
@@ -26,7 +26,7 @@ NOISE = np.array([0.0, 0.1, -0.2, 0.3, -0.1, 0.2, -0.3, 0.05, 0.15, -0.25, 0.33,
 def sweep(errors: pd.DataFrame, pairs: list[Contrast]) -> SweepResults:
     """What findings read of a sweep: its axes, cells and contrasts."""
     cells = pd.DataFrame({"cell": NAMES, "series": [name[:4] for name in NAMES], "width": [5.0, 10.0] * 2})
-    cells["test_mse_median"] = 10.0 ** errors[NAMES].median().to_numpy()
+    cells["test_error_median"] = 10.0 ** errors[NAMES].median().to_numpy()
     cells["n_diverged"] = np.isposinf(errors[NAMES]).sum().to_numpy()
     table = contrasts.contrast_table("s", pairs, errors)
     found: Any = SimpleNamespace(axes=["width"], cells=cells, contrasts=table, error=MSE)

@@ -70,7 +70,8 @@ def test_names_are_shown_literally_and_nothing_is_drawn_in_full(study: Paths, ca
 def test_panels_and_cells_that_are_left_out_are_counted() -> None:
     grid = product(map(float, range(1, 9)), map(float, range(1, 13)), (1.0, 2.0))
     cells = pd.DataFrame(grid, columns=["depth", "width", "learning_rate"])
-    cells["validation_mse_median"] = np.arange(len(cells))[::-1]
+    cells["error"] = "mse"
+    cells["validation_error_median"] = np.arange(len(cells))[::-1]
     facets = axes.facets(cells, ["depth", "width", "learning_rate"])
     assert facets.note == (
         " 16 of 192 panels are shown: hidden layers at 4 of 8 levels and nodes per layer at 4 of 12 levels, the ends "

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from shoal.pipeline import data
-from shoal.pipeline.data.dataset import constant
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.scaling import constant
 from shoal.pipeline.stages import data as data_stage
 from shoal.pipeline.terminal import cli
 from tests import studies

@@ -63,7 +63,7 @@ def test_reported_error_is_that_of_the_predictions(study: Paths) -> None:
     _, targets, _, test = tables(study)
     residuals = test[[f"{name}_predicted" for name in targets]].to_numpy() - test[targets].to_numpy()
     networks = store.read_table(study.networks).set_index("network_id")
-    reported = networks.loc[store.read_json(study.chosen)["network_id"], "test_mse"]
+    reported = networks.loc[store.read_json(study.chosen)["network_id"], "test_error"]
     assert reported == pytest.approx(np.mean(residuals**2), rel=1e-12)
 
 

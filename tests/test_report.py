@@ -157,9 +157,9 @@ def test_the_page_fetches_and_runs_nothing(study: Paths) -> None:
 def test_tables_hold_the_numbers(study: Paths) -> None:
     cells = store.read_table(study.cells)
     markdown = (study.root / "docs" / "results.md").read_text(encoding="utf-8")
-    for _, cell in cells[np.isfinite(cells["test_mse_median"])].iterrows():
-        assert number(cell["test_mse_median"]) in section(study, f"Sweep-{cell['sweep']}")
-        assert number(cell["test_mse_median"]) in markdown
+    for _, cell in cells[np.isfinite(cells["test_error_median"])].iterrows():
+        assert number(cell["test_error_median"]) in section(study, f"Sweep-{cell['sweep']}")
+        assert number(cell["test_error_median"]) in markdown
 
 
 def test_a_section_says_how_its_networks_were_fitted(study: Paths) -> None:
@@ -171,7 +171,7 @@ def test_a_section_says_how_its_networks_were_fitted(study: Paths) -> None:
 
 def test_one_feature_along_the_columns_another_down_the_rows(tmp_path: Path) -> None:
     paths = reported(tmp_path, {"sizes": studies.SIZES | {"replicates": 1}})
-    cells = store.read_table(paths.cells).set_index("cell")["test_mse_median"]
+    cells = store.read_table(paths.cells).set_index("cell")["test_error_median"]
     lines = (tmp_path / "docs" / "results.md").read_text(encoding="utf-8").splitlines()
     assert "| activation | hidden layers ↓ nodes per layer → | 3 | 5 |" in lines
     row = " | ".join(["tanh", "2", number(cells["tanh-d2-w003"]), number(cells["tanh-d2-w005"])])
@@ -221,7 +221,7 @@ def test_names_of_columns_are_shown_as_they_are(tmp_path: Path) -> None:
 
 
 def test_the_assignments_networks_stand_beside_the_printed_numbers(start: Paths) -> None:
-    runs = store.read_table(start.runs("start")).set_index("activation")["train_half_mse"]
+    runs = store.read_table(start.runs("start")).set_index("activation")["train_cost"]
     text = section(start, "Sweep-start")
     row = r"<th>{}</th>\s*<td>{:.10f}</td>\s*<td>{}</td>\s*<td>{}</td>"
     assert re.search(row.format("relu", runs["relu"], "0.0004086665", "0.00074328"), text)
@@ -268,7 +268,7 @@ def test_a_part_stands_before_the_name_of_its_sweep(start: Paths) -> None:
 
 def test_a_study_of_ridge_readouts_alone_with_one_cell_and_one_replicate(tmp_path: Path) -> None:
     paths = reported(tmp_path, {"ridge": studies.RIDGE | {"activation": "tanh", "replicates": 1}})
-    median = number(store.read_table(paths.cells)["test_mse_median"].iloc[0])
+    median = number(store.read_table(paths.cells)["test_error_median"].iloc[0])
     assert f"Sweep ridge: Its one cell, tanh-d2-w004, has a median test mse of {median}." in page(paths)
     assert "'Beats' means" not in page(paths)
     assert "normal equations" in page(paths)
@@ -295,7 +295,7 @@ def test_input_gradients_agree_with_central_differences(study: Paths) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "functions", "half_mse"),
+    ("text", "functions", "cost"),
     [
         ("dense 100 > linear > dense 1", ("x",), 0.0967346963549225),
         ("(dense 1 | relu > dense 1 | relu > relu > dense 1) > dense 1", ("x", "relu(x)"), 0.0967216),
@@ -303,12 +303,12 @@ def test_input_gradients_agree_with_central_differences(study: Paths) -> None:
     ],
 )
 def test_floors_of_networks_linear_in_known_functions(
-    start: Paths, text: str, functions: tuple[str, ...], half_mse: float
+    start: Paths, text: str, functions: tuple[str, ...], cost: float
 ) -> None:
     found = linear.floor(Architecture.parse(text), data.load(start))
     assert found is not None
     assert found.functions == functions
-    assert found.half_mse == pytest.approx(half_mse, rel=1e-12 if len(functions) == 1 else 1e-6)
+    assert found.cost == pytest.approx(cost, rel=1e-12 if len(functions) == 1 else 1e-6)
 
 
 @pytest.mark.parametrize("text", ["dense 5 > relu > dense 1", "(dense 1 | dense 1 > relu) > dense 1"])

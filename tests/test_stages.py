@@ -13,21 +13,21 @@ from shoal.pipeline import store
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import evaluate, predict
-from shoal.pipeline.statistics.errors import MSE, deciding
+from shoal.pipeline.statistics.errors import deciding
 from tests import studies
 
 RUNS = (
     "network_id sweep cell architecture activation depth width hidden_sizes n_features n_outputs optimizer "
-    "learning_rate batch_size steps alpha replicate dtype status diverged_step train_half_mse"
+    "learning_rate batch_size steps alpha replicate dtype status diverged_step train_cost"
 )
-NETWORKS = "network_id sweep cell replicate status train_mse validation_mse test_mse"
+NETWORKS = "network_id sweep cell replicate status error train_error validation_error test_error"
 CELLS = (
     "sweep cell architecture activation depth width hidden_sizes optimizer learning_rate batch_size steps alpha dtype "
-    "n_networks n_diverged diverged_fraction"
+    "error n_networks n_diverged diverged_fraction"
 )
-INTERVAL = "log10_test_mse_iqm log10_test_mse_iqm_low log10_test_mse_iqm_high"
+INTERVAL = "log10_test_error_iqm log10_test_error_iqm_low log10_test_error_iqm_high"
 CONTRASTS = "sweep axis a b level_a level_b n_pairs a_smaller b_smaller log10_ratio p p_holm p_smallest verdict"
-SUMMARISED = "train_mse validation_mse test_mse log10_test_mse train_half_mse"
+SUMMARISED = "train_error validation_error test_error log10_test_error train_cost"
 N_CELLS = {"sizes": 8, "ridge": 2, "batch": 4, "rates": 4, "branches": 2}
 REPLICATES = {"sizes": 3, "ridge": 2, "batch": 1, "rates": 2, "branches": 2}
 
@@ -58,13 +58,13 @@ def curve(study: Paths, sweep_name: str, network_id: str) -> pd.DataFrame:
 def test_columns(study: Paths, dataset: Dataset) -> None:
     for name in studies.SWEEPS:
         assert list(store.read_table(study.runs(name))) == RUNS.split()
-        assert list(store.read_table(study.curves(name))) == ["network_id", "step", "half_mse"]
+        assert list(store.read_table(study.curves(name))) == ["network_id", "step", "cost"]
         assert list(store.read_table(study.weights(name))) == ["network_id", "params"]
     networks, summarised, interval = NETWORKS, SUMMARISED, INTERVAL
     if dataset.n_outputs > 1:
-        networks += " train_score validation_score test_score test_mse_range_m test_mse_height_m"
+        networks += " train_score validation_score test_score test_error_range_m test_error_height_m"
         summarised += " train_score validation_score test_score log10_test_score"
-        interval = INTERVAL.replace("mse", "score")
+        interval = INTERVAL.replace("error", "score")
     numbers = [f"{name}_{rank}" for name in summarised.split() for rank in ("median", "q1", "q3", "min", "max")]
     assert list(store.read_table(study.networks)) == networks.split()
     assert list(store.read_table(study.cells)) == [*CELLS.split(), *numbers, *interval.split()]
@@ -120,12 +120,12 @@ def test_descriptions(study: Paths, dataset: Dataset) -> None:
 
 
 def test_half_mse_is_half_of_mse_times_outputs(study: Paths, dataset: Dataset) -> None:
-    half_mse = all_runs(study)["train_half_mse"].to_numpy(np.float64)
-    mse = store.read_table(study.networks)["train_mse"].to_numpy()
+    half_mse = all_runs(study)["train_cost"].to_numpy(np.float64)
+    mse = store.read_table(study.networks)["train_error"].to_numpy()
     np.testing.assert_allclose(half_mse, dataset.n_outputs * mse / 2, rtol=1e-10)
 
 
-def test_mse_is_that_of_the_stored_weights_in_original_units(study: Paths) -> None:
+def test_error_is_that_of_the_stored_weights_in_original_units(study: Paths) -> None:
     """Everything again in NumPy from the Parquet files: standardisation by the training rows, network, error."""
     splits = {name: pd.read_parquet(study.data / f"{name}.parquet") for name in ("train", "validation", "test")}
     n_targets = splits["train"].shape[1] // 2
@@ -139,7 +139,7 @@ def test_mse_is_that_of_the_stored_weights_in_original_units(study: Paths) -> No
             x, y = np.split(table.to_numpy(), 2, axis=1)
             z = studies.forward(run["architecture"], params, (x - mean[:n_targets]) / scale[:n_targets])
             mse = ((z * scale[n_targets:] + mean[n_targets:] - y) ** 2).mean()
-            assert networks.loc[run["network_id"], f"{name}_mse"] == pytest.approx(mse, rel=1e-9)
+            assert networks.loc[run["network_id"], f"{name}_error"] == pytest.approx(mse, rel=1e-9)
 
 
 def test_the_curve_ends_with_the_train_half_mse(study: Paths) -> None:
@@ -148,14 +148,14 @@ def test_the_curve_ends_with_the_train_half_mse(study: Paths) -> None:
         ends = store.read_table(study.curves(name)).groupby("network_id").last()
         trained = runs[runs["optimizer"] != "ridge"]
         assert set(ends.index) == set(trained.index)
-        assert list(ends.loc[trained.index, "half_mse"]) == list(trained["train_half_mse"])
+        assert list(ends.loc[trained.index, "cost"]) == list(trained["train_cost"])
         assert list(ends.loc[trained.index, "step"]) == list(trained["steps"])
 
 
 def test_training_helped(study: Paths) -> None:
     first = store.read_table(study.curves("sizes")).groupby("network_id").first()
     runs = store.read_table(study.runs("sizes")).set_index("network_id")
-    assert (runs["train_half_mse"] < first.loc[runs.index, "half_mse"]).all()
+    assert (runs["train_cost"] < first.loc[runs.index, "cost"]).all()
 
 
 def test_steps_of_curves(study: Paths) -> None:
@@ -176,7 +176,7 @@ def test_cells_that_differ_only_in_steps_are_one_run_read_off_twice(study: Paths
     weights = store.read_weights(study, "rates")
     for _, pair in runs.groupby(["learning_rate", "replicate"]):
         short, long = pair.sort_values("steps")["network_id"]
-        early, whole = (curve(study, "rates", key)["half_mse"].to_numpy() for key in (short, long))
+        early, whole = (curve(study, "rates", key)["cost"].to_numpy() for key in (short, long))
         assert (len(early), len(whole)) == (6, 21)
         assert early.tobytes() == whole[:6].tobytes()
         assert (weights[short] != weights[long]).any()
@@ -195,12 +195,13 @@ def test_metrics_summarise_the_networks_of_a_sweep(study: Paths) -> None:
         assert metrics["best_cell"] == best
         assert (metrics["networks"], metrics["diverged"]) == (len(block), 0)
         for key, part in (("all", block), ("best", block[block["cell"] == best])):
-            for number in dict.fromkeys(("test_mse", error.of("test"))):
-                quartiles = dict(zip(("q1", "median", "q3"), np.quantile(part[number], (0.25, 0.5, 0.75)), strict=True))
+            columns = {"test_mse": "test_error", error.metric("test"): error.of("test")}
+            for number, column in columns.items():
+                quartiles = dict(zip(("q1", "median", "q3"), np.quantile(part[column], (0.25, 0.5, 0.75)), strict=True))
                 assert {rank: metrics[key][number][rank] for rank in quartiles} == quartiles
-                logarithm = np.quantile(np.log10(part[number]), 0.25)
+                logarithm = np.quantile(np.log10(part[column]), 0.25)
                 assert metrics[key][f"log10_{number}"]["q1"] == pytest.approx(logarithm, rel=1e-14)
-        found = set(metrics["best"][error.log10]) - set(metrics["all"][error.log10])
+        found = set(metrics["best"][error.log10_metric]) - set(metrics["all"][error.log10_metric])
         assert found == {"iqm", "iqm_low", "iqm_high"}
 
 
@@ -210,8 +211,11 @@ def test_the_smallest_validation_error_is_chosen(study: Paths) -> None:
     best = networks.iloc[int(networks[error.of("validation")].argmin())]
     chosen = store.read_json(study.chosen)
     splits = ("validation", "test")
-    for key in ("network_id", "sweep", "cell", "replicate", *map(MSE.of, splits), *map(error.of, splits)):
+    for key in ("network_id", "sweep", "cell", "replicate"):
         assert chosen[key] == best[key]
+    for split in splits:
+        assert chosen[f"{split}_mse"] == best[f"{split}_error"]
+        assert chosen[error.metric(split)] == best[error.of(split)]
     assert chosen["candidates"] == len(networks)
     assert chosen["why"].startswith(f"smallest {error.label('validation')} of all ")
     assert f"{len(networks)} networks in {sum(N_CELLS.values())} cells" in chosen["why"]
@@ -222,7 +226,7 @@ def test_the_test_split_has_no_say(tmp_path: Path) -> None:
     paths = studies.complete(tmp_path, {"sizes": studies.SIZES})
     chosen = store.read_json(paths.chosen)["network_id"]
     networks = store.read_table(paths.networks)
-    networks["test_mse"] = 1 / networks["validation_mse"]
+    networks["test_error"] = 1 / networks["validation_error"]
     store.write_table(paths.networks, networks)
     predict.run(paths)
     assert store.read_json(paths.chosen)["network_id"] == chosen
@@ -230,7 +234,7 @@ def test_the_test_split_has_no_say(tmp_path: Path) -> None:
     x, y = pd.read_parquet(paths.data / "test.parquet").to_numpy().T
     pd.DataFrame({"x": x, "y": -y}).to_parquet(paths.data / "test.parquet")
     evaluate.run(paths)
-    medians = store.read_table(paths.networks).groupby("cell")["test_mse"].median()
+    medians = store.read_table(paths.networks).groupby("cell")["test_error"].median()
     assert store.read_json(paths.metrics("sizes"))["best_cell"] == best != medians.idxmin()
 
 
@@ -252,7 +256,7 @@ def test_all_cells_holds_the_best_replicate_of_each_cell(study: Paths, dataset: 
     for _, row in best.iterrows():
         part = table[table["network_id"] == row["network_id"]]
         y_hat = part["y_hat"].to_numpy().reshape(dataset.test.y.shape)
-        assert float(np.mean((y_hat - dataset.test.y) ** 2)) == pytest.approx(row["test_mse"], rel=1e-12)
+        assert float(np.mean((y_hat - dataset.test.y) ** 2)) == pytest.approx(row["test_error"], rel=1e-12)
         assert list(part["y"]) == list(dataset.test.y.ravel())
         assert list(part["target"].unique()) == list(dataset.target_names)
         assert list(part["sample"].unique()) == list(range(len(dataset.test.x)))
@@ -285,5 +289,5 @@ def test_float32_is_close_to_float64_and_has_ids_of_its_own(tmp_path: Path) -> N
     (runs64, networks64), (runs32, networks32) = tables.values()
     assert set(runs32["dtype"]) == {"float32"}
     assert not set(runs32["network_id"]) & set(runs64["network_id"])
-    np.testing.assert_allclose(networks32["test_mse"], networks64["test_mse"], rtol=1e-4)
-    assert (networks32["test_mse"] != networks64["test_mse"]).all()
+    np.testing.assert_allclose(networks32["test_error"], networks64["test_error"], rtol=1e-4)
+    assert (networks32["test_error"] != networks64["test_error"]).all()

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from shoal.pipeline.statistics import RANKS, quantile, summary
 from shoal.pipeline.statistics.cells import cell_table, summarised, with_errors
-from shoal.pipeline.statistics.errors import MSE
 from shoal.pipeline.statistics.intervals import interval
 from shoal.pipeline.store import CELL_COLUMNS, runs_table
+from shoal.pipeline.tasks.regression import MSE
 
 ERRORS = st.floats(0, 1e200)
 FINITE = st.lists(ERRORS, min_size=1, max_size=12)
@@ -75,12 +75,14 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     ids = [f"{cell}{replicate}" for _, cell, replicate in keys]
     rows = [
         {"network_id": i, "sweep": sweep, "cell": cell, "replicate": n, "status": s, "optimizer": "gd", "width": 5,
-         "train_half_mse": value / 4 if np.isfinite(value) else None}
+         "train_cost": value / 4 if np.isfinite(value) else None}
         for i, (sweep, cell, n), s, value in zip(ids, keys, status, mse, strict=True)
     ]  # fmt: skip
-    networks = pd.DataFrame({"network_id": ids, "sweep": [sweep for sweep, _, _ in keys], "train_mse": mse})
-    networks["validation_mse"] = networks["test_mse"] = networks["train_mse"]
-    return runs_table(rows), networks.astype({"network_id": "string", "sweep": "string"})
+    networks = pd.DataFrame(
+        {"network_id": ids, "sweep": [sweep for sweep, _, _ in keys], "error": "mse", "train_error": mse}
+    )
+    networks["validation_error"] = networks["test_error"] = networks["train_error"]
+    return runs_table(rows), networks.astype({"network_id": "string", "sweep": "string", "error": "string"})
 
 
 def test_cell_table_counts_every_network() -> None:
@@ -94,12 +96,12 @@ def test_cell_table_counts_every_network() -> None:
 
 def test_cell_table_summarises_each_error() -> None:
     table = cell_table(with_errors(*tables()), 0)
-    assert list(table["test_mse_median"]) == [100.0, np.inf, 1.0]
-    assert list(table["test_mse_q1"]) == [50.5, np.inf, 1.0]
-    assert list(table["test_mse_min"]) == [1.0, 10.0, 1.0]
-    assert list(table["log10_test_mse_median"]) == [2.0, np.inf, 0.0]
-    assert list(table["train_half_mse_median"]) == [25.0, np.inf, 0.25]
-    assert list(table["train_half_mse_q3"]) == [np.inf, np.inf, 0.25]
+    assert list(table["test_error_median"]) == [100.0, np.inf, 1.0]
+    assert list(table["test_error_q1"]) == [50.5, np.inf, 1.0]
+    assert list(table["test_error_min"]) == [1.0, 10.0, 1.0]
+    assert list(table["log10_test_error_median"]) == [2.0, np.inf, 0.0]
+    assert list(table["train_cost_median"]) == [25.0, np.inf, 0.25]
+    assert list(table["train_cost_q3"]) == [np.inf, np.inf, 0.25]
 
 
 def test_cell_table_keeps_the_columns_of_the_runs_and_their_types() -> None:
@@ -108,6 +110,7 @@ def test_cell_table_keeps_the_columns_of_the_runs_and_their_types() -> None:
     numbers = [f"{name}_{rank}" for name in summarised(networks) for rank in RANKS]
     assert list(table.columns) == [
         *CELL_COLUMNS,
+        "error",
         "n_networks",
         "n_diverged",
         "diverged_fraction",
@@ -122,15 +125,15 @@ def test_cell_table_keeps_the_columns_of_the_runs_and_their_types() -> None:
 def test_cell_table_has_the_interquartile_mean_and_no_interval_for_few_replicates() -> None:
     """The middle half of 0, 2 and +infinity is all of 2, and a quarter of both its neighbours."""
     table = cell_table(with_errors(*tables()), 0)
-    assert list(table["log10_test_mse_iqm"]) == [np.inf, np.inf, 0.0]
-    assert table[["log10_test_mse_iqm_low", "log10_test_mse_iqm_high"]].isna().all(axis=None)
+    assert list(table["log10_test_error_iqm"]) == [np.inf, np.inf, 0.0]
+    assert table[["log10_test_error_iqm_low", "log10_test_error_iqm_high"]].isna().all(axis=None)
     assert {name: str(table.dtypes[name]) for name in MSE.interval_columns} == MSE.interval_columns
 
 
 def test_cell_table_has_an_interval_from_ten_replicates_on() -> None:
     runs, networks = tables()
     runs = pd.concat([runs[:1].assign(network_id=f"n{i}", replicate=i) for i in range(10)], ignore_index=True)
-    networks = pd.concat([networks[:1].assign(network_id=f"n{i}", test_mse=10.0**i) for i in range(10)])
+    networks = pd.concat([networks[:1].assign(network_id=f"n{i}", test_error=10.0**i) for i in range(10)])
     row = cell_table(with_errors(runs.astype(runs.dtypes), networks), 0).iloc[0]
-    assert row["log10_test_mse_iqm"] == pytest.approx(4.5)
-    assert (row["log10_test_mse_iqm_low"], row["log10_test_mse_iqm_high"]) == interval(np.arange(10.0), 0)
+    assert row["log10_test_error_iqm"] == pytest.approx(4.5)
+    assert (row["log10_test_error_iqm_low"], row["log10_test_error_iqm_high"]) == interval(np.arange(10.0), 0)

@@ -57,15 +57,15 @@ def test_csv_keeps_every_digit(tmp_path: Path) -> None:
 
 def test_runs_table_has_the_columns_and_nulls_it_promises(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
-        {"network_id": "a", "width": 5, "learning_rate": 0.1, "diverged_step": None, "train_half_mse": 1.5},
-        {"network_id": "b", "width": None, "learning_rate": None, "diverged_step": 7, "train_half_mse": None},
+        {"network_id": "a", "width": 5, "learning_rate": 0.1, "diverged_step": None, "train_cost": 1.5},
+        {"network_id": "b", "width": None, "learning_rate": None, "diverged_step": 7, "train_cost": None},
     ]
     store.write_table(tmp_path / "runs.parquet", store.runs_table(rows))
     table = store.read_table(tmp_path / "runs.parquet")
     assert {name: str(kind) for name, kind in table.dtypes.items()} == store.RUN_COLUMNS
     assert table["width"].tolist() == [5, pd.NA]
     assert table["diverged_step"].tolist() == [pd.NA, 7]
-    assert table["train_half_mse"].tolist() == [1.5, pd.NA]
+    assert table["train_cost"].tolist() == [1.5, pd.NA]
     assert table["activation"].isna().all()
 
 

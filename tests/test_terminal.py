@@ -14,7 +14,7 @@ from rich.console import Console
 
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.tasks.regression import MSE
 from shoal.pipeline.terminal import show
 from shoal.pipeline.terminal.tables import Column, number, print_table
 from tests import studies
@@ -93,8 +93,14 @@ def test_the_legend_has_the_columns_that_are_shown(
     studies.write(tmp_path, {"sizes": studies.SIZES | {"replicates": 10}})
     cells: dict[str, object] = {"sweep": "sizes", "cell": [NAME, "b"], "activation": ["relu", "tanh"], "depth": 1}
     cells |= {"width": 4, "hidden_sizes": "4", "optimizer": "gd", "learning_rate": [0.02, 0.05], "steps": 20}
-    cells |= {"batch_size": pd.array([None, None], "Int64"), "alpha": None, "n_networks": 10, "n_diverged": 0}
-    cells |= {f"{split}_mse_{rank}": 0.0012345 for split in ("test", "validation") for rank in ("median", "q1", "q3")}
+    cells |= {
+        "batch_size": pd.array([None, None], "Int64"),
+        "alpha": None,
+        "error": "mse",
+        "n_networks": 10,
+        "n_diverged": 0,
+    }
+    cells |= {f"{split}_error_{rank}": 0.0012345 for split in ("test", "validation") for rank in ("median", "q1", "q3")}
     cells |= dict.fromkeys(MSE.interval_columns, -3.0)
     columns = [*store.HELD["cells.parquet"], *MSE.interval_columns]
     store.write_table(Paths(tmp_path).cells, pd.DataFrame(cells).reindex(columns=columns))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,6 +167,28 @@ def test_columns_are_told_with_the_model(model: PyFuncModel, tracked: Paths) -> 
     assert "Takes the columns `age`, `children`, numbers all; gives `charges_predicted`." in logged.tags[
         "mlflow.note.content"
     ]  # fmt: skip
+
+
+def test_it_answers_where_neither_shoal_nor_the_repository_is_on_the_path(tracked: Paths, tmp_path: Path) -> None:
+    """Python without the links to packages under development; the model brings the kernels and the predictor along."""
+    folder = tracked.mlflow_artifacts / "sizes" / "models" / model_id(tracked) / "artifacts"
+    packages = Path(str(mlflow.__file__)).parent.parent
+    code = f"""if True:
+        import importlib.util, sys
+        sys.path.append({str(packages)!r})
+        assert importlib.util.find_spec("shoal") is None
+        import mlflow, pandas
+        model = mlflow.pyfunc.load_model({str(folder)!r})
+        print(model.predict(pandas.DataFrame({ROWS.to_dict("list")!r})).to_json())
+        import shoal.pipeline
+        print(shoal.pipeline.__file__)
+    """
+    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", code]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    answer, place = ended.stdout.splitlines()[-2:]
+    assert list(json.loads(answer)["charges_predicted"].values()) == pytest.approx(EXPECTED)
+    assert place.startswith(str(folder))
 
 
 def test_other_code_is_another_model(tracked: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,58 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from shoal.pipeline.config.faults import Notice
-
-FLOAT64 = float(np.finfo(np.float64).eps)
-"""Relative distance of neighbouring float64 numbers."""
-ROUNDING = 8
-"""Distances of neighbouring numbers that rounding may put between two results of one computation."""
-
-
-def constant(a: np.ndarray, resolution: np.ndarray | float = FLOAT64) -> np.ndarray:
-    """Whether each column of `a` (n, n_columns) holds one value: its spread is within the rounding of its largest size.
-
-    `resolution` is the relative distance of neighbouring numbers, (n_columns,) or one for all columns: that of the
-    dtype in which the table has the column. A spread of so few of them is what rounding leaves of one value; its mean
-    is not known any better, so that dividing by it would make numbers of noise.
-    """
-    low, high = a.min(axis=0), a.max(axis=0)
-    with np.errstate(over="ignore"):
-        flat: np.ndarray = high - low <= ROUNDING * resolution * np.maximum(-low, high)
-    return flat
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """An affine change of units, column by column: `mean` and `scale` are float64 (n_columns,)."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-
-    @classmethod
-    def identity(cls, n_columns: int) -> Scaling:
-        """The scaling that changes nothing."""
-        return cls(np.zeros(n_columns), np.ones(n_columns))
-
-    @classmethod
-    def fit(cls, a: np.ndarray, resolution: np.ndarray | float = FLOAT64) -> Scaling:
-        """Mean and standard deviation (ddof 0) of `a` (n, n_columns); a constant column gets its first value and 1.
-
-        `resolution` as in `constant`. Numbers too large or too small for float64 to square give a scale that is 0 or
-        not finite.
-        """
-        flat = constant(a, resolution)
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            return cls(np.where(flat, a[0], a.mean(axis=0)), np.where(flat, 1.0, a.std(axis=0)))
-
-    def apply(self, a: np.ndarray) -> np.ndarray:
-        """Original units to standardised ones, shape (n, n_columns)."""
-        standardised: np.ndarray = (a - self.mean) / self.scale
-        return standardised
-
-    def undo(self, a: np.ndarray) -> np.ndarray:
-        """Standardised units back to the original ones, shape (n, n_columns)."""
-        original: np.ndarray = a * self.scale + self.mean
-        return original
+from shoal.pipeline.predictor import Fitted, Predictor
+from shoal.pipeline.scaling import Scaling
+from shoal.pipeline.tasks import REGRESSION, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +55,11 @@ class Dataset:
     def n_outputs(self) -> int:
         return len(self.target_names)
 
+    @property
+    def task(self) -> Task:
+        """What networks are trained for on it, and which errors of theirs are reported."""
+        return REGRESSION
+
     @cached_property
     def error_scale(self) -> np.ndarray:
         """What the errors of each target are divided by where they are weighed against each other, (n_outputs,).
@@ -131,6 +87,7 @@ class Dataset:
         """Standardised y of a split, (n, n_outputs)."""
         return self.y_scaling.apply(split.y)
 
-    def predictions(self, y_standardised: np.ndarray) -> np.ndarray:
-        """What a network puts out, (n, n_outputs), in the units of the targets."""
-        return self.y_scaling.undo(y_standardised)
+    def predictor(self, architecture: str, params: np.ndarray) -> Predictor:
+        """A network that was trained on this, in the user's units: its notation, and its parameters (n_params,)."""
+        fitted = Fitted.of(architecture, params)
+        return Predictor(self.feature_names, self.target_names, self.x_scaling, self.y_scaling, (fitted,))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline.data.dataset import Dataset, Scaling, Split
+from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.scaling import Scaling
 from shoal.pipeline.store import read_json, read_table, refuse_unwritable, write_sealed_json, write_table
 
 SPLITS = ("train", "validation", "test", "grid")
@@ -30,8 +29,8 @@ def save(dataset: Dataset, paths: Paths) -> None:
     description = {
         "feature_names": dataset.feature_names,
         "target_names": dataset.target_names,
-        "x_scaling": _scaling_to_json(dataset.x_scaling),
-        "y_scaling": _scaling_to_json(dataset.y_scaling),
+        "x_scaling": dataset.x_scaling.to_json(),
+        "y_scaling": dataset.y_scaling.to_json(),
         "data_hash": dataset.data_hash,
     }
     write_sealed_json(paths.data / "data.json", description)
@@ -41,17 +40,9 @@ def load(paths: Paths) -> Dataset:
     """Read what `save` wrote, bit for bit; raises FileNotFoundError before the data stage has run, DamagedFileError."""
     description = read_json(paths.data / "data.json")
     features, targets = tuple(description["feature_names"]), tuple(description["target_names"])
-    x_scaling, y_scaling = (_scaling_from_json(description[key]) for key in ("x_scaling", "y_scaling"))
+    x_scaling, y_scaling = (Scaling.from_json(description[key]) for key in ("x_scaling", "y_scaling"))
     rows = {name: part.to_numpy() for name, part in read_table(paths.data / "rows.parquet").groupby("split")["row"]}
     names = [*features, *targets]
     stored = {name: read_table(paths.data / f"{name}.parquet", names)[names].to_numpy() for name in SPLITS}
     splits = (Split.of(values, len(features), rows[name]) for name, values in stored.items())
     return Dataset(features, targets, x_scaling, y_scaling, *splits)
-
-
-def _scaling_to_json(scaling: Scaling) -> dict[str, list[float]]:
-    return {"mean": scaling.mean.tolist(), "scale": scaling.scale.tolist()}
-
-
-def _scaling_from_json(value: dict[str, Any]) -> Scaling:
-    return Scaling(np.array(value["mean"], dtype=np.float64), np.array(value["scale"], dtype=np.float64))

@@ -12,8 +12,8 @@ import numpy as np
 
 from shoal.pipeline.config import DataConfig
 from shoal.pipeline.config.faults import Notice
-from shoal.pipeline.data.dataset import constant
 from shoal.pipeline.data.user_table import SHOWN_FAULTS, Table
+from shoal.pipeline.scaling import constant
 
 FLOAT32 = float(np.finfo(np.float32).eps)
 SAME, ALIKE = 1e-4, 0.01

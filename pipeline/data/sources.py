@@ -10,8 +10,9 @@ from shoal.kernels.streams import stream
 from shoal.pipeline.config import Config, DataConfig, Fractions
 from shoal.pipeline.config.faults import ConfigError, Fault
 from shoal.pipeline.data import notices, user_table
-from shoal.pipeline.data.dataset import FLOAT64, Dataset, Scaling, Split
+from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.scaling import FLOAT64, Scaling
 
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from shoal.pipeline.figures import style
 from shoal.pipeline.statistics import axes as sweep_axes
+from shoal.pipeline.statistics.errors import task_of
 
 DRAWN_POINTS = 120
 """Most steps a curve is drawn at, evenly spaced on a logarithmic scale; more would show nothing more."""
@@ -51,7 +52,7 @@ def learning_curves(cells: pd.DataFrame, facets: sweep_axes.Facets, bands: Mappi
     for axes in grid[-1]:
         axes.set_xlabel("step")
     for axes in grid[:, 0]:
-        axes.set_ylabel("train half_mse")
+        axes.set_ylabel(task_of(cells).cost.label)
     style.legend_above(figure, grid)
     return figure
 

@@ -11,14 +11,15 @@ from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.study import Study
-from shoal.pipeline.statistics.errors import MSE
+from shoal.pipeline.tasks import Cost
 
 
-def gradient_check(checks: pd.DataFrame) -> Section:
+def gradient_check(checks: pd.DataFrame, cost: Cost) -> Section:
     """A row per activation, architectures of their own together; folded, the worst tensor of each architecture."""
     n, architectures = int(checks["n_coordinates"].sum()), int(checks["architecture"].nunique())
     text = (
-        "Every architecture in use, freshly drawn, on some training samples: gradients of half_mse by the backward "
+        "Every architecture in use, freshly drawn, on some training samples: gradients of "
+        f"{cost.name} by the backward "
         "pass against central differences, at random coordinates of each tensor (W, b, and x, the input). Errors are "
         "relative to the largest gradient of the tensor, or to what rounding leaves to be seen where that is more. "
         f"Over {counted(architectures, 'architecture')} and {counted(n, 'coordinate')} the largest relative "
@@ -61,21 +62,22 @@ def test_set(study: Study) -> Section:
         "predictions are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
         "`predictions/all_cells.parquet`."
     )
-    row = [chosen["network_id"], *(number(chosen[error.of(split)]) for split in ("validation", "test"))]
+    row = [chosen["network_id"], *(number(chosen[error.metric(split)]) for split in ("validation", "test"))]
     header = ["network", *(error.label(split) for split in ("validation", "test"))]
     blocks: list[Block] = [text, Table("The chosen network", header, [row])]
     return Section("Test set", [*blocks, *_by_target(study, chosen)])
 
 
 def _by_target(study: Study, chosen: dict[str, Any]) -> list[Table]:
-    """The test mse of each target beside its variance, of which the score is made; empty for a single target."""
+    """The test error of each target beside its variance, of which the score is made; empty for a single target."""
     if study.dataset.n_outputs == 1:
         return []
     [networks] = (results.networks for results in study.sweeps if results.name == chosen["sweep"])
     network = networks.set_index("network_id").loc[chosen["network_id"]]
-    rows = []
+    rows, error = [], study.task.error
     for target, scale in zip(study.dataset.target_names, study.dataset.error_scale, strict=True):
-        mse = network[f"{MSE.of('test')}_{target}"]
-        rows.append([target, number(mse), number(scale**2), number(mse / scale**2)])
-    header = ["target", "test mse", "variance on the training rows", "test mse / variance"]
+        value = network[f"{error.of('test')}_{target}"]
+        rows.append([target, number(value), number(scale**2), number(value / scale**2)])
+    label = error.label("test")
+    header = ["target", label, "variance on the training rows", f"{label} / variance"]
     return [Table("The chosen network, target by target", header, rows)]

@@ -37,5 +37,5 @@ def _fits(results: SweepResults) -> Fits | None:
         return None
     best = results.best_of_series
     cells = results.cells.set_index("cell", drop=False).loc[best.index]
-    outputs = {str(cell): results.outputs(str(cell), dataset.grid.x) for cell in best.index}
+    outputs = {str(cell): results.predictor(str(cell)).predict(dataset.grid.x) for cell in best.index}
     return Fits(f"fits (sweep {results.name})", cells, dataset.grid.x[:, 0], outputs, truth(dataset))

@@ -11,6 +11,7 @@ from shoal.pipeline.report.claims.wording import capital
 from shoal.pipeline.report.document.blocks import Plot
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
+from shoal.pipeline.statistics.errors import best_first
 
 
 def plots(results: SweepResults) -> list[Plot]:
@@ -26,8 +27,8 @@ def plots(results: SweepResults) -> list[Plot]:
 
 
 def score_plot(results: SweepResults) -> Plot:
-    """Test mse along the axes of the sweep, or of every network where there are none."""
-    path = f"{results.name}/test_mse"
+    """Test error along the axes of the sweep, or of every network where there are none."""
+    path = f"{results.name}/{results.task.error.metric('test')}"
     if not results.axes:
         caption = f"{capital(results.error.label('test'))} of every network (points) and the median (line)"
         caption += f"; black: {scores.marked(results.cells)}." if scores.has_intervals(results.cells) else "."
@@ -65,9 +66,10 @@ def fit_plot(results: SweepResults) -> Plot:
     dataset = results.dataset
     facets = axes.facets(results.cells, results.axes)
     shown = [cell for cell in facets.shown(results.cells)["cell"] if cell in results.best.index]
-    outputs = {cell: results.outputs(cell, dataset.grid.x) for cell in shown}
+    outputs = {cell: results.predictor(cell).predict(dataset.grid.x) for cell in shown}
     figure = fits.fits(results.cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
-    caption = f"Fits: of each cell the replicate with the smallest validation mse.{facets.note}{targets_note(dataset)}"
+    smallest = f"the smallest {results.task.error.label('validation')}"
+    caption = f"Fits: of each cell the replicate with {smallest}.{facets.note}{targets_note(dataset)}"
     if not is_sine(dataset):
         caption += points_note(len(dataset.test.x), "test samples")
     return Plot(f"{results.name}/fits", caption, figure)
@@ -77,8 +79,8 @@ def prediction_plot(results: SweepResults) -> Plot:
     """Predicted against true values of the test split, of the best network of the sweep."""
     dataset = results.dataset
     error = results.error
-    cell = str(results.best[error.of("validation")].idxmin())
-    figure = fits.predictions(dataset.test.y, results.outputs(cell, dataset.test.x), dataset.target_names)
+    cell = str(best_first(results.best).index[0])
+    figure = fits.predictions(dataset.test.y, results.predictor(cell).predict(dataset.test.x), dataset.target_names)
     which = f"the network with the smallest {error.label('validation')} of the sweep ({cell})"
     caption = f"Test split, predicted against true: {which}."
     caption += targets_note(dataset) + points_note(len(dataset.test.x), "test samples")
@@ -92,9 +94,8 @@ def curve_plot(results: SweepResults) -> Plot:
     cells = longest.drop_duplicates(["series", *found]).sort_index()
     facets = axes.facets(cells, found)
     figure = curves.learning_curves(cells, facets, results.bands(facets.shown(cells)["cell"]))
-    caption = (
-        f"Learning curves: train half_mse against the step, median and quartile band over replicates.{facets.note}"
-    )
+    shown = f"{results.task.cost.label} against the step, median and quartile band over replicates"
+    caption = f"Learning curves: {shown}.{facets.note}"
     return Plot(f"{results.name}/learning_curves", caption, figure)
 
 
@@ -103,9 +104,8 @@ def gradient_plot(results: SweepResults) -> Plot:
     points, name = gradient_points(results.dataset), results.dataset.feature_names[0]
     best = results.best_of_series["series"]
     gradients = {series: results.input_gradient(str(cell), points) for cell, series in best.items()}
-    caption = (
-        f"dC/d{name} of the best network of each architecture; C is the half_mse of one sample, whose target is fixed."
-    )
+    cost = f"C is the {results.task.cost.name} of one sample, whose target is fixed"
+    caption = f"dC/d{name} of the best network of each architecture; {cost}."
     caption += points_note(len(points.x), "points")
     return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))
 

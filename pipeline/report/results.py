@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from shoal.kernels.ensemble import gradients, predict
-from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import store
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures.curves import DRAWN_POINTS, Band
 from shoal.pipeline.figures.fits import InputGradient
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.statistics import axes, quantile
-from shoal.pipeline.statistics.errors import Error, best_networks, deciding
+from shoal.pipeline.statistics.errors import best_first, best_networks, deciding, task_of
+from shoal.pipeline.tasks import Error, Task
 
 DIFFERENCE_STEP = 1e-5
 
@@ -39,6 +40,11 @@ class SweepResults:
     curves: pd.DataFrame
     weights: dict[str, np.ndarray]
     part: str
+
+    @property
+    def task(self) -> Task:
+        """What its networks were trained for."""
+        return task_of(self.cells)
 
     @property
     def error(self) -> Error:
@@ -63,18 +69,13 @@ class SweepResults:
     @cached_property
     def best_of_series(self) -> pd.DataFrame:
         """The best network of each series, in the order of the cells, indexed by cell."""
-        winners = self.best.sort_values(self.error.of("validation"), kind="stable").drop_duplicates("series")
+        winners = best_first(self.best).drop_duplicates("series")
         return winners.sort_values("series", key=lambda s: s.map(axes.series_of(self.cells).index), kind="stable")
 
-    def outputs(self, cell: str, x: np.ndarray) -> np.ndarray:
-        """What the best network of a cell puts out for x (n, n_features), both in original units."""
-        architecture, params = self.network(cell)
-        return self.dataset.predictions(predict(architecture, params, self.dataset.x_scaling.apply(x)))
-
-    def network(self, cell: str) -> tuple[Architecture, np.ndarray]:
-        """Architecture and parameters of the best network of a cell."""
+    def predictor(self, cell: str) -> Predictor:
+        """The best network of a cell, in the user's units."""
         text, network_id = self.best.loc[cell, ["architecture", "network_id"]]
-        return Architecture.parse(str(text)), self.weights[str(network_id)]
+        return self.dataset.predictor(str(text), self.weights[str(network_id)])
 
     def bands(self, cells: Iterable[str]) -> dict[str, Band]:
         """Learning-curve bands of the named cells; a network that stopped counts as +inf from then on."""
@@ -83,24 +84,24 @@ class SweepResults:
         return {cell: _band(curves, members[cell]) for cell in cells}
 
     def input_gradient(self, cell: str, split: Split) -> InputGradient:
-        """dC/dx of every sample's own half_mse along the first feature, for the best network of a cell.
+        """dC/dx of every sample's own cost along the first feature, for the best network of a cell.
 
         In the units that the network was trained in; the target of a sample stays fixed while x moves.
         """
-        architecture, params = self.network(cell)
+        [(architecture, params)] = self.predictor(cell).networks
         params = params.astype(np.float64)
         x, y = self.dataset.inputs(split), self.dataset.outputs(split)
         analytic = len(x) * gradients(architecture, params, x, y).x[:, 0]
         step = np.zeros(x.shape[1])
         step[0] = DIFFERENCE_STEP
-        above, below = (((predict(architecture, params, at) - y) ** 2).sum(axis=1) / 2 for at in (x + step, x - step))
+        above, below = (self.task.cost.of_samples(predict(architecture, params, at), y) for at in (x + step, x - step))
         return InputGradient(split.x[:, 0], analytic, (above - below) / (2 * DIFFERENCE_STEP))
 
 
 def _band(curves: pd.DataFrame, networks: list[str]) -> Band:
     """The band of the named networks at no more than DRAWN_POINTS steps; `curves` has the network's id as index."""
     rows = curves[curves.index.isin(networks)]
-    table = rows.set_index("step", append=True)["half_mse"].unstack("step").sort_index(axis=1).reindex(networks)
+    table = rows.set_index("step", append=True)["cost"].unstack("step").sort_index(axis=1).reindex(networks)
     n = max(table.shape[1], 1)
     kept = np.unique(np.rint(np.geomspace(1, n, min(DRAWN_POINTS, n))).astype(int)) - 1
     table = table.iloc[:, kept[: table.shape[1]]].fillna(np.inf)
@@ -115,7 +116,7 @@ def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset, part: str) 
     cells, networks, contrasts = (table[table["sweep"] == name] for table in map(store.read_table, files))
     samples = None if settings.epochs is None else len(dataset.train.x)
     cells = axes.prepare(cells, axes.architecture_names(settings, dataset.n_outputs), samples)
-    runs = store.read_table(paths.runs(name))[["network_id", "architecture", "train_half_mse", "diverged_step"]]
+    runs = store.read_table(paths.runs(name))[["network_id", "architecture", "train_cost", "diverged_step"]]
     networks = networks.merge(runs, on="network_id", validate="one_to_one")
     networks = networks.merge(cells[["cell", "series"]], on="cell", validate="many_to_one")
     curves = store.read_table(paths.curves(name))

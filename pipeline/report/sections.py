@@ -20,8 +20,8 @@ from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 
 GRADIENTS = (
-    "The derivative of the error with respect to the input, for the best network of each architecture: C is the "
-    "half_mse of a single sample, whose target stays fixed while x moves."
+    "The derivative of the error with respect to the input, for the best network of each architecture: C is the {cost} "
+    "of a single sample, whose target stays fixed while x moves."
 )
 
 
@@ -31,7 +31,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     blocks += [*assignment_tables(results), *by_series(score_table(results))]
     blocks += [*pieces_blocks(results), *against_training(results, sweeps)]
     if results.settings.architecture and len(results.best):
-        blocks += [GRADIENTS, gradient_table(results)]
+        blocks += [GRADIENTS.format(cost=results.task.cost.name), gradient_table(results)]
     blocks += plots(results)
     blocks.append(Folded(cell_table(results.cells)))
     if len(results.contrasts):
@@ -62,8 +62,8 @@ def description(results: SweepResults) -> str:
     fixed = f" Fixed: {'; '.join(same)}." if same else ""
     counts = " or ".join(map(str, dict.fromkeys(cells["n_networks"])))
     how = {
-        "gd": "trained by gradient descent on half_mse",
-        "adam": "trained by Adam on half_mse",
+        "gd": f"trained by gradient descent on {results.task.cost.name}",
+        "adam": f"trained by Adam on {results.task.cost.name}",
         "ridge": "hidden layers at their random start, the output layer fitted by ridge regression",
     }[results.settings.optimizer]
     text = f"Varied: {' × '.join(varied)}.{fixed} Networks in each cell: {counts}, {how}."

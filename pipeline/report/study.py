@@ -14,7 +14,7 @@ from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance.hashes import read_params
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.statistics.errors import Error
+from shoal.pipeline.tasks import Error, Task
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Study:
     checks: pd.DataFrame
     chosen: dict[str, Any] | None
     origin: Origin
+
+    @property
+    def task(self) -> Task:
+        """What networks are trained for."""
+        return self.sweeps[0].task
 
     @property
     def error(self) -> Error:

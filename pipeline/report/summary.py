@@ -16,27 +16,18 @@ from shoal.pipeline.report.document.blocks import Section
 from shoal.pipeline.report.result_tables import number, summary_table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
-from shoal.pipeline.statistics.errors import SCORE
 from shoal.pipeline.statistics.intervals import SCOPE, few_rows
-
-_MSE = (
-    "half_mse = (1/N) Σₙ ½ Σₖ (ŷ - y)² is the cost that is differentiated, trained on and recorded{assignment}; "
-    "learning curves and columns named train half_mse show it. mse = 1/(N K) Σₙ Σₖ (ŷ - y)² is what evaluation "
-    "reports; everything named train, validation or test mse shows it. For K outputs half_mse = K · mse / 2. "
-)
-_SCORE = (
-    "With several targets a mse would be that of the largest numbers alone. So networks are chosen and compared by the "
-    "score = (1/K) Σₖ mseₖ / varₖ: the mse of each target over the variance of that target on the training rows "
-    "(whatever `standardise` says; 1 in place of the variance of a constant target), and then the mean over targets. "
-    "Always to answer with the mean of the training rows would give a train score of 1. "
-)
 
 
 def definitions(study: Study) -> str:
-    """What the errors are, which of them decides, and what an interval is over."""
+    """What the cost and the errors are, which of them decides, and what an interval is over."""
     test, assignment = study.error.label("test"), " (the assignment's MSE)" if study.is_assignment else ""
+    cost, error = study.task.cost, study.task.error
     return (
-        f"{_MSE.format(assignment=assignment)}{_SCORE if study.error == SCORE else ''}"
+        f"{cost.name} = {cost.formula} is the cost that is differentiated, trained on and recorded{assignment}; "
+        f"learning curves and columns named {cost.label} show it. {error.name} = {error.formula} is what evaluation "
+        f"reports; everything named train, validation or test {error.name} shows it. {study.task.relation} "
+        f"{study.error.note}"
         f"The typical {test} of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
         f"log₁₀ {test} over its networks; in brackets, the 95 % BCa bootstrap interval of it. {SCOPE} A diverged "
         "network counts as infinite everywhere and is never left out."
@@ -106,5 +97,5 @@ def _best(study: Study) -> str:
         return f"{all_diverged(study.sweeps)}: there is none to predict with."
     return (
         f"The network with the smallest {error.label('validation')} of all is of cell {chosen['cell']} in sweep "
-        f"{chosen['sweep']}; its {error.label('test')} is {number(chosen[error.of('test')])}."
+        f"{chosen['sweep']}; its {error.label('test')} is {number(chosen[error.metric('test')])}."
     )

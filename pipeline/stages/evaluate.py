@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.ensemble import predict
-from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import config, data, progress, statistics, store
 from shoal.pipeline.config import Config
-from shoal.pipeline.data import Dataset, Split
+from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import cell_table, with_errors
 from shoal.pipeline.statistics.contrasts import contrast_table, declared
-from shoal.pipeline.statistics.errors import LARGEST, MSE, SCORE, SPLITS, best_cell, deciding, errors_of
+from shoal.pipeline.statistics.errors import LARGEST, best_cell, deciding, errors_of
+from shoal.pipeline.tasks import SPLITS
 
 Ranks = dict[str, dict[str, float | None]]
 
@@ -62,52 +62,44 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
         for sweep, part in runs.groupby("sweep", sort=False):
             weights = store.read_weights(paths, str(sweep))
             for network, text, status in zip(part["network_id"], part["architecture"], part["status"], strict=True):
-                errors.append(_errors(dataset, Architecture.parse(text), weights[network], status))
+                diverged = status == "diverged"
+                errors.append({} if diverged else _errors(dataset, dataset.predictor(text, weights[network])))
                 advance(len(errors), len(runs))
-    table = runs[["network_id", "sweep", "cell", "replicate", "status"]].copy()
+    table = runs[["network_id", "sweep", "cell", "replicate", "status"]].assign(error=dataset.task.error.name)
+    table = table.astype({"error": "string"})
     found = pd.DataFrame(errors, table.index, _error_columns(dataset), np.float64)
     return pd.concat([table, found.fillna(np.inf)], axis=1)
 
 
 def _error_columns(dataset: Dataset) -> list[str]:
     """Columns of networks.parquet that hold errors; only there each target has one, beside no name of a statistic."""
-    if dataset.n_outputs == 1:
-        return MSE.columns
-    return [*MSE.columns, *SCORE.columns, *map(_of_target, dataset.target_names)]
+    columns = [column for error in dataset.task.reported(dataset.n_outputs) for column in error.columns]
+    return [*columns, *_of_targets(dataset)]
 
 
-def _errors(dataset: Dataset, architecture: Architecture, params: np.ndarray, status: str) -> dict[str, float]:
-    """Errors of one network by their columns, none if it diverged.
-
-    mse = 1/(N K) sum (y_hat - y)^2 on each split, in the targets' own units squared; with several targets also the
-    score, the same of (y_hat - y) / error_scale, and the test mse of each target.
-    """
-    if status == "diverged":
-        return {}
+def _errors(dataset: Dataset, predictor: Predictor) -> dict[str, float]:
+    """Errors of a network on each split, by their columns; with several targets also the test error of each."""
+    errors: dict[str, float] = {}
+    measured = dataset.task.reported(dataset.n_outputs)
     with np.errstate(over="ignore", invalid="ignore"):
-        deviations = {name: _deviations(dataset, architecture, params, getattr(dataset, name)) for name in SPLITS}
-        errors = {MSE.of(name): _mean_square(d) for name, d in deviations.items()}
-        if dataset.n_outputs > 1:
-            errors |= {SCORE.of(name): _mean_square(d / dataset.error_scale) for name, d in deviations.items()}
-            by_target = zip(dataset.target_names, deviations["test"].T, strict=True)
-            errors |= {_of_target(target): _mean_square(d) for target, d in by_target}
+        for name in SPLITS:
+            y, y_hat = (split := getattr(dataset, name)).y, predictor.predict(split.x)
+            errors |= {error.of(name): _bounded(error.measure(y_hat, y, dataset.error_scale)) for error in measured}
+        for k, column in enumerate(_of_targets(dataset)):  # y_hat and y are those of the test split
+            of_target = dataset.task.error.measure(y_hat[:, [k]], y[:, [k]], dataset.error_scale[[k]])
+            errors[column] = _bounded(of_target)
     return errors
 
 
-def _deviations(dataset: Dataset, architecture: Architecture, params: np.ndarray, split: Split) -> np.ndarray:
-    """y_hat - y, (n, n_outputs), in the targets' own units."""
-    deviations: np.ndarray = dataset.predictions(predict(architecture, params, dataset.inputs(split))) - split.y
-    return deviations
+def _of_targets(dataset: Dataset) -> list[str]:
+    """The column of each target's test error; none for a single target."""
+    names = dataset.target_names if dataset.n_outputs > 1 else ()
+    return [f"{dataset.task.error.of('test')}_{name}" for name in names]
 
 
-def _of_target(name: str) -> str:
-    return f"{MSE.of('test')}_{name}"
-
-
-def _mean_square(deviations: np.ndarray) -> float:
-    """The mean of their squares, LARGEST where that is beyond float64."""
-    mean = float(np.mean(deviations**2))
-    return mean if mean < LARGEST else LARGEST
+def _bounded(error: float) -> float:
+    """The error, LARGEST where that is beyond float64."""
+    return error if error < LARGEST else LARGEST
 
 
 def _metrics(cells: pd.DataFrame, networks: pd.DataFrame) -> dict[str, Any]:
@@ -131,13 +123,17 @@ def _metrics(cells: pd.DataFrame, networks: pd.DataFrame) -> dict[str, Any]:
 
 def _ranks_of_cell(cell: pd.Series, networks: pd.DataFrame) -> Ranks:
     ranks, error = _ranks(networks), deciding(networks)
-    ranks[error.log10] |= {name.removeprefix(f"{error.log10}_"): _json(cell[name]) for name in error.interval_columns}
+    ranks[error.log10_metric] |= {
+        name.removeprefix(f"{error.log10}_"): _json(cell[name]) for name in error.interval_columns
+    }
     return ranks
 
 
 def _ranks(networks: pd.DataFrame) -> Ranks:
-    names = [name for error in errors_of(networks) for name in (error.of("test"), error.log10)]
-    ranks = {name: statistics.summary(networks[name].to_numpy(np.float64)) for name in names}
+    columns: dict[str, str] = {}
+    for error in errors_of(networks):
+        columns |= {error.metric("test"): error.of("test"), error.log10_metric: error.log10}
+    ranks = {name: statistics.summary(networks[column].to_numpy(np.float64)) for name, column in columns.items()}
     return {name: {rank: _json(numbers[rank]) for rank in ("median", "q1", "q3")} for name, numbers in ranks.items()}
 
 

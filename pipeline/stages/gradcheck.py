@@ -162,7 +162,7 @@ def central_difference(
 ) -> float:
     """(C(v + step) - C(v - step)) / (2 step) along one coordinate of `variable`, which is left as it was.
 
-    C = half_mse = (1/n) sum (y_hat - y)^2 / 2. The difference of squares is multiplied out, since the costs of large
+    C = (1/n) sum (y_hat - y)^2 / 2. The difference of squares is multiplied out, since the costs of large
     targets have no digits left for what a step changes.
     """
     value = variable[index]

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.ensemble import predict
-from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import config, data, store
 from shoal.pipeline.data import Dataset, naming
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
-from shoal.pipeline.statistics.errors import best_networks, deciding, errors_of
+from shoal.pipeline.statistics.errors import best_first, best_networks, deciding, errors_of
 
 
 @receipts.kept(made_from.predictions)
@@ -37,7 +35,7 @@ def run(paths: Paths) -> dict[str, Any]:
             outputs[key] = _y_hat(dataset, architectures[key], weights[key], winner["status"])
             table = _long(dataset, outputs[key])
             tables.append(table.assign(**{name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}))
-    chosen = best.iloc[int(best[deciding(best).of("validation")].to_numpy().argmin())]
+    chosen = best_first(best).iloc[0]
     choice = None
     if chosen["status"] != "diverged":
         choice = _choice(chosen, len(best), len(networks), architectures[chosen["network_id"]])
@@ -78,12 +76,12 @@ def _y_hat(dataset: Dataset, architecture: str, params: np.ndarray, status: str)
     """Predictions (n_test, n_outputs) for the test split, in original units; NaN from a network that diverged."""
     if status == "diverged":
         return np.full_like(dataset.test.y, np.nan)
-    return dataset.predictions(predict(Architecture.parse(architecture), params, dataset.inputs(dataset.test)))
+    return dataset.predictor(architecture, params).predict(dataset.test.x)
 
 
 def _choice(chosen: pd.Series, n_cells: int, n_networks: int, architecture: str) -> dict[str, Any]:
     error = deciding(chosen)
-    numbers = [kind.of(split) for kind in errors_of(chosen) for split in ("validation", "test")]
+    numbers = {kind.metric(split): kind.of(split) for kind in errors_of(chosen) for split in ("validation", "test")}
     smallest = f"smallest {error.label('validation')} of all {n_networks} networks in {n_cells} cells"
     return {
         "network_id": chosen["network_id"],
@@ -91,7 +89,7 @@ def _choice(chosen: pd.Series, n_cells: int, n_networks: int, architecture: str)
         "cell": chosen["cell"],
         "replicate": int(chosen["replicate"]),
         "architecture": architecture,
-        **{name: float(chosen[name]) for name in numbers},
+        **{name: float(chosen[column]) for name, column in numbers.items()},
         "candidates": n_networks,
         "why": f"{smallest}; the test split had no say",
     }

@@ -19,6 +19,7 @@ from shoal.pipeline.stages import _stage
 from shoal.pipeline.study.check import load
 from shoal.pipeline.study.flops import sweep_flops
 from shoal.pipeline.study.grid import Cell, cells, network_id
+from shoal.pipeline.tasks import Task
 
 
 @receipts.kept(made_from.sweep)
@@ -45,7 +46,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     identify = partial(network_id, seed=settings.seed, dtype=settings.dtype, data_hash=dataset.data_hash, engine=ENGINE)
     ids = [identify(spec) for _, spec in networks]
-    outcomes = [outcome(result, dataset.y_scaling.scale) for result in results]
+    outcomes = [outcome(result, dataset.task, dataset.y_scaling.scale) for result in results]
     common = {"sweep": name, "n_features": dataset.n_features, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
     rows = [
         {"network_id": key, **common, **_row(cell, spec, end)}
@@ -71,24 +72,24 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The learning curve of a network in the targets' own units: `half_mse` (n,) at `steps` (n,), all of it finite."""
+    """The learning curve of a network in the targets' own units: `cost` (n,) at `steps` (n,), all of it finite."""
 
     steps: np.ndarray
-    half_mse: np.ndarray
+    cost: np.ndarray
     diverged_step: int | None
 
 
-def outcome(result: Trained, scale: np.ndarray) -> Outcome:
-    """Undo the standardisation of targets with `scale` (n_outputs,): sum_k cost_k scale_k^2.
+def outcome(result: Trained, task: Task, scale: np.ndarray) -> Outcome:
+    """Undo the standardisation of targets with `scale` (n_outputs,), as the task does that of its cost.
 
     A cost that float64 holds only in standardised units is not finite in the user's own: there the network diverged.
     """
     with np.errstate(over="ignore"):
-        half_mse = (result.costs * scale**2).sum(axis=1)
-    bad = np.flatnonzero(~np.isfinite(half_mse))
-    n = int(bad[0]) if bad.size else len(half_mse)
+        cost = task.cost.in_units(result.costs, scale)
+    bad = np.flatnonzero(~np.isfinite(cost))
+    n = int(bad[0]) if bad.size else len(cost)
     diverged_step = int(result.recorded_steps[n]) if bad.size else result.diverged_step
-    return Outcome(result.recorded_steps[:n], half_mse[:n], diverged_step)
+    return Outcome(result.recorded_steps[:n], cost[:n], diverged_step)
 
 
 def _steps_taken(spec: NetworkSpec, end: Outcome) -> int:
@@ -102,18 +103,18 @@ def _row(cell: Cell, spec: NetworkSpec, end: Outcome) -> dict[str, Any]:
         "replicate": spec.replicate,
         "status": "diverged" if diverged else "ok",
         "diverged_step": end.diverged_step,
-        "train_half_mse": None if diverged else float(end.half_mse[-1]),
+        "train_cost": None if diverged else float(end.cost[-1]),
     }
 
 
 def _curves(ids: list[str], networks: list[tuple[Cell, NetworkSpec]], outcomes: list[Outcome]) -> pd.DataFrame:
     """Long table of the learning curves; a ridge readout has none."""
     curves = [
-        pd.DataFrame({"network_id": key, "step": end.steps, "half_mse": end.half_mse})
+        pd.DataFrame({"network_id": key, "step": end.steps, "cost": end.cost})
         for key, (_, spec), end in zip(ids, networks, outcomes, strict=True)
         if spec.optimizer != "ridge"
     ]
-    types = {"network_id": "string", "step": "int64", "half_mse": "float64"}
+    types = {"network_id": "string", "step": "int64", "cost": "float64"}
     table = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(types))
     return table.astype(types)
 

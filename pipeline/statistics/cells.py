@@ -9,15 +9,18 @@ import pandas as pd
 
 from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.statistics import summary
-from shoal.pipeline.statistics.errors import MSE, SCORE, deciding, errors_of
+from shoal.pipeline.statistics.errors import deciding, errors_of
 from shoal.pipeline.statistics.intervals import interquartile_mean, interval
 from shoal.pipeline.store import CELL_COLUMNS
+
+DESCRIBED = [*CELL_COLUMNS, "error"]
+"""Columns of a cell that are the same for all its networks."""
 
 
 def summarised(networks: pd.DataFrame) -> list[str]:
     """The columns of a table of networks that a row of a cell has the ranks of."""
-    has_score = SCORE in errors_of(networks)
-    return [*MSE.columns, MSE.log10, "train_half_mse", *([*SCORE.columns, SCORE.log10] if has_score else [])]
+    first, *others = ([*error.columns, error.log10] for error in errors_of(networks))
+    return [*first, "train_cost", *(column for columns in others for column in columns)]
 
 
 def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
@@ -26,11 +29,11 @@ def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     Raises OutOfDateError where a run has no errors: then the evaluation is older than the runs.
     """
     errors = errors_of(networks)
-    columns = ["sweep", "network_id", *(name for error in errors for name in error.columns)]
+    columns = ["sweep", "network_id", "error", *(name for error in errors for name in error.columns)]
     table = runs.merge(networks[columns], on=["sweep", "network_id"], validate="one_to_one")
     if len(table) < len(runs):
         raise OutOfDateError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
-    table["train_half_mse"] = table["train_half_mse"].astype("float64").fillna(np.inf)
+    table["train_cost"] = table["train_cost"].astype("float64").fillna(np.inf)
     return table.assign(**{error.log10: log10(table[error.of("test")]) for error in errors})
 
 
@@ -50,12 +53,12 @@ def log10(errors: pd.Series) -> np.ndarray:
 def cell_table(networks: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One row a cell, in the order of `networks`, a table as `with_errors` makes it; `seed` is the root seed."""
     rows = [_row(cell, seed) for _, cell in networks.groupby(["sweep", "cell"], sort=False)]
-    types = {name: networks.dtypes[name] for name in CELL_COLUMNS} | deciding(networks).interval_columns
+    types = {name: networks.dtypes[name] for name in DESCRIBED} | deciding(networks).interval_columns
     return pd.DataFrame(rows).astype(types)
 
 
 def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
-    row = {name: cell[name].iloc[0] for name in CELL_COLUMNS}
+    row = {name: cell[name].iloc[0] for name in DESCRIBED}
     n_diverged = int((cell["status"] == "diverged").sum())
     row |= {"n_networks": len(cell), "n_diverged": n_diverged, "diverged_fraction": n_diverged / len(cell)}
     for column in summarised(cell):

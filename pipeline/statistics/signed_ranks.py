@@ -1,6 +1,6 @@
 """Paired comparison of two cells by signed ranks, tested by every way to flip the signs of the differences.
 
-Replicate r of both cells starts from the same random stream and sees the same data, so d_r = log10 mse_a - log10 mse_b
+Replicate r of both cells starts from the same random stream and sees the same data, so d_r = log10 e_a - log10 e_b
 compares like with like. If neither cell is better, d_r is as likely as -d_r. Signs are flipped on ranks, not on the
 differences, as these are infinite where one of two networks diverged.
 """
@@ -20,7 +20,7 @@ from shoal.pipeline.statistics import quantile
 class Comparison(NamedTuple):
     """Cells a and b over their paired replicates: how often each has the smaller error, and the test of the two.
 
-    `log10_ratio` is the typical log10 of mse_a / mse_b, `favours_a` whether ranks are on the side of a.
+    `log10_ratio` is the typical log10 of e_a / e_b, `favours_a` whether ranks are on the side of a.
     """
 
     n_pairs: int

@@ -28,7 +28,15 @@ from shoal.pipeline.store.files import (
     write_text,
     write_whole,
 )
-from shoal.pipeline.store.networks import StoredNetwork, load_network, read_runs, read_weights, runs_table, sweep_of
+from shoal.pipeline.store.networks import (
+    StoredNetwork,
+    load_network,
+    load_predictor,
+    read_runs,
+    read_weights,
+    runs_table,
+    sweep_of,
+)
 
 __all__ = [
     "A_BEATS_B",
@@ -44,6 +52,7 @@ __all__ = [
     "count_rows",
     "file_hash",
     "load_network",
+    "load_predictor",
     "read_bytes",
     "read_json",
     "read_runs",

@@ -24,7 +24,7 @@ RUN_COLUMNS: dict[str, str] = {
     "dtype": "string",
     "status": "string",
     "diverged_step": "Int64",
-    "train_half_mse": "Float64",
+    "train_cost": "Float64",
 }
 """Columns of runs.parquet and their pandas types; what does not apply to a network is null."""
 
@@ -54,16 +54,16 @@ CONTRAST_COLUMNS: dict[str, str] = {
 
 HELD: dict[str, Collection[str]] = {
     "runs.parquet": RUN_COLUMNS,
-    "curves.parquet": ["network_id", "step", "half_mse"],
+    "curves.parquet": ["network_id", "step", "cost"],
     "weights.parquet": ["network_id", "params"],
     "networks.parquet": [
-        "network_id", "sweep", "cell", "replicate", "status", "train_mse", "validation_mse", "test_mse",
+        "network_id", "sweep", "cell", "replicate", "status", "error", "train_error", "validation_error", "test_error",
     ],
     "cells.parquet": [
-        *CELL_COLUMNS, "n_networks", "n_diverged", "diverged_fraction",
+        *CELL_COLUMNS, "error", "n_networks", "n_diverged", "diverged_fraction",
         *(
             f"{error}_{rank}"
-            for error in ("train_mse", "validation_mse", "test_mse", "log10_test_mse", "train_half_mse")
+            for error in ("train_error", "validation_error", "test_error", "log10_test_error", "train_cost")
             for rank in ("median", "q1", "q3", "min", "max")
         ),
     ],
@@ -73,9 +73,12 @@ HELD: dict[str, Collection[str]] = {
     ],
     "data.json": ["feature_names", "target_names", "x_scaling", "y_scaling", "data_hash"],
     "study.json": ["report"],
-    "chosen.json": ["network_id", "sweep", "cell", "architecture", "test_mse", "why"],
+    "chosen.json": ["network_id", "sweep", "cell", "architecture", "why"],
 }  # fmt: skip
-"""Columns or keys that are read of a result file, by its name: one that lacks any is of an older version."""
+"""Columns or keys that are read of a result file, by its name: one that lacks any is of an older version.
+
+Costs and errors have these names whatever the task; `error` has the name of the one that is reported.
+"""
 
 A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE = "a beats b", "b beats a", "not shown", "untestable"
 """Verdicts: shown at 5 % over the whole sweep, not shown, or not to be shown with so few replicates."""

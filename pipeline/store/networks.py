@@ -12,8 +12,9 @@ import pandas as pd
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.store.columns import RUN_COLUMNS
-from shoal.pipeline.store.files import arrow_table, read_bytes, read_table
+from shoal.pipeline.store.files import arrow_table, read_bytes, read_json, read_table
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,9 @@ def load_network(paths: Paths, sweeps: Sequence[str], network_id: str) -> Stored
     row = runs[runs["network_id"] == network_id].iloc[0]
     run = {str(key): None if pd.isna(value) else value for key, value in row.items()}
     return StoredNetwork(run, Architecture.parse(str(run["architecture"])), read_weights(paths, sweep)[network_id])
+
+
+def load_predictor(paths: Paths, sweep: str, network_id: str) -> Predictor:
+    """A network of a sweep in the user's units; raises what `sweep_of` does."""
+    network = load_network(paths, [sweep], network_id)
+    return Predictor.of(read_json(paths.data / "data.json"), Fitted(network.architecture, network.params))

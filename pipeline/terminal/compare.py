@@ -14,10 +14,11 @@ from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import summary
 from shoal.pipeline.statistics.cells import log10, power
 from shoal.pipeline.statistics.contrasts import verdict
-from shoal.pipeline.statistics.errors import MSE, SCORE, Error, deciding
+from shoal.pipeline.statistics.errors import deciding, errors_of
 from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows, interquartile_mean, interval
 from shoal.pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
 from shoal.pipeline.statistics.signed_ranks import compare as paired
+from shoal.pipeline.tasks import Error
 from shoal.pipeline.terminal.revisions import WORKSPACE, Snapshot, snapshot
 from shoal.pipeline.terminal.tables import Column, number, print_table, terminal
 
@@ -154,7 +155,7 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     These are the family of the tests. A line each is on the cells that are the same to the bit, and on the others.
     """
     keys_a, keys_b = _cells(a), _cells(b)
-    error = min(deciding(a.networks), deciding(b.networks), key=[MSE, SCORE].index)
+    error = next(error for error in reversed(errors_of(a.networks)) if error in errors_of(b.networks))
     common = [(_side(a, key, error), _side(b, key, error)) for key in keys_a if key in keys_b]
     pairs = [pair for pair in common if not is_identical(*pair)]
     console = terminal()
@@ -194,7 +195,7 @@ def _is_paired(a: Snapshot, b: Snapshot) -> bool:
 
 def is_identical(a: Side, b: Side) -> bool:
     """Whether two sides are the same networks with the same errors, to the bit; a network_id says how it was made."""
-    columns = ["network_id", "replicate", *MSE.columns]
+    columns = ["network_id", "replicate", *errors_of(a.networks)[0].columns]
     return a.networks[columns].reset_index(drop=True).equals(b.networks[columns].reset_index(drop=True))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from shoal.kernels.ensemble import predict
 from shoal.pipeline import data, store
 from shoal.pipeline.config import Config, ConfigError, Fault
 from shoal.pipeline.data import naming, texts, user_table
@@ -49,7 +48,7 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int,
     names = [naming.ROW, *naming.predicted(dataset.target_names), *([naming.FLAG] if request.flag_range else [])]
     names = [f"{request.prefix}{name}" for name in names]
     x = _features(table, dataset.feature_names, names)
-    y_hat = dataset.predictions(predict(network.architecture, network.params, dataset.x_scaling.apply(x)))
+    y_hat = dataset.predictor(network.run["architecture"], network.params).predict(x)
     outside = Outside.training(dataset, x)
     added = [pa.array(np.arange(1, len(x) + 1)), *(pa.array(column, pa.float64()) for column in y_hat.T)]
     if request.flag_range:

@@ -21,9 +21,10 @@ from mlflow.types.schema import ColSpec, Schema
 from shoal import kernels
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.provenance.machine import LIBRARIES
 from shoal.pipeline.tracking.client import every
-from shoal.pipeline.tracking.state import SERVED
+from shoal.pipeline.tracking.state import SERVED, TRAVELS, served_code
 
 KEY = "shoal.key"
 EXAMPLE_ROWS = 5
@@ -34,41 +35,38 @@ class Chosen:
     """The network that the predict stage chose: how it was found, and all that its predictions are made of."""
 
     choice: dict[str, Any]
-    content: dict[str, Any]
+    predictor: Predictor
     example: pd.DataFrame
 
     @property
     def digest(self) -> str:
         """16 hex digits over what it predicts with."""
-        return hashlib.sha256(self.text.encode() + SERVED.read_bytes()).hexdigest()[:16]
+        return hashlib.sha256(self.text.encode() + served_code()).hexdigest()[:16]
 
     @property
     def outputs(self) -> list[str]:
         """Names of the columns that it predicts."""
-        return [f"{name}_predicted" for name in self.content["target_names"]]
+        return [f"{name}_predicted" for name in self.predictor.target_names]
 
     @property
     def note(self) -> str:
         """Why it was chosen, and what it takes and gives, as its signature has no inputs: see served.py."""
-        columns = (self.content["feature_names"], self.outputs)
+        columns = (self.predictor.feature_names, self.outputs)
         takes, gives = (", ".join(f"`{name}`" for name in names) for names in columns)
         return f"Chosen for the {self.choice['why']}. Takes the columns {takes}, numbers all; gives {gives}."
 
     @property
     def text(self) -> str:
-        """What it predicts with, as JSON: numbers with all the digits that tell them apart."""
-        return json.dumps(self.content)
+        """Where it comes from and what it predicts with, as JSON: numbers with all the digits that tell them apart."""
+        origin = {name: self.choice[name] for name in ("network_id", "sweep", "cell")}
+        return json.dumps(origin | self.predictor.to_json())
 
 
 def read_chosen(paths: Paths, choice: dict[str, Any]) -> Chosen:
     """The network of `choice` (predictions/chosen.json); raises FileNotFoundError where its results are missing."""
-    network = store.load_network(paths, [choice["sweep"]], choice["network_id"])
-    description = store.read_json(paths.data / "data.json")
-    content = {name: choice[name] for name in ("network_id", "sweep", "cell", "architecture")}
-    content |= {name: description[name] for name in ("feature_names", "target_names", "x_scaling", "y_scaling")}
-    content |= {"dtype": str(network.params.dtype), "params": network.params.tolist()}
-    example = store.read_table(paths.data / "train.parquet", description["feature_names"]).head(EXAMPLE_ROWS)
-    return Chosen(choice, content, example)
+    predictor = store.load_predictor(paths, choice["sweep"], choice["network_id"])
+    example = store.read_table(paths.data / "train.parquet", list(predictor.feature_names)).head(EXAMPLE_ROWS)
+    return Chosen(choice, predictor, example)
 
 
 def log_model(client: MlflowClient, run: Run, chosen: Chosen) -> str:
@@ -103,7 +101,7 @@ def _log(client: MlflowClient, run: Run, key: str, chosen: Chosen) -> str:
 
 
 def _save(chosen: Chosen, folder: Path, model: Model) -> None:
-    """Write folder/model: code as text (served.py, and a copy of the kernels), parameters as JSON, nothing pickled."""
+    """Write folder/model: code as text (served.py, and what it needs), parameters as JSON, nothing pickled."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own, about type hints and about pandas
         from mlflow import pyfunc
@@ -122,8 +120,12 @@ def _save(chosen: Chosen, folder: Path, model: Model) -> None:
 
 
 def _code(folder: Path) -> Path:
-    """Make folder/shoal, the package with the kernels alone: where a model is served, no shoal need be installed."""
+    """Make folder/shoal, the kernels and what TRAVELS: where a model is served, no shoal need be installed."""
     package = folder / "shoal"
     shutil.copytree(kernels.__path__[0], package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "__init__.py").touch()
+    (package / "pipeline").mkdir()
+    for place in (package, package / "pipeline"):
+        (place / "__init__.py").touch()
+    for module in TRAVELS:
+        shutil.copy(module, package / "pipeline")
     return package

@@ -9,29 +9,38 @@ from typing import Any
 
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.errors import SCORE, Error
+from shoal.pipeline.tasks import Error, Task
 from shoal.pipeline.tracking.state import SweepState, network_name
 from shoal.pipeline.tracking.thinned import Curve, Curves
 
 PARAMS = [name for name in store.CELL_COLUMNS if name not in ("sweep", "cell")]
-RANKED = ("test_mse", "log10_test_mse", "validation_mse", "train_half_mse")
-RANKED_BESIDE = (SCORE.of("test"), SCORE.log10, SCORE.of("validation"))
-"""Metrics, and those beside them where there are several targets."""
 RANKS = {"median": "", "q1": "_q1", "q3": "_q3"}
 
-DEFINITIONS = (
-    "A cell's metrics are medians over its networks; `_q1` and `_q3` are quartiles, and a diverged network counts as "
-    "infinite. `test_mse` and `validation_mse` are means of (y_hat - y)^2 over samples and outputs, in the targets' "
-    "own units; `half_mse` is the cost that is trained, the mean over samples of half the squared error. "
-    "`sweep_seconds` and `sweep_gflop_per_second` are those of the training of the whole sweep. "
-    "Views, 'Cells by test error' shows the cells of the present results. Figures: Artifacts of the run of the sweep."
-)
-SCORE_DEFINITION = f" With several targets `test_score` and `validation_score` decide: the {SCORE.definition}."
 
-
-def definitions(error: Error) -> str:
+def definitions(task: Task, error: Error) -> str:
     """What the numbers of an experiment are, in which this error decides."""
-    return DEFINITIONS + (SCORE_DEFINITION if error == SCORE else "")
+    first, cost = task.error, task.cost
+    text = (
+        "A cell's metrics are medians over its networks; `_q1` and `_q3` are quartiles, and a diverged network counts "
+        f"as infinite. `{first.metric('test')}` and `{first.metric('validation')}` are the {first.definition} over "
+        f"samples and outputs, in {first.unit}; `{cost.name}` is the cost that is trained, {cost.definition}. "
+        "`sweep_seconds` and `sweep_gflop_per_second` are those of the training of the whole sweep. "
+        "Views, 'Cells by test error' shows the cells of the present results. Figures: Artifacts of the run of the "
+        "sweep."
+    )
+    if error == first:
+        return text
+    decide = f"`{error.metric('test')}` and `{error.metric('validation')}` decide"
+    return f"{text} With several targets {decide}: the {error.definition}."
+
+
+def ranked(task: Task, error: Error) -> dict[str, str]:
+    """The metrics of cells and networks where this error decides, and the columns that they are in."""
+    columns: dict[str, str] = {}
+    for kind in dict.fromkeys((task.error, error)):
+        columns |= {kind.metric("test"): kind.of("test"), kind.log10_metric: kind.log10}
+        columns |= {kind.metric("validation"): kind.of("validation")}
+    return columns | {task.cost.metric: "train_cost"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +67,9 @@ class Records:
     def __init__(self, paths: Paths, state: SweepState) -> None:
         runs = store.read_table(paths.runs(state.sweep), ["network_id", "cell"])
         self._error = state.error
-        self._ranked = (*RANKED, *(RANKED_BESIDE if state.error == SCORE else ()))
+        self._ranked = ranked(state.task, state.error)
         self._members = runs.groupby("cell")["network_id"].agg(list)
-        self._curves = Curves(store.read_table(paths.curves(state.sweep)))
+        self._curves = Curves(store.read_table(paths.curves(state.sweep)), state.task.cost.name)
         self._cells = {state.cell_key(cell["cell"]): cell for cell in state.cells}
         self._networks = {
             key: network
@@ -75,14 +84,18 @@ class Records:
         return self._network(self._networks[key])
 
     def _cell(self, cell: dict[str, Any]) -> Record:
-        metrics = {name + suffix: cell[f"{name}_{rank}"] for name in self._ranked for rank, suffix in RANKS.items()}
+        metrics = {
+            name + suffix: cell[f"{column}_{rank}"]
+            for name, column in self._ranked.items()
+            for rank, suffix in RANKS.items()
+        }
         metrics["diverged_fraction"] = cell["n_diverged"] / cell["n_networks"]
         curves = self._curves.band(self._members[cell["cell"]])
         params = _params(cell) | {"n_networks": str(cell["n_networks"])}
         return Record("cell", cell["cell"], params, _numbers(metrics), curves, {}, self._cell_note(cell))
 
     def _network(self, network: dict[str, Any]) -> Record:
-        metrics = {name: network[name] for name in self._ranked}
+        metrics = {name: network[column] for name, column in self._ranked.items()}
         metrics["diverged_fraction"] = float(network["status"] == "diverged")
         curves = self._curves.single(network["network_id"])
         params = _params(network) | {"replicate": str(network["replicate"])}

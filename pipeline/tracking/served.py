@@ -1,11 +1,10 @@
 """A network behind MLflow's `pyfunc` interface. This file is copied into the model, which is loaded from it.
 
-It reads nothing but network.json beside it, and needs the kernels alone, whose copy is in the model too.
+It reads nothing but network.json beside it, and needs the predictor and the kernels alone, copied into the model too.
 """
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
@@ -17,13 +16,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from shoal.kernels.ensemble import predict
-from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.predictor import Predictor
 
 SHOWN_FAULTS = 10
 
 
-class Network(PythonModel):
+class ServedNetwork(PythonModel):
     """Predictions in original units for a table with the feature columns: a column <target>_predicted each.
 
     MLflow's own check of columns is not used: it takes no whole numbers where numbers are asked for.
@@ -31,14 +29,10 @@ class Network(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the network and predict once, so that the kernels are compiled before the first request."""
-        content = json.loads(Path(context.artifacts["network"]).read_text(encoding="utf-8"))
-        self.features: list[str] = content["feature_names"]
-        self.columns = [f"{name}_predicted" for name in content["target_names"]]
-        self.architecture = Architecture.parse(content["architecture"])
-        self.params = np.array(content["params"], content["dtype"])
-        self.x_mean, self.x_scale = _scaling(content["x_scaling"])
-        self.y_mean, self.y_scale = _scaling(content["y_scaling"])
-        self._outputs(np.zeros((1, len(self.features))))
+        self.predictor = Predictor.load(Path(context.artifacts["network"]))
+        self.features = list(self.predictor.feature_names)
+        self.columns = [f"{name}_predicted" for name in self.predictor.target_names]
+        self.predictor.predict(np.zeros((1, len(self.features))))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -48,13 +42,8 @@ class Network(PythonModel):
         Raises MlflowException, which a model server answers with status 400, for cells that are no finite numbers.
         """
         table = _table(model_input)
-        return pd.DataFrame(self._outputs(_numbers(table, self.features)), index=table.index, columns=self.columns)
-
-    def _outputs(self, x: np.ndarray) -> np.ndarray:
-        """y_hat (n, n_outputs) for x (n, n_features), both in original units."""
-        y_hat = predict(self.architecture, self.params, (x - self.x_mean) / self.x_scale)
-        outputs: np.ndarray = y_hat * self.y_scale + self.y_mean
-        return outputs
+        y_hat = self.predictor.predict(_numbers(table, self.features))
+        return pd.DataFrame(y_hat, index=table.index, columns=self.columns)
 
 
 def _table(model_input: Any) -> pd.DataFrame:
@@ -90,8 +79,4 @@ def _number(cell: object) -> float:
         return np.inf
 
 
-def _scaling(value: dict[str, list[float]]) -> tuple[np.ndarray, np.ndarray]:
-    return np.array(value["mean"]), np.array(value["scale"])
-
-
-set_model(Network())
+set_model(ServedNetwork())

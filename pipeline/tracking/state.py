@@ -10,17 +10,19 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from shoal.pipeline import store
+from shoal.pipeline import predictor, scaling, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.cells import with_errors
-from shoal.pipeline.statistics.errors import Error, deciding
+from shoal.pipeline.statistics.errors import deciding, task_of
+from shoal.pipeline.tasks import Error, Task
 from shoal.pipeline.tracking.tags import Provenance, Provenances
 
 FORMAT = "2"
 """Part of every key: another number, and runs of what is recorded here now appear beside those of before."""
 
 SERVED = Path(__file__).with_name("served.py")
-"""The code of the chosen network's model: where it changes, the model is another one."""
+TRAVELS = [Path(str(module.__file__)) for module in (predictor, scaling)]
+"""Code of the chosen network's model, and what of the pipeline it needs: where it changes, the model is another one."""
 
 LISTED_CELLS = 10
 Granularity = Literal["cell", "network"]
@@ -31,8 +33,8 @@ class SweepState:
     """The results of a sweep as they are now.
 
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
-    have runs of their own. `error` is the one that decides, `diverged_step` the first at which a network diverged.
-    `choice` is predictions/chosen.json where the chosen network is one of this sweep.
+    have runs of their own. `task` is what they were trained for, `error` the one that decides, `diverged_step` the
+    first at which a network diverged. `choice` is predictions/chosen.json where the network is one of this sweep.
     """
 
     sweep: str
@@ -42,6 +44,7 @@ class SweepState:
     table: str
     figures: list[Path]
     choice: dict[str, Any] | None
+    task: Task
     error: Error
     diverged_step: int | None
     networks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -78,7 +81,7 @@ class SweepState:
     def files_digest(self) -> str:
         """Digest of what hangs at the sweep's own run, which can change while the results stay."""
         parts = (part for path in self.figures for part in (path.name.encode(), path.read_bytes()))
-        model = [str(self.choice["network_id"]).encode(), SERVED.read_bytes()] if self.choice else []
+        model = [str(self.choice["network_id"]).encode(), served_code()] if self.choice else []
         return _digest([self.table.encode(), *model, *parts])
 
     @property
@@ -99,6 +102,11 @@ class SweepState:
         head += f" Medians of {shown}, by validation error:"
         names = f"| cell | {self.error.label('validation')} | {self.error.label('test')} | diverged |"
         return "\n".join([head, "", names, "|---|---|---|---|", *rows])
+
+
+def served_code() -> bytes:
+    """The code of the chosen network's model but for the kernels, whose versions give the same predictions."""
+    return b"".join(path.read_bytes() for path in (SERVED, *TRAVELS))
 
 
 def network_name(network: dict[str, Any]) -> str:
@@ -138,6 +146,7 @@ def _read_state(
         table,
         sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file()),
         choice if choice and choice["sweep"] == sweep else None,
+        task_of(cells),
         deciding(cells),
         _first_divergence(paths, sweep),
         _networks(paths, sweep) if granularity == "network" else {},

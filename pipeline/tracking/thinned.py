@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-CURVE = "half_mse"
 CURVE_POINTS = 50
 BAND = {"": 0.5, "_q1": 0.25, "_q3": 0.75}
 """Endings of the names of the curves of a cell, and the quantile over its networks that each shows."""
@@ -16,18 +15,22 @@ Curve = list[tuple[int, float]]
 
 
 class Curves:
-    """The learning curves of a sweep by network_id, from a table with the columns network_id, step and half_mse."""
+    """The learning curves of a sweep by network_id, from a table with the columns network_id, step and cost.
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    `name` is what the store calls them.
+    """
+
+    def __init__(self, table: pd.DataFrame, name: str) -> None:
+        self._name = name
         codes, ids = pd.factorize(table["network_id"])
         steps = table["step"].to_numpy(np.int64)
         order = np.lexsort((steps, codes))
-        self._steps, self._costs = steps[order], table["half_mse"].to_numpy(np.float64)[order]
+        self._steps, self._costs = steps[order], table["cost"].to_numpy(np.float64)[order]
         self._start = dict(zip(ids, np.searchsorted(codes[order], np.arange(len(ids))), strict=True))
         self._count = dict(zip(ids, np.bincount(codes, minlength=len(ids)), strict=True))
 
     def band(self, networks: Sequence[str]) -> dict[str, Curve]:
-        """Median and quartiles of half_mse over the named networks, at no more than CURVE_POINTS steps each.
+        """Median and quartiles of the cost over the named networks, at no more than CURVE_POINTS steps each.
 
         A network without a finite value at a step has diverged and counts as infinite there.
         """
@@ -38,13 +41,13 @@ class Curves:
             at = np.isin(steps, own, assume_unique=True)
             row[at] = costs[np.searchsorted(own, steps[at])]
         values[np.isnan(values)] = np.inf
-        return {CURVE + ending: _finite(steps, _quantile(values, q)) for ending, q in BAND.items()}
+        return {self._name + ending: _finite(steps, _quantile(values, q)) for ending, q in BAND.items()}
 
     def single(self, network: str) -> dict[str, Curve]:
-        """half_mse of one network at no more than CURVE_POINTS steps."""
+        """The cost of one network at no more than CURVE_POINTS steps."""
         steps, costs = self._curve(network)
         at = np.isin(steps, thinned(steps), assume_unique=True)
-        return {CURVE: _finite(steps[at], costs[at])}
+        return {self._name: _finite(steps[at], costs[at])}
 
     def _curve(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (n,) and costs (n,) of a network; none where it has no curve."""

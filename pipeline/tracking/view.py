@@ -7,7 +7,7 @@ import json
 import zlib
 from typing import Any
 
-from shoal.pipeline.statistics.errors import Error
+from shoal.pipeline.tasks import Error
 from shoal.pipeline.tracking.state import SweepState
 
 SHARE_KEY = "cells"
@@ -23,7 +23,7 @@ def saved_view(state: SweepState, created: int) -> str:
     ]
     view = {
         "searchFilter": f"tags.`shoal.state` = '{state.digest}' AND tags.`shoal.kind` = 'cell'",
-        "orderByKey": f"metrics.`{state.error.of('test')}`",  # not its logarithm: that of an error of 0 is no number
+        "orderByKey": f"metrics.`{state.error.metric('test')}`",  # not its logarithm: an error of 0 has none
         "orderByAsc": True,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
@@ -42,8 +42,8 @@ def address(experiment_id: str) -> str:
 
 
 def _metrics(error: Error) -> list[str]:
-    test = error.of("test")
-    return [error.log10, test, f"{test}_q1", f"{test}_q3", "diverged_fraction"]
+    test = error.metric("test")
+    return [error.log10_metric, test, f"{test}_q1", f"{test}_q3", "diverged_fraction"]
 
 
 def _told_apart_by(cells: list[dict[str, Any]]) -> list[str]:

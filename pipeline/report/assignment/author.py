@@ -37,15 +37,15 @@ def assignment_sentences(results: SweepResults) -> list[str]:
     sentences = [_agreement(costs), beside_author(results)] if _has_its_settings(results) else [_other_settings()]
     linear = [cost for name, cost in costs if name == "linear"]
     least = floor_of(results, "linear")
-    if linear and least and PRINTED["linear"] > CONVERGED * least.half_mse:
-        sentences.append(_not_converged(least.half_mse, min(linear)))
+    if linear and least and PRINTED["linear"] > CONVERGED * least.cost:
+        sentences.append(_not_converged(least.cost, min(linear)))
     return [" ".join(filter(None, sentences))]
 
 
 def _first(results: SweepResults) -> list[tuple[str, float]]:
-    """Activation and train half_mse of replicate 0 in each cell; infinite where it diverged."""
+    """Activation and train cost of replicate 0 in each cell; infinite where it diverged."""
     first = results.networks[results.networks["replicate"] == 0]
-    costs = first["train_half_mse"].astype("float64").fillna(np.inf)
+    costs = first["train_cost"].astype("float64").fillna(np.inf)
     return list(zip(first["series"].astype(str), costs.tolist(), strict=True))
 
 
@@ -103,4 +103,4 @@ def assignment_tables(results: SweepResults) -> list[Table]:
         for name, cost in _first(results)
     ]
     header = ["activation", "shoal", "independent NumPy", "printed by the author"]
-    return [Table("The assignment's own networks (replicate 0): train half_mse", header, rows)]
+    return [Table(f"The assignment's own networks (replicate 0): {results.task.cost.label}", header, rows)]

@@ -48,8 +48,8 @@ def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) ->
 
 def _errors(results: SweepResults) -> pd.DataFrame:
     """log10 of the test error, a row a replicate and a column a cell."""
-    networks = results.networks.assign(error=log10(results.networks[results.error.of("test")]))
-    return networks.pivot(index="replicate", columns="cell", values="error")
+    networks = results.networks.assign(log10=log10(results.networks[results.error.of("test")]))
+    return networks.pivot(index="replicate", columns="cell", values="log10")
 
 
 def _paragraph(ridge: SweepResults, trained: SweepResults, contrasts: pd.DataFrame) -> str:

@@ -23,10 +23,10 @@ from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.result_tables import MISSING, number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.contrasts import ERROR_RATE
-from shoal.pipeline.statistics.errors import Error
 from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.statistics.signed_ranks import holm, smallest_p
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE
+from shoal.pipeline.tasks import Error
 
 MOST_PLACES = 8
 """Where a claim holds is listed up to so many places; the table of comparisons has all."""

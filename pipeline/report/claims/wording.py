@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.pipeline.statistics import axes
-from shoal.pipeline.statistics.errors import Error
+from shoal.pipeline.tasks import Error
 
 NOUNS = {
     "depth": ("hidden layer", "hidden layers"),

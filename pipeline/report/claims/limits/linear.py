@@ -16,11 +16,11 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Floor:
-    """Functions of x that a network combines linearly (as text), the least train half_mse it reaches, and a line's."""
+    """Functions of x that a network combines linearly (as text), the least train cost it reaches, and a line's."""
 
     functions: tuple[str, ...]
-    half_mse: float
-    line_half_mse: float
+    cost: float
+    line_cost: float
 
 
 def floor(architecture: Architecture, dataset: Dataset) -> Floor | None:
@@ -31,12 +31,12 @@ def floor(architecture: Architecture, dataset: Dataset) -> Floor | None:
     chains = _chains(architecture)
     if chains is None or dataset.n_outputs > 1:
         return None
-    least, line = _least_half_mse(chains, dataset), _least_half_mse([()], dataset)
+    least, line = _least_cost(chains, dataset), _least_cost([()], dataset)
     return Floor(tuple(map(_text, chains)), least, line)
 
 
-def _least_half_mse(chains: list[Chain], dataset: Dataset) -> float:
-    """Smallest train half_mse of w0 + sum w_j f_j(x) over the functions f_j, in the target's own units squared."""
+def _least_cost(chains: list[Chain], dataset: Dataset) -> float:
+    """Smallest train cost of w0 + sum w_j f_j(x) over the functions f_j, in the target's own units squared."""
     x, y = dataset.inputs(dataset.train), dataset.outputs(dataset.train)
     design = np.hstack([np.ones((len(x), 1)), *(_apply(chain, x) for chain in chains)])
     weights = np.linalg.lstsq(design, y, rcond=None)[0]

@@ -1,8 +1,9 @@
-"""How well piecewise-linear functions can follow sin: the least mse of a network with one hidden layer of relu.
+"""How well piecewise-linear functions can follow sin: the least error of one hidden layer of relu.
 
 Such a network with W units is continuous and piecewise linear with at most W + 1 pieces. The best function of that kind
-on x uniform on [-pi, pi] is found here numerically: least squares for the values at the knots, and a descent over where
-the knots are. A network need not be able to reach it: with W units its outermost slope is not free.
+on x uniform on [-pi, pi], by the mean squared error, is found here numerically: least squares for the values at the
+knots, and a descent over where the knots are. A network need not be able to reach it: with W units its outermost slope
+is not free.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from scipy.optimize import minimize
 
 
 @lru_cache
-def least_mse(n_knots: int) -> float:
-    """The least mse of n_knots + 1 linear pieces, the best of descents that start with more or fewer knots at x > 0."""
+def least_error(n_knots: int) -> float:
+    """The least error of n_knots + 1 linear pieces: the best of descents with more or fewer knots at x > 0."""
     right = (n_knots // 2, n_knots // 2 + 1) if n_knots > 1 else (n_knots,)
     return min(_descend(_start(n_knots - k, k)) for k in right)
 
@@ -30,21 +31,21 @@ def _start(n_left: int, n_right: int) -> np.ndarray:
 
 
 def _descend(start: np.ndarray) -> float:
-    found = minimize(_log_mse, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-12})
+    found = minimize(_log_error, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-12})
     return float(np.exp(found.fun))
 
 
-def _log_mse(log_gaps: np.ndarray) -> tuple[float, np.ndarray]:
-    """log mse for gaps in proportion to exp(log_gaps), and its gradient; the proportions always fill [-pi, pi]."""
+def _log_error(log_gaps: np.ndarray) -> tuple[float, np.ndarray]:
+    """log error for gaps in proportion to exp(log_gaps), and its gradient; the proportions always fill [-pi, pi]."""
     share = np.exp(log_gaps - log_gaps.max())
     share /= share.sum()
-    mse, by_knot = fit(-np.pi + 2 * np.pi * np.cumsum(share)[:-1])
+    error, by_knot = fit(-np.pi + 2 * np.pi * np.cumsum(share)[:-1])
     by_gap = 2 * np.pi * np.append(np.cumsum(by_knot[::-1])[::-1], 0.0)
-    return float(np.log(mse)), share * (by_gap - by_gap @ share) / mse
+    return float(np.log(error)), share * (by_gap - by_gap @ share) / error
 
 
 def fit(knots: np.ndarray) -> tuple[float, np.ndarray]:
-    """The mse of the best continuous function that is linear between ascending knots, and its gradient in the knots.
+    """The error of the best continuous function that is linear between ascending knots, and its gradient in the knots.
 
     The values v at the knots and at both ends solve M v = m: M has the integrals of products of hat functions, m those
     of hat functions with sin.

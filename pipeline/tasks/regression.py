@@ -1,0 +1,68 @@
+"""Regression: targets are real numbers, networks are trained on half the squared error.
+
+With one target the mse is reported and decides. With several, the mse would be that of the target with the largest
+numbers alone, so each target's squared error is divided by the variance of that target on the training rows: the score.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shoal.pipeline.tasks.task import Cost, Error, Task
+
+
+def _in_units(costs: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """sum_k cost_k scale_k^2, (n,)."""
+    total: np.ndarray = (costs * scale**2).sum(axis=1)
+    return total
+
+
+def _of_samples(y_hat: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """1/2 sum_k (y_hat_k - y_k)^2, (n,)."""
+    costs: np.ndarray = ((y_hat - y) ** 2).sum(axis=1) / 2
+    return costs
+
+
+def _mse(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
+    """1/(N K) sum (y_hat - y)^2; `scale` has no say."""
+    return float(np.mean((y_hat - y) ** 2))
+
+
+def _score(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
+    """1/(N K) sum ((y_hat - y) / scale)^2."""
+    return float(np.mean(((y_hat - y) / scale) ** 2))
+
+
+HALF_MSE = Cost(
+    name="half_mse",
+    formula="(1/N) Σₙ ½ Σₖ (ŷ - y)²",
+    definition="the mean over samples of half the squared error",
+    in_units=_in_units,
+    of_samples=_of_samples,
+)
+
+MSE = Error(
+    name="mse",
+    column="error",
+    formula="1/(N K) Σₙ Σₖ (ŷ - y)²",
+    definition="mean of (y_hat - y)^2",
+    unit="the targets' own units, squared",
+    measure=_mse,
+)
+
+SCORE = Error(
+    name="score",
+    column="score",
+    formula="(1/K) Σₖ mseₖ / varₖ",
+    definition="mean over targets of mse / variance of the target on the training rows",
+    unit="none",
+    measure=_score,
+    note=(
+        "With several targets a mse would be that of the largest numbers alone. So networks are chosen and compared by "
+        "the score = (1/K) Σₖ mseₖ / varₖ: the mse of each target over the variance of that target on the training "
+        "rows (whatever `standardise` says; 1 in place of the variance of a constant target), and then the mean over "
+        "targets. Always to answer with the mean of the training rows would give a train score of 1. "
+    ),
+)
+
+REGRESSION = Task("regression", HALF_MSE, (MSE, SCORE), "For K outputs half_mse = K · mse / 2.")

@@ -1,0 +1,115 @@
+"""What a task is: the cost that is trained and the errors that are reported, each with its formula and its names.
+
+Result tables call them `cost` and `error` whatever the task (train_cost, test_error); what people read has their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training makes small, as people read it: `name`, `formula`, and what that is in words.
+
+    `in_units(costs, scale)` is the cost in the targets' own units (n,), from the costs per output (n, n_outputs) that
+    networks of standardised targets record, where `scale` (n_outputs,) is that of the targets.
+    `of_samples(y_hat, y)` is that of each sample alone (n,), in the units of both (n, n_outputs).
+    """
+
+    name: str
+    formula: str
+    definition: str
+    in_units: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    of_samples: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    @property
+    def metric(self) -> str:
+        """What metrics call it, the value at the end of training."""
+        return f"train_{self.name}"
+
+    @property
+    def label(self) -> str:
+        """What tables, figures and sentences call it."""
+        return f"train {self.name}"
+
+
+@dataclass(frozen=True)
+class Error:
+    """An error that evaluation reports, as people read it: `name`, `formula`, what that is in words, and its unit.
+
+    `column` is the ending of its columns in result tables; `note` says what has to be known where it decides.
+    `measure(y_hat, y, scale)` is its value, y_hat and y (n, n_outputs) in the targets' own units, where `scale`
+    (n_outputs,) is what the errors of each target are divided by where they are weighed against each other.
+    """
+
+    name: str
+    column: str
+    formula: str
+    definition: str
+    unit: str
+    measure: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+    note: str = ""
+
+    def of(self, split: str) -> str:
+        """Its column for a split, in tables of networks; those of cells have the ranks of it."""
+        return f"{split}_{self.column}"
+
+    def metric(self, split: str) -> str:
+        """What metrics, chosen.json and files of figures call it."""
+        return f"{split}_{self.name}"
+
+    def label(self, split: str) -> str:
+        """What tables, figures and sentences call it."""
+        return f"{split} {self.name}"
+
+    @property
+    def columns(self) -> list[str]:
+        """Its columns for the three splits."""
+        return [self.of(split) for split in SPLITS]
+
+    @property
+    def log10(self) -> str:
+        """The column of log10 of the test error, which intervals and tests are made of."""
+        return f"log10_{self.of('test')}"
+
+    @property
+    def log10_metric(self) -> str:
+        """What metrics call that."""
+        return f"log10_{self.metric('test')}"
+
+    @property
+    def interval_columns(self) -> dict[str, str]:
+        """Columns of cells.parquet: the interquartile mean of log10, and the ends of its 95 % interval.
+
+        The ends are null for fewer than 10 replicates.
+        """
+        return {f"{self.log10}_{name}": "Float64" for name in ("iqm", "iqm_low", "iqm_high")}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What networks are trained for. `relation` says in a sentence how the cost and the first error go together.
+
+    The first of the errors is always reported, those behind it where there are several targets; the last one reported
+    decides: it chooses networks, ranks cells and is what tests compare.
+    """
+
+    name: str
+    cost: Cost
+    errors: tuple[Error, ...]
+    relation: str
+
+    @property
+    def error(self) -> Error:
+        """The error that is always reported; result tables have its name in the column `error`."""
+        return self.errors[0]
+
+    def reported(self, n_outputs: int) -> tuple[Error, ...]:
+        """The errors that are reported of so many targets."""
+        return self.errors if n_outputs > 1 else self.errors[:1]
