@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.pipeline.config.faults import cut, refusal, shown
 from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
+from shoal.pipeline.hyperparameters import METHODS
 
 T = TypeVar("T")
 
@@ -45,6 +46,12 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
 
 def _activation(value: str) -> str:
     if value not in ACTIVATIONS:
+        raise ValueError(value)
+    return value
+
+
+def _method(value: str) -> str:
+    if value not in METHODS:
         raise ValueError(value)
     return value
 
@@ -86,6 +93,7 @@ def _distinct_networks(architecture: dict[str, str]) -> dict[str, str]:
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
 Name = Annotated[str, AfterValidator(_name)]
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -95,5 +103,26 @@ ByActivation = Annotated[dict[str, Axis[T]], BeforeValidator(_by_activation)]
 Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
 HiddenSizes = Annotated[tuple[Sizes, ...], BeforeValidator(_lists_of_lists), AfterValidator(_distinct)]
 Activation = Annotated[str, AfterValidator(_activation)]
+MethodName = Annotated[str, AfterValidator(_method)]
 Network = Annotated[str, AfterValidator(_notation)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]
+
+
+COUNTS = "whole numbers of 1 or more"
+POSITIVE = "finite numbers above 0"
+
+
+class Kind(NamedTuple):
+    """A kind of the values of hyper-parameters: the type of them by activation, and what messages say is allowed."""
+
+    by_activation: Any
+    allowed: str
+
+
+KINDS = {
+    "count": Kind(ByActivation[Count], COUNTS),
+    "positive": Kind(ByActivation[Positive], POSITIVE),
+    "fraction": Kind(ByActivation[Fraction], "numbers from 0 on, below 1"),
+    "batch": Kind(ByActivation[BatchSize], f"{COUNTS}, or full"),
+}
+"""By the name that the table of hyper-parameters has for it."""

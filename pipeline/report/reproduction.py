@@ -18,7 +18,8 @@ from shoal.pipeline.report.document import Folded, Section
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.tables import Table
 from shoal.pipeline.report.wording import counted, listed
-from shoal.pipeline.study.grid import cells, network_id
+from shoal.pipeline.study.grid import cells
+from shoal.pipeline.study.identity import network_id
 
 COMMANDS = (
     "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` "

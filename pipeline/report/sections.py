@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.hyperparameters import METHODS
 from shoal.pipeline.report.against_training import against_training
 from shoal.pipeline.report.assignment import assignment_sentences, assignment_tables
 from shoal.pipeline.report.document import Block, Folded, Section
@@ -61,11 +62,7 @@ def description(results: SweepResults) -> str:
     same = [text for axis in axes.LABELS if axis not in results.axes if (text := _constant(cells, axis))]
     fixed = f" Fixed: {'; '.join(same)}." if same else ""
     counts = " or ".join(map(str, dict.fromkeys(cells["n_networks"])))
-    how = {
-        "gd": "trained by gradient descent on half_mse",
-        "adam": "trained by Adam on half_mse",
-        "ridge": "hidden layers at their random start, the output layer fitted by ridge regression",
-    }[results.settings.optimizer]
+    how = METHODS[results.settings.optimizer].how
     text = f"Varied: {' × '.join(varied)}.{fixed} Networks in each cell: {counts}, {how}."
     if diverged := int(cells["n_diverged"].sum()):
         text += f" {diverged} of {int(cells['n_networks'].sum())} networks diverged; they count as infinite errors."

@@ -12,22 +12,11 @@ import pandas as pd
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Sweep
+from shoal.pipeline.hyperparameters import HYPERPARAMETERS, TRAINING, taking
 from shoal.pipeline.statistics.errors import best_cell, deciding
 
-LABELS = {
-    "depth": "hidden layers",
-    "width": "nodes per layer",
-    "hidden_sizes": "nodes, layer by layer",
-    "batch_size": "batch size",
-    "learning_rate": "learning rate",
-    "alpha": "ridge alpha",
-    "epochs": "epochs",
-    "steps": "gradient steps",
-}
+LABELS = {name: row.label for name, row in HYPERPARAMETERS.items()}
 """Axes beside the series (activation or architecture) in the order in which they lay out a table, and their names."""
-
-DURATIONS = ("epochs", "steps")
-"""How long networks are trained, in the unit that the sweep was written in; steps are a function of epochs."""
 
 FULL_BATCH = np.inf
 """Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
@@ -46,8 +35,8 @@ def prepare(cells: pd.DataFrame, names: Mapping[str, str], samples_in_epoch: int
     float64, or text for hidden_sizes; the full batch is FULL_BATCH, and epochs are NaN where nobody counts them.
     """
     cells = cells.assign(epochs=epochs(cells, samples_in_epoch) if samples_in_epoch else np.nan)
-    numbers = {axis: cells[axis].astype("Float64").to_numpy(np.float64, na_value=np.nan) for axis in _numeric()}
-    in_batches = (cells["optimizer"] != "ridge").to_numpy(bool)
+    numbers = {axis: _numbers(cells, axis) for axis in LABELS if axis != "hidden_sizes"}
+    in_batches = cells["optimizer"].isin(taking("batch_size")).to_numpy(bool)
     numbers["batch_size"] = np.where(in_batches & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
     series = cells["activation"].astype(object).where(cells["activation"].notna(), cells["architecture"].map(names))
     return cells.assign(**numbers, series=series.astype(str)).reset_index(drop=True)
@@ -60,8 +49,11 @@ def epochs(cells: pd.DataFrame, n_train: int) -> np.ndarray:
     return numbers
 
 
-def _numeric() -> list[str]:
-    return [axis for axis in LABELS if axis != "hidden_sizes"]
+def _numbers(cells: pd.DataFrame, axis: str) -> np.ndarray:
+    """Levels of an axis (n_cells,); NaN where a cell has none, which goes for all where the table has no column."""
+    column = cells[axis] if axis in cells else pd.Series(None, cells.index, "Float64")
+    numbers: np.ndarray = column.astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    return numbers
 
 
 def series_of(cells: pd.DataFrame) -> list[str]:
@@ -74,7 +66,7 @@ def varying(cells: pd.DataFrame) -> list[str]:
     rectangle = cells["hidden_sizes"].nunique() == cells["depth"].nunique() * cells["width"].nunique()
     shape = ["depth", "width"] if rectangle else ["hidden_sizes"]
     found: list[str] = []
-    for axis in [*shape, *list(LABELS)[3:]]:
+    for axis in [*shape, *TRAINING]:
         if cells.groupby(["series", *found], dropna=False)[axis].nunique(dropna=False).max() > 1:
             found.append(axis)
     return found

@@ -13,6 +13,7 @@ import psutil
 from shoal.pipeline.config import Config, Fault, Sweep
 from shoal.pipeline.config.faults import below
 from shoal.pipeline.data import Dataset
+from shoal.pipeline.hyperparameters import DURATIONS, KEYS, TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import plan
 from shoal.pipeline.study.plan import Cost, Setting
@@ -24,11 +25,8 @@ LEAST: dict[str, Any] = {
     "width": (1,),
     "hidden_sizes": ((1,),),
     "architecture": {"least": "dense 1"},
-    "steps": {"all": (1,)},
-    "epochs": {"all": (1,)},
-    "learning_rate": {"all": (1.0,)},
-    "batch_size": {"all": ("full",)},
-    "alpha": {"all": (1.0,)},
+    **{key: {"all": (1,)} for key in DURATIONS},
+    **{key: {"all": (TRAINING[key].default,)} for key in KEYS if key not in DURATIONS},
 }
 """Of each key that a cost grows with, the value with the least to do."""
 
