@@ -70,19 +70,21 @@ def _name(value: str) -> str:
     return value
 
 
-def _notation(text: str) -> str:
-    """The network's canonical notation; refuses text that the parser does, in its words."""
+def _architecture(text: Any) -> Architecture:
+    """The network that a text describes; refuses text that the parser does, in its words."""
+    if not isinstance(text, str):
+        raise ValueError(text)
     if re.search(rf"\d{{{LONGEST_NUMBER + 1}}}", text):
         raise refusal(f"numbers of up to {LONGEST_NUMBER} digits")
     try:
-        return str(Architecture.parse(text))
+        return Architecture.parse(text)
     except ValueError as error:
         problem, _, allowed = str(error).partition("; allowed: ")
         form = "layers such as 'dense 10 > relu', or branches first: '(dense 1 | relu > dense 1) > tanh'"
         raise refusal(allowed or form, f"{shown(text)}, where {cut(problem)}") from None
 
 
-def _distinct_networks(architecture: dict[str, str]) -> dict[str, str]:
+def _distinct_networks(architecture: dict[str, Architecture]) -> dict[str, Architecture]:
     if not architecture:
         raise refusal("at least one network under a name")
     if len(set(architecture.values())) < len(architecture):
@@ -104,7 +106,7 @@ Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
 HiddenSizes = Annotated[tuple[Sizes, ...], BeforeValidator(_lists_of_lists), AfterValidator(_distinct)]
 Activation = Annotated[str, AfterValidator(_activation)]
 MethodName = Annotated[str, AfterValidator(_method)]
-Network = Annotated[str, AfterValidator(_notation)]
+Network = Annotated[Architecture, PlainValidator(_architecture)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]
 
 

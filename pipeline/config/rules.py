@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config.faults import Fault, below, did_you_mean, meant, shown
 from shoal.pipeline.config.schema import DataConfig, Sweep
 from shoal.pipeline.hyperparameters import KEYS, METHODS, SHAPE, TRAINING, taking
@@ -48,13 +47,13 @@ def known_features(data: DataConfig) -> int | None:
 
 def branch_faults(where: str, sweep: Sweep, n_features: int) -> Iterator[Fault]:
     """One fault for each architecture whose branches cannot be summed."""
-    for name, text in (sweep.architecture or {}).items():
+    for name, architecture in (sweep.architecture or {}).items():
         try:
-            Architecture.parse(text).branch_units(n_features)
+            architecture.branch_units(n_features)
         except ValueError:
             allowed = "branches that end with equally many units, as they are summed"
             note = f"(one without a dense layer ends with as many as there are features, {n_features})"
-            yield Fault(below(below(where, "architecture"), name), shown(text), f"{allowed} {note}")
+            yield Fault(below(below(where, "architecture"), name), shown(str(architecture)), f"{allowed} {note}")
 
 
 def _superfluous(where: str, block: Block) -> Iterator[Fault]:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS, TRAINING, taking
 from shoal.pipeline.statistics.errors import best_cell, deciding
@@ -25,7 +24,7 @@ FULL_BATCH = np.inf
 def architecture_names(sweep: Sweep, n_outputs: int) -> dict[str, str]:
     """The name of each architecture (notation) that a sweep lists."""
     listed = sweep.architecture or {}
-    return {str(Architecture.parse(text).with_output(n_outputs)): name for name, text in listed.items()}
+    return {str(architecture.with_output(n_outputs)): name for name, architecture in listed.items()}
 
 
 def prepare(cells: pd.DataFrame, names: Mapping[str, str], samples_in_epoch: int | None = None) -> pd.DataFrame:

@@ -26,7 +26,7 @@ RUN_COLUMNS: dict[str, str] = {
 """Columns of runs.parquet and their pandas types; what does not apply to a network is null."""
 
 LATER_COLUMNS = {name: column for name in KEYS if (column := TRAINING[name].column) is not None and name not in FIRST}
-"""Columns of hyper-parameters that a result table has only where one of its networks has them."""
+"""Columns of the hyper-parameters that only those result tables have in which a network makes use of them."""
 
 CELL_COLUMNS = [
     "sweep", "cell", "architecture", "activation", *SHAPE, "optimizer", *FIRST, "dtype",

@@ -12,7 +12,7 @@ from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.training import methods
 from shoal.pipeline.config import Sweep
-from shoal.pipeline.hyperparameters import KEYS, METHODS, TRAINING
+from shoal.pipeline.hyperparameters import FIRST, METHODS, TRAINING
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,17 @@ class Cell:
 
     def columns(self) -> dict[str, Any]:
         """What the result tables say of the cell's networks, None where it does not apply."""
-        sizes, own = self.shape.hidden_sizes, dict(self.spec.hypers)
+        sizes, spec = self.shape.hidden_sizes, self.spec
+        keys = [key for key in (*FIRST, *METHODS[spec.optimizer].keys) if TRAINING[key].column]
         return {
             "cell": self.name,
-            "architecture": str(self.spec.architecture),
+            "architecture": str(spec.architecture),
             "activation": self.shape.activation,
             "depth": None if sizes is None else len(sizes),
             "width": sizes[0] if sizes and len(set(sizes)) == 1 else None,
             "hidden_sizes": None if sizes is None else "-".join(map(str, sizes)),
-            "optimizer": self.spec.optimizer,
-            **{key: own.get(key, getattr(self.spec, key, None)) for key in KEYS if TRAINING[key].column},
+            "optimizer": spec.optimizer,
+            **{key: dict(spec.hypers).get(key, getattr(spec, key, None)) for key in keys},
         }
 
 
@@ -61,8 +62,8 @@ def cells(sweep: Sweep, n_outputs: int, n_train: int) -> list[Cell]:
 
 def _shapes(sweep: Sweep, n_outputs: int) -> Iterator[Shape]:
     if sweep.architecture is not None:
-        for name, text in sweep.architecture.items():
-            yield Shape(name, Architecture.parse(text).with_output(n_outputs))
+        for name, architecture in sweep.architecture.items():
+            yield Shape(name, architecture.with_output(n_outputs))
         return
     for activation in sweep.activation or ():
         for sizes, label in _hidden_sizes(sweep):

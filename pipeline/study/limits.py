@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Config, Fault, Sweep
 from shoal.pipeline.config.faults import below
 from shoal.pipeline.data import Dataset
@@ -24,7 +25,7 @@ LEAST: dict[str, Any] = {
     "depth": (1,),
     "width": (1,),
     "hidden_sizes": ((1,),),
-    "architecture": {"least": "dense 1"},
+    "architecture": {"least": Architecture.parse("dense 1")},
     **{key: {"all": (1,)} for key in DURATIONS},
     **{key: {"all": (TRAINING[key].default,)} for key in KEYS if key not in DURATIONS},
 }

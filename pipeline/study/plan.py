@@ -151,7 +151,7 @@ def _takes_steps(sweep: Sweep) -> bool:
 def _shapes(sweep: Sweep, setting: Setting) -> _Shapes:
     n_in, n_out = setting.n_features, setting.n_outputs
     if sweep.architecture is not None:
-        networks = (Architecture.parse(text).with_output(n_out) for text in sweep.architecture.values())
+        networks = (architecture.with_output(n_out) for architecture in sweep.architecture.values())
         return _summed(list(_layers(network, n_in)) for network in networks)
     if sweep.hidden_sizes is not None:
         rows = ((n_in, *hidden, n_out) for hidden in sweep.hidden_sizes)
