@@ -17,6 +17,9 @@ from shoal.pipeline.statistics.errors import best_cell, deciding
 LABELS = {name: row.label for name, row in HYPERPARAMETERS.items()}
 """Axes beside the series (activation or architecture) in the order in which they lay out a table, and their names."""
 
+TEXTS = [name for name, row in HYPERPARAMETERS.items() if row.column == "string"]
+"""Axes whose levels are no numbers."""
+
 FULL_BATCH = np.inf
 """Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
 
@@ -31,14 +34,15 @@ def prepare(cells: pd.DataFrame, names: Mapping[str, str], samples_in_epoch: int
     """A sweep's cells with the column `series` (its activation or the name of its architecture) and plain axis levels.
 
     `names` are the sweep's `architecture_names`; `samples_in_epoch` is given where the sweep counts epochs. Levels are
-    float64, or text for hidden_sizes; the full batch is FULL_BATCH, and epochs are NaN where nobody counts them.
+    float64, or text on the axes TEXTS; the full batch is FULL_BATCH, and epochs are NaN where nobody counts them.
     """
     cells = cells.assign(epochs=epochs(cells, samples_in_epoch) if samples_in_epoch else np.nan)
-    numbers = {axis: _numbers(cells, axis) for axis in LABELS if axis != "hidden_sizes"}
+    numbers = {axis: _numbers(cells, axis) for axis in LABELS if axis not in TEXTS}
     in_batches = cells["optimizer"].isin(taking("batch_size")).to_numpy(bool)
     numbers["batch_size"] = np.where(in_batches & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
+    missing = {axis: None for axis in TEXTS if axis not in cells}
     series = cells["activation"].astype(object).where(cells["activation"].notna(), cells["architecture"].map(names))
-    return cells.assign(**numbers, series=series.astype(str)).reset_index(drop=True)
+    return cells.assign(**numbers, **missing, series=series.astype(str)).reset_index(drop=True)
 
 
 def epochs(cells: pd.DataFrame, n_train: int) -> np.ndarray:
@@ -74,7 +78,7 @@ def varying(cells: pd.DataFrame) -> list[str]:
 def levels(cells: pd.DataFrame, axis: str) -> list[Any]:
     """Levels of an axis: numbers in ascending order, text in the order of the table."""
     found = list(dict.fromkeys(cells[axis]))
-    return found if axis == "hidden_sizes" else sorted(found)
+    return found if axis in TEXTS else sorted(found)
 
 
 def level_text(axis: str, level: Any) -> str:
