@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shoal.pipeline.hyperparameters import KEYS, METHODS
+
 GOOD = """\
 seed: 9001
 dtype: float64
@@ -49,10 +51,8 @@ sweeps:
 """
 """A file without a fault that has every kind of block."""
 
-SWEEP_KEYS = (
-    "activation, depth, width, hidden_sizes, architecture, optimizer, learning_rate, batch_size, steps, epochs, alpha, "
-    "init, replicates"
-)
+SWEEP_KEYS = f"activation, depth, width, hidden_sizes, architecture, optimizer, {', '.join(KEYS)}, init, replicates"
+OPTIMIZERS = ", ".join(METHODS)
 COUNTS = "whole numbers of 1 or more"
 RATES = "finite numbers above 0"
 SEEDS = "a whole number from 0 to 4294967295"
@@ -124,8 +124,8 @@ SINGLE = [
      "sweeps.ridge.learning_rate: found 0.1; allowed: nothing, as optimizer is ridge"),
     ("alpha: 0.1", "alpha: 0.1\n    batch_size: full",
      "sweeps.ridge.batch_size: found 'full'; allowed: nothing, as optimizer is ridge"),
-    ("optimizer: ridge", "optimizer: [ridge]", "sweeps.ridge.optimizer: found ['ridge']; allowed: gd, adam, ridge"),
-    ("optimizer: ridge", "optimizer: sgd", "sweeps.ridge.optimizer: found 'sgd'; allowed: gd, adam, ridge"),
+    ("optimizer: ridge", "optimizer: [ridge]", f"sweeps.ridge.optimizer: found ['ridge']; allowed: {OPTIMIZERS}"),
+    ("optimizer: ridge", "optimizer: sgd", f"sweeps.ridge.optimizer: found 'sgd'; allowed: {OPTIMIZERS}"),
     ("alpha: 0.1", "alpha: {relu: 0.1}", f"sweeps.ridge.alpha.linear: found nothing; allowed: {RATES}"),
     ("{relu: 0.02, tanh: [0.01, 0.03]}", "{relu: 0.02, tahn: 0.01}", "sweeps.sizes.learning_rate.tahn: found 'tahn'; "
      "allowed: the activations of the block: relu, tanh; did you mean 'tanh'?"),

@@ -112,7 +112,7 @@ def readouts(level: float, optimizer: str, n: int = 12) -> SweepResults:
         for k, shift in enumerate(shifts)
     ]
     cells = pd.DataFrame({"cell": list(names), "series": ["relu", "tanh"], "architecture": ["a", "b"], "steps": 500.0})
-    settings = SimpleNamespace(architecture=None, optimizer=optimizer, epochs=None)
+    settings = SimpleNamespace(architecture=None, optimizer=optimizer, duration="steps")
     cells[["test_error_median", "n_diverged"]] = 1e-3, 0
     return made_up(cells, [], networks=pd.DataFrame(networks), settings=settings)
 

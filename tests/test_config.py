@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Config, ConfigError, Fault, Sweep, examine, load
 from shoal.pipeline.paths import Paths
 from tests.bad_params import ACCEPTANCE, COUNTS, DATA_KEYS, GOOD, SINGLE, SWEEP_KEYS, WHOLE, edited
@@ -48,7 +49,8 @@ def test_good_file_loads_with_every_value_in_its_place(paths: Paths) -> None:
     assert (batch.optimizer, ridge.optimizer) == ("adam", "ridge")
     assert (batch.batch_size, batch.epochs, batch.steps) == ({"all": (1, 10, "full")}, {"all": (30,)}, None)
     assert (ridge.hidden_sizes, ridge.alpha, ridge.replicates) == (((5,), (10, 3)), {"all": (0.1,)}, 1)
-    assert branches.architecture == {"scalar": "(dense 1 | relu > dense 1)", "deep": "dense 10 > relu"}
+    texts = {"scalar": "(dense 1 | relu > dense 1)", "deep": "dense 10 > relu"}
+    assert branches.architecture == {name: Architecture.parse(text) for name, text in texts.items()}
 
 
 REPORT = "{title: My study, parts: {ridge: '3.1'}}"

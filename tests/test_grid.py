@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Sweep
-from shoal.pipeline.study.grid import Cell, cells, network_id
+from shoal.pipeline.study.grid import Cell, cells
+from shoal.pipeline.study.identity import network_id
 
 N_TRAIN = 1000
 SPEC = NetworkSpec(Architecture.plain((100, 100), "relu", 1), "assignment", 0, "gd", 0.02, None, 500, None)

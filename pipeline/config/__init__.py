@@ -9,11 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from shoal.pipeline.config import rules, yamlfile
 from shoal.pipeline.config.faults import ConfigError, Fault, below, faults_of
-from shoal.pipeline.config.schema import ByActivationKey, Config, DataConfig, Fractions, ReportConfig, Sweep
+from shoal.pipeline.config.schema import Config, DataConfig, Fractions, ReportConfig, Sweep
 from shoal.pipeline.paths import Paths
 
 __all__ = [
-    "ByActivationKey",
     "Config",
     "ConfigError",
     "DataConfig",

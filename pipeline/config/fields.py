@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.pipeline.config.faults import cut, refusal, shown
 from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
+from shoal.pipeline.hyperparameters import METHODS
 
 T = TypeVar("T")
 
@@ -51,6 +52,12 @@ def _activation(value: str) -> str:
     return value
 
 
+def _method(value: str) -> str:
+    if value not in METHODS:
+        raise ValueError(value)
+    return value
+
+
 def _batch_size(value: Any) -> Any:
     if value == "full" or (type(value) is int and value >= 1):
         return value
@@ -71,19 +78,21 @@ def _line(text: str) -> str:
     return text
 
 
-def _notation(text: str) -> str:
-    """The network's canonical notation; refuses text that the parser does, in its words."""
+def _architecture(text: Any) -> Architecture:
+    """The network that a text describes; refuses text that the parser does, in its words."""
+    if not isinstance(text, str):
+        raise ValueError(text)
     if re.search(rf"\d{{{LONGEST_NUMBER + 1}}}", text):
         raise refusal(f"numbers of up to {LONGEST_NUMBER} digits")
     try:
-        return str(Architecture.parse(text))
+        return Architecture.parse(text)
     except ValueError as error:
         problem, _, allowed = str(error).partition("; allowed: ")
         form = "layers such as 'dense 10 > relu', or branches first: '(dense 1 | relu > dense 1) > tanh'"
         raise refusal(allowed or form, f"{shown(text)}, where {cut(problem)}") from None
 
 
-def _distinct_networks(architecture: dict[str, str]) -> dict[str, str]:
+def _distinct_networks(architecture: dict[str, Architecture]) -> dict[str, Architecture]:
     if not architecture:
         raise refusal("at least one network under a name")
     if len(set(architecture.values())) < len(architecture):
@@ -94,6 +103,7 @@ def _distinct_networks(architecture: dict[str, str]) -> dict[str, str]:
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
 Name = Annotated[str, AfterValidator(_name)]
 Line = Annotated[str, AfterValidator(_line)]
@@ -104,5 +114,26 @@ ByActivation = Annotated[dict[str, Axis[T]], BeforeValidator(_by_activation)]
 Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
 HiddenSizes = Annotated[tuple[Sizes, ...], BeforeValidator(_lists_of_lists), AfterValidator(_distinct)]
 Activation = Annotated[str, AfterValidator(_activation)]
-Network = Annotated[str, AfterValidator(_notation)]
+MethodName = Annotated[str, AfterValidator(_method)]
+Network = Annotated[Architecture, PlainValidator(_architecture)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]
+
+
+COUNTS = "whole numbers of 1 or more"
+POSITIVE = "finite numbers above 0"
+
+
+class Kind(NamedTuple):
+    """A kind of the values of hyper-parameters: the type of them by activation, and what messages say is allowed."""
+
+    by_activation: Any
+    allowed: str
+
+
+KINDS = {
+    "count": Kind(ByActivation[Count], COUNTS),
+    "positive": Kind(ByActivation[Positive], POSITIVE),
+    "fraction": Kind(ByActivation[Fraction], "numbers from 0 on, below 1"),
+    "batch": Kind(ByActivation[BatchSize], f"{COUNTS}, or full"),
+}
+"""By the name that the table of hyper-parameters has for it."""

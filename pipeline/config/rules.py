@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config.faults import Fault, below, did_you_mean, meant, shown
-from shoal.pipeline.config.schema import ByActivationKey, DataConfig, Sweep
+from shoal.pipeline.config.schema import DataConfig, Sweep
+from shoal.pipeline.hyperparameters import KEYS, METHODS, SHAPE, TRAINING, taking
 
 Block = Mapping[str, Any]
-SHAPE_KEYS = ("activation", "depth", "width", "hidden_sizes")
-DESCENTS = ("gd", "adam")
-"""Optimizers that take steps along the gradient."""
-DESCENT_KEYS = ("learning_rate", "batch_size", "steps", "epochs")
 ASSIGNMENT_ACTIVATIONS = ("relu", "linear", "tanh")
 
 
@@ -59,30 +55,41 @@ def known_features(data: DataConfig) -> int | None:
 
 def branch_faults(where: str, sweep: Sweep, n_features: int) -> Iterator[Fault]:
     """One fault for each architecture whose branches cannot be summed."""
-    for name, text in (sweep.architecture or {}).items():
+    for name, architecture in (sweep.architecture or {}).items():
         try:
-            Architecture.parse(text).branch_units(n_features)
+            architecture.branch_units(n_features)
         except ValueError:
             allowed = "branches that end with equally many units, as they are summed"
             note = f"(one without a dense layer ends with as many as there are features, {n_features})"
-            yield Fault(below(below(where, "architecture"), name), shown(text), f"{allowed} {note}")
+            yield Fault(below(below(where, "architecture"), name), shown(str(architecture)), f"{allowed} {note}")
 
 
 def _superfluous(where: str, block: Block) -> Iterator[Fault]:
     reasons: dict[str, str] = {}
     if "architecture" in block:
-        reasons |= dict.fromkeys(SHAPE_KEYS, "nothing beside architecture")
+        reasons |= dict.fromkeys(("activation", *SHAPE), "nothing beside architecture")
     elif "hidden_sizes" in block:
         reasons |= dict.fromkeys(("depth", "width"), "nothing beside hidden_sizes")
     if "steps" in block:
         reasons["epochs"] = "nothing beside steps"
-    if block.get("optimizer", "gd") in DESCENTS:
-        reasons["alpha"] = "nothing, unless optimizer is ridge"
-    if block.get("optimizer") == "ridge":
-        reasons |= dict.fromkeys(DESCENT_KEYS, "nothing, as optimizer is ridge")
+    if method := METHODS.get(optimizer := _optimizer(block)):
+        reasons |= {key: _why_not(key, optimizer) for key in KEYS if key not in method.keys}
     for key, reason in reasons.items():
         if key in block:
             yield Fault(below(where, key), shown(block[key]), reason)
+
+
+def _optimizer(block: Block) -> str:
+    """The method that a block asks for, whether or not there is such a method."""
+    return str(block.get("optimizer", Sweep.model_fields["optimizer"].default))
+
+
+def _why_not(key: str, optimizer: str) -> str:
+    """Why a key may not be given that the method does not take."""
+    methods = taking(key)
+    if 2 * len(methods) > len(METHODS):
+        return f"nothing, as optimizer is {optimizer}"
+    return f"nothing, unless optimizer is {' or '.join(methods)}"
 
 
 def _missing(where: str, block: Block) -> Iterator[Fault]:
@@ -90,10 +97,9 @@ def _missing(where: str, block: Block) -> Iterator[Fault]:
     needed: list[str] = []
     if "architecture" not in block:
         needed += ["activation"] if "hidden_sizes" in block else ["activation", "depth", "width"]
-    if block.get("optimizer", "gd") in DESCENTS:
-        needed += ["learning_rate"] if "epochs" in block else ["learning_rate", "steps"]
-    if block.get("optimizer") == "ridge":
-        needed += ["alpha"]
+    if method := METHODS.get(_optimizer(block)):
+        unused = "steps" if "epochs" in block else "epochs"
+        needed += [key for key in method.keys if TRAINING[key].default is None and key != unused]
     misspelt = {meant(key, Sweep.model_fields) for key in block if key not in Sweep.model_fields}
     for key in needed:
         if key not in block and key not in misspelt:
@@ -102,7 +108,7 @@ def _missing(where: str, block: Block) -> Iterator[Fault]:
 
 def _coverage(where: str, block: Block, sweep: Sweep) -> Iterator[Fault]:
     """A mapping by activation names the activations of the block, each of them and no other."""
-    for key in get_args(ByActivationKey):
+    for key in KEYS:
         given = block.get(key)
         if not isinstance(given, dict) or ("activation" in block and sweep.activation is None):
             continue

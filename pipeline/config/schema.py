@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -11,6 +11,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -18,25 +19,23 @@ from pydantic import (
 from shoal.kernels.network.architecture import ACTIVATIONS
 from shoal.pipeline.config.faults import ConfigError, Fault, refusal
 from shoal.pipeline.config.fields import (
+    COUNTS,
+    KINDS,
     LONGEST_LINE,
+    POSITIVE,
     Activation,
     Axis,
-    BatchSize,
-    ByActivation,
     Columns,
     Count,
     HiddenSizes,
     Line,
+    MethodName,
     Name,
     Networks,
     Positive,
     Seed,
 )
-
-ByActivationKey = Literal["learning_rate", "batch_size", "steps", "epochs", "alpha"]
-
-_COUNTS = "whole numbers of 1 or more"
-_POSITIVE = "finite numbers above 0"
+from shoal.pipeline.hyperparameters import DURATIONS, ENGINE, KEYS, METHODS, TRAINING
 
 
 class Closed(BaseModel):
@@ -48,9 +47,9 @@ class Closed(BaseModel):
 class Fractions(Closed):
     """Shares of a file's rows."""
 
-    train: Positive = Field(description=_POSITIVE)
-    validation: Positive = Field(description=_POSITIVE)
-    test: Positive = Field(description=_POSITIVE)
+    train: Positive = Field(description=POSITIVE)
+    validation: Positive = Field(description=POSITIVE)
+    test: Positive = Field(description=POSITIVE)
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Fractions:
@@ -93,27 +92,41 @@ class ReportConfig(Closed):
     )
 
 
-class Sweep(Closed):
-    """One block of sweeps; an axis is None where its key is not given.
-
-    The keys that may differ by activation map each activation, or `all`, to their values; see `values`.
-    """
+class _Shape(Closed):
+    """The keys of a sweep that come before those of the table of hyper-parameters."""
 
     activation: Axis[Activation] | None = Field(default=None, description=", ".join(ACTIVATIONS))
-    depth: Axis[Count] | None = Field(default=None, description=_COUNTS)
-    width: Axis[Count] | None = Field(default=None, description=_COUNTS)
+    depth: Axis[Count] | None = Field(default=None, description=COUNTS)
+    width: Axis[Count] | None = Field(default=None, description=COUNTS)
     hidden_sizes: HiddenSizes | None = Field(
-        default=None, description=f"a list of lists of {_COUNTS}, such as [[100, 100], [50]]"
+        default=None, description=f"a list of lists of {COUNTS}, such as [[100, 100], [50]]"
     )
     architecture: Networks | None = Field(
         default=None, description="a mapping of names to networks such as dense 10 > relu"
     )
-    optimizer: Literal["gd", "adam", "ridge"] = Field(default="gd", description="gd, adam, ridge")
-    learning_rate: ByActivation[Positive] | None = Field(default=None, description=_POSITIVE)
-    batch_size: ByActivation[BatchSize] = Field(default={"all": ("full",)}, description=f"{_COUNTS}, or full")
-    steps: ByActivation[Count] | None = Field(default=None, description=_COUNTS)
-    epochs: ByActivation[Count] | None = Field(default=None, description=_COUNTS)
-    alpha: ByActivation[Positive] | None = Field(default=None, description=_POSITIVE)
+    optimizer: MethodName = Field(default="gd", description=", ".join(METHODS))
+
+
+def _field(key: str) -> Any:
+    """Type and field of a key that may differ by activation."""
+    row = TRAINING[key]
+    kind = KINDS[row.values]
+    default = None if row.default in (None, ENGINE) else {"all": (row.default,)}
+    return kind.by_activation | None, Field(default=default, description=kind.allowed)
+
+
+if TYPE_CHECKING:
+    _Trained = _Shape  # fields made from a table are unknown to a type checker
+else:
+    _Trained = create_model("_Trained", __base__=_Shape, **{key: _field(key) for key in KEYS})
+
+
+class Sweep(_Trained):
+    """One block of sweeps; an axis is None where its key is not given.
+
+    The keys of the table of hyper-parameters map each activation, or `all`, to their values; see `values`.
+    """
+
     init: Literal["assignment", "assignment-stream"] = Field(
         default="assignment", description="assignment, assignment-stream"
     )
@@ -125,12 +138,25 @@ class Sweep(Closed):
         """Keys that were given as a list, for all activations or for one."""
         return self._listed
 
-    def values(self, key: ByActivationKey, activation: str | None) -> tuple[Any, ...]:
+    @property
+    def duration(self) -> str:
+        """The key of DURATIONS that says how long the networks are trained."""
+        return next((key for key in DURATIONS if self.by_activation(key)), "steps")
+
+    @property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """The hyper-parameters of the sweep's method, of DURATIONS the one that counts."""
+        unused = {*DURATIONS} - {self.duration}
+        return tuple(key for key in METHODS[self.optimizer].keys if key not in unused)
+
+    def by_activation(self, key: str) -> dict[str, tuple[Any, ...]]:
+        """Values of a hyper-parameter by activation, or for `all`; empty where it is not given."""
+        return getattr(self, key) or {}
+
+    def values(self, key: str, activation: str | None) -> tuple[Any, ...]:
         """Values of `key` for an activation (None in an architecture sweep); (None,) where the key is not given."""
-        mapping = getattr(self, key)
-        if mapping is None:
-            return (None,)
-        return mapping["all"] if "all" in mapping else mapping[activation]  # type: ignore[no-any-return]
+        mapping = self.by_activation(key) or {"all": (None,)}
+        return mapping["all"] if "all" in mapping else mapping[str(activation)]
 
     @field_validator("*", mode="before")
     @classmethod

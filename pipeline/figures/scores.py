@@ -12,12 +12,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from shoal.pipeline.figures import style
+from shoal.pipeline.hyperparameters import HYPERPARAMETERS
 from shoal.pipeline.statistics import axes as sweep_axes
 from shoal.pipeline.statistics.cells import typical
 from shoal.pipeline.statistics.errors import deciding
 from shoal.pipeline.statistics.intervals import FEWEST
 
-X_ORDER = ("width", "batch_size", "epochs", "steps", "learning_rate", "alpha", "depth", "hidden_sizes")
+X_ORDER = sorted(HYPERPARAMETERS, key=lambda name: HYPERPARAMETERS[name].along_x)
 """Which of the axes that vary runs along x: the first of these."""
 
 MOST_TICKS = 12
@@ -122,8 +123,8 @@ def _draw_scores(
 
 
 def _places(axis: str, found: Sequence[Any]) -> dict[Any, float]:
-    """Where each level stands along x: numbers by their logarithm; few layers, text and `full` one after the other."""
-    numeric = all(not isinstance(level, str) and np.isfinite(level) for level in found)
+    """Where each level stands along x: numbers by their logarithm; few layers, text, `full` and 0 one after another."""
+    numeric = all(not isinstance(level, str) and np.isfinite(level) and level > 0 for level in found)
     if numeric and axis != "depth":
         return {level: float(np.log10(level)) for level in found}
     return {level: float(place) for place, level in enumerate(found)}

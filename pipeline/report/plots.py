@@ -6,6 +6,7 @@ import numpy as np
 
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures import curves, fits, heatmap, scores, style
+from shoal.pipeline.hyperparameters import DURATIONS
 from shoal.pipeline.report.claims.limits.sentences import is_sine
 from shoal.pipeline.report.claims.wording import capital
 from shoal.pipeline.report.document.blocks import Plot
@@ -89,7 +90,7 @@ def prediction_plot(results: SweepResults) -> Plot:
 
 def curve_plot(results: SweepResults) -> Plot:
     """Learning curves; of cells that differ only in their number of steps, the longest."""
-    found = [axis for axis in results.axes if axis not in axes.DURATIONS]
+    found = [axis for axis in results.axes if axis not in DURATIONS]
     longest = results.cells.sort_values("steps", ascending=False, kind="stable")
     cells = longest.drop_duplicates(["series", *found]).sort_index()
     facets = axes.facets(cells, found)

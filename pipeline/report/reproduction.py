@@ -14,7 +14,8 @@ from shoal.pipeline.report.claims.wording import counted, listed
 from shoal.pipeline.report.document.blocks import Folded, Section, Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Origin
-from shoal.pipeline.study.grid import cells, network_id
+from shoal.pipeline.study.grid import cells
+from shoal.pipeline.study.identity import network_id
 
 COMMANDS = (
     "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` "

@@ -114,7 +114,7 @@ def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset, part: str) 
     """Read a sweep's tables, curves and weights."""
     files = (paths.cells, paths.networks, paths.contrasts)
     cells, networks, contrasts = (table[table["sweep"] == name] for table in map(store.read_table, files))
-    samples = None if settings.epochs is None else len(dataset.train.x)
+    samples = len(dataset.train.x) if settings.duration == "epochs" else None
     cells = axes.prepare(cells, axes.architecture_names(settings, dataset.n_outputs), samples)
     runs = store.read_table(paths.runs(name))[["network_id", "architecture", "train_cost", "diverged_step"]]
     networks = networks.merge(runs, on="network_id", validate="one_to_one")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.hyperparameters import METHODS
 from shoal.pipeline.report.assignment.author import assignment_sentences, assignment_tables
 from shoal.pipeline.report.assignment.setting import network_plots
 from shoal.pipeline.report.claims.against_training import against_training
@@ -61,11 +62,7 @@ def description(results: SweepResults) -> str:
     same = [text for axis in axes.LABELS if axis not in results.axes if (text := _constant(cells, axis))]
     fixed = f" Fixed: {'; '.join(same)}." if same else ""
     counts = " or ".join(map(str, dict.fromkeys(cells["n_networks"])))
-    how = {
-        "gd": f"trained by gradient descent on {results.task.cost.name}",
-        "adam": f"trained by Adam on {results.task.cost.name}",
-        "ridge": "hidden layers at their random start, the output layer fitted by ridge regression",
-    }[results.settings.optimizer]
+    how = METHODS[results.settings.optimizer].how.format(cost=results.task.cost.name)
     text = f"Varied: {' × '.join(varied)}.{fixed} Networks in each cell: {counts}, {how}."
     if diverged := int(cells["n_diverged"].sum()):
         text += f" {diverged} of {int(cells['n_networks'].sum())} networks diverged; they count as infinite errors."

@@ -48,7 +48,7 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
     """The declared contrasts of every sweep."""
     tables = []
     for name, sweep in settings.sweeps.items():
-        samples = None if sweep.epochs is None else len(dataset.train.x)
+        samples = len(dataset.train.x) if sweep.duration == "epochs" else None
         names = axes.architecture_names(sweep, dataset.n_outputs)
         prepared = axes.prepare(cells[cells["sweep"] == name], names, samples)
         paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)

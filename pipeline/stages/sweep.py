@@ -18,7 +18,8 @@ from shoal.pipeline.provenance import machine, made_from, receipts
 from shoal.pipeline.stages import _stage
 from shoal.pipeline.study.check import load
 from shoal.pipeline.study.flops import sweep_flops
-from shoal.pipeline.study.grid import Cell, cells, network_id
+from shoal.pipeline.study.grid import Cell, cells
+from shoal.pipeline.study.identity import network_id
 from shoal.pipeline.tasks import Task
 
 
@@ -108,11 +109,11 @@ def _row(cell: Cell, spec: NetworkSpec, end: Outcome) -> dict[str, Any]:
 
 
 def _curves(ids: list[str], networks: list[tuple[Cell, NetworkSpec]], outcomes: list[Outcome]) -> pd.DataFrame:
-    """Long table of the learning curves; a ridge readout has none."""
+    """Long table of the learning curves; what takes no steps has none."""
     curves = [
         pd.DataFrame({"network_id": key, "step": end.steps, "cost": end.cost})
         for key, (_, spec), end in zip(ids, networks, outcomes, strict=True)
-        if spec.optimizer != "ridge"
+        if spec.steps is not None
     ]
     types = {"network_id": "string", "step": "int64", "cost": "float64"}
     table = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(types))

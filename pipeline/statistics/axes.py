@@ -10,24 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Sweep
+from shoal.pipeline.hyperparameters import HYPERPARAMETERS, TRAINING, taking
 from shoal.pipeline.statistics.errors import best_cell, deciding
 
-LABELS = {
-    "depth": "hidden layers",
-    "width": "nodes per layer",
-    "hidden_sizes": "nodes, layer by layer",
-    "batch_size": "batch size",
-    "learning_rate": "learning rate",
-    "alpha": "ridge alpha",
-    "epochs": "epochs",
-    "steps": "gradient steps",
-}
+LABELS = {name: row.label for name, row in HYPERPARAMETERS.items()}
 """Axes beside the series (activation or architecture) in the order in which they lay out a table, and their names."""
 
-DURATIONS = ("epochs", "steps")
-"""How long networks are trained, in the unit that the sweep was written in; steps are a function of epochs."""
+TEXTS = [name for name, row in HYPERPARAMETERS.items() if row.column == "string"]
+"""Axes whose levels are no numbers."""
 
 FULL_BATCH = np.inf
 """Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
@@ -36,21 +27,22 @@ FULL_BATCH = np.inf
 def architecture_names(sweep: Sweep, n_outputs: int) -> dict[str, str]:
     """The name of each architecture (notation) that a sweep lists."""
     listed = sweep.architecture or {}
-    return {str(Architecture.parse(text).with_output(n_outputs)): name for name, text in listed.items()}
+    return {str(architecture.with_output(n_outputs)): name for name, architecture in listed.items()}
 
 
 def prepare(cells: pd.DataFrame, names: Mapping[str, str], samples_in_epoch: int | None = None) -> pd.DataFrame:
     """A sweep's cells with the column `series` (its activation or the name of its architecture) and plain axis levels.
 
     `names` are the sweep's `architecture_names`; `samples_in_epoch` is given where the sweep counts epochs. Levels are
-    float64, or text for hidden_sizes; the full batch is FULL_BATCH, and epochs are NaN where nobody counts them.
+    float64, or text on the axes TEXTS; the full batch is FULL_BATCH, and epochs are NaN where nobody counts them.
     """
     cells = cells.assign(epochs=epochs(cells, samples_in_epoch) if samples_in_epoch else np.nan)
-    numbers = {axis: cells[axis].astype("Float64").to_numpy(np.float64, na_value=np.nan) for axis in _numeric()}
-    in_batches = (cells["optimizer"] != "ridge").to_numpy(bool)
+    numbers = {axis: _numbers(cells, axis) for axis in LABELS if axis not in TEXTS}
+    in_batches = cells["optimizer"].isin(taking("batch_size")).to_numpy(bool)
     numbers["batch_size"] = np.where(in_batches & np.isnan(numbers["batch_size"]), FULL_BATCH, numbers["batch_size"])
+    missing = {axis: None for axis in TEXTS if axis not in cells}
     series = cells["activation"].astype(object).where(cells["activation"].notna(), cells["architecture"].map(names))
-    return cells.assign(**numbers, series=series.astype(str)).reset_index(drop=True)
+    return cells.assign(**numbers, **missing, series=series.astype(str)).reset_index(drop=True)
 
 
 def epochs(cells: pd.DataFrame, n_train: int) -> np.ndarray:
@@ -60,8 +52,11 @@ def epochs(cells: pd.DataFrame, n_train: int) -> np.ndarray:
     return numbers
 
 
-def _numeric() -> list[str]:
-    return [axis for axis in LABELS if axis != "hidden_sizes"]
+def _numbers(cells: pd.DataFrame, axis: str) -> np.ndarray:
+    """Levels of an axis (n_cells,); NaN where a cell has none, which goes for all where the table has no column."""
+    column = cells[axis] if axis in cells else pd.Series(None, cells.index, "Float64")
+    numbers: np.ndarray = column.astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    return numbers
 
 
 def series_of(cells: pd.DataFrame) -> list[str]:
@@ -74,7 +69,7 @@ def varying(cells: pd.DataFrame) -> list[str]:
     rectangle = cells["hidden_sizes"].nunique() == cells["depth"].nunique() * cells["width"].nunique()
     shape = ["depth", "width"] if rectangle else ["hidden_sizes"]
     found: list[str] = []
-    for axis in [*shape, *list(LABELS)[3:]]:
+    for axis in [*shape, *TRAINING]:
         if cells.groupby(["series", *found], dropna=False)[axis].nunique(dropna=False).max() > 1:
             found.append(axis)
     return found
@@ -83,7 +78,7 @@ def varying(cells: pd.DataFrame) -> list[str]:
 def levels(cells: pd.DataFrame, axis: str) -> list[Any]:
     """Levels of an axis: numbers in ascending order, text in the order of the table."""
     found = list(dict.fromkeys(cells[axis]))
-    return found if axis == "hidden_sizes" else sorted(found)
+    return found if axis in TEXTS else sorted(found)
 
 
 def level_text(axis: str, level: Any) -> str:

@@ -11,10 +11,7 @@ from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.statistics import summary
 from shoal.pipeline.statistics.errors import deciding, errors_of
 from shoal.pipeline.statistics.intervals import interquartile_mean, interval
-from shoal.pipeline.store import CELL_COLUMNS
-
-DESCRIBED = [*CELL_COLUMNS, "error"]
-"""Columns of a cell that are the same for all its networks."""
+from shoal.pipeline.store import CELL_COLUMNS, LATER_COLUMNS
 
 
 def summarised(networks: pd.DataFrame) -> list[str]:
@@ -53,12 +50,17 @@ def log10(errors: pd.Series) -> np.ndarray:
 def cell_table(networks: pd.DataFrame, seed: int) -> pd.DataFrame:
     """One row a cell, in the order of `networks`, a table as `with_errors` makes it; `seed` is the root seed."""
     rows = [_row(cell, seed) for _, cell in networks.groupby(["sweep", "cell"], sort=False)]
-    types = {name: networks.dtypes[name] for name in DESCRIBED} | deciding(networks).interval_columns
+    types = {name: networks.dtypes[name] for name in _described(networks)} | deciding(networks).interval_columns
     return pd.DataFrame(rows).astype(types)
 
 
+def _described(networks: pd.DataFrame) -> list[str]:
+    """Columns of a table of networks that describe their cells."""
+    return [*CELL_COLUMNS, *(name for name in LATER_COLUMNS if name in networks), "error"]
+
+
 def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
-    row = {name: cell[name].iloc[0] for name in DESCRIBED}
+    row = {name: cell[name].iloc[0] for name in _described(cell)}
     n_diverged = int((cell["status"] == "diverged").sum())
     row |= {"n_networks": len(cell), "n_diverged": n_diverged, "diverged_fraction": n_diverged / len(cell)}
     for column in summarised(cell):

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from shoal.pipeline.hyperparameters import FIRST, KEYS, SHAPE, TRAINING
+
 RUN_COLUMNS: dict[str, str] = {
     "network_id": "string",
     "sweep": "string",
     "cell": "string",
     "architecture": "string",
     "activation": "string",
-    "depth": "Int64",
-    "width": "Int64",
-    "hidden_sizes": "string",
+    **{name: str(row.column) for name, row in SHAPE.items()},
     "n_features": "Int64",
     "n_outputs": "Int64",
     "optimizer": "string",
-    "learning_rate": "Float64",
-    "batch_size": "Int64",
-    "steps": "Int64",
-    "alpha": "Float64",
+    **{name: str(TRAINING[name].column) for name in FIRST},
     "replicate": "Int64",
     "dtype": "string",
     "status": "string",
@@ -28,11 +25,13 @@ RUN_COLUMNS: dict[str, str] = {
 }
 """Columns of runs.parquet and their pandas types; what does not apply to a network is null."""
 
+LATER_COLUMNS = {name: column for name in KEYS if (column := TRAINING[name].column) is not None and name not in FIRST}
+"""Columns of the hyper-parameters that only those result tables have in which a network makes use of them."""
+
 CELL_COLUMNS = [
-    "sweep", "cell", "architecture", "activation", "depth", "width", "hidden_sizes",
-    "optimizer", "learning_rate", "batch_size", "steps", "alpha", "dtype",
+    "sweep", "cell", "architecture", "activation", *SHAPE, "optimizer", *FIRST, "dtype",
 ]  # fmt: skip
-"""Columns that describe a cell: the same for all its replicates."""
+"""Columns that describe a cell, the same for all its replicates; LATER_COLUMNS come after them."""
 
 CONTRAST_COLUMNS: dict[str, str] = {
     "sweep": "string",

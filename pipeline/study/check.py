@@ -94,7 +94,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _batch_faults(where: str, sweep: Sweep, n_samples: int) -> Iterator[Fault]:
-    for activation, sizes in sweep.batch_size.items():
+    for activation, sizes in sweep.by_activation("batch_size").items():
         place = below(where, "batch_size")
         if activation != "all":
             place = below(place, activation)

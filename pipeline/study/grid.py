@@ -1,21 +1,18 @@
-"""A sweep block -> its cells and the networks of each; names and ids do not depend on what else the sweep holds."""
+"""A sweep block -> its cells and the networks of each; names do not depend on what else the sweep holds."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline.config import ByActivationKey, Sweep
-
-IDENTITY_VERSION = 2
-"""Raised when a network_id comes to mean something else."""
+from shoal.kernels.training import methods
+from shoal.pipeline.config import Sweep
+from shoal.pipeline.hyperparameters import FIRST, METHODS, TRAINING
 
 
 @dataclass(frozen=True)
@@ -44,19 +41,17 @@ class Cell:
 
     def columns(self) -> dict[str, Any]:
         """What the result tables say of the cell's networks, None where it does not apply."""
-        sizes = self.shape.hidden_sizes
+        sizes, spec = self.shape.hidden_sizes, self.spec
+        keys = [key for key in (*FIRST, *METHODS[spec.optimizer].keys) if TRAINING[key].column]
         return {
             "cell": self.name,
-            "architecture": str(self.spec.architecture),
+            "architecture": str(spec.architecture),
             "activation": self.shape.activation,
             "depth": None if sizes is None else len(sizes),
             "width": sizes[0] if sizes and len(set(sizes)) == 1 else None,
             "hidden_sizes": None if sizes is None else "-".join(map(str, sizes)),
-            "optimizer": self.spec.optimizer,
-            "learning_rate": self.spec.learning_rate,
-            "batch_size": self.spec.batch_size,
-            "steps": self.spec.steps,
-            "alpha": self.spec.alpha,
+            "optimizer": spec.optimizer,
+            **{key: dict(spec.hypers).get(key, getattr(spec, key, None)) for key in keys},
         }
 
 
@@ -65,33 +60,10 @@ def cells(sweep: Sweep, n_outputs: int, n_train: int) -> list[Cell]:
     return [cell for shape in _shapes(sweep, n_outputs) for cell in _cells_of(sweep, shape, n_train)]
 
 
-def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, engine: str) -> str:
-    """16 hex digits of a hash of everything that determines a network's result, to the last bit.
-
-    `engine` names the instruction set and the compiler's versions (shoal.kernels.ensemble.ENGINE).
-    """
-    identity = {
-        "version": IDENTITY_VERSION,
-        "architecture": str(spec.architecture),
-        "optimizer": spec.optimizer,
-        "learning_rate": spec.learning_rate,
-        "batch_size": spec.batch_size,
-        "steps": spec.steps,
-        "alpha": spec.alpha,
-        "initialiser": spec.initialiser,
-        "replicate": spec.replicate,
-        "seed": seed,
-        "dtype": dtype,
-        "data": data_hash,
-        "engine": engine,
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _shapes(sweep: Sweep, n_outputs: int) -> Iterator[Shape]:
     if sweep.architecture is not None:
-        for name, text in sweep.architecture.items():
-            yield Shape(name, Architecture.parse(text).with_output(n_outputs))
+        for name, architecture in sweep.architecture.items():
+            yield Shape(name, architecture.with_output(n_outputs))
         return
     for activation in sweep.activation or ():
         for sizes, label in _hidden_sizes(sweep):
@@ -107,27 +79,22 @@ def _hidden_sizes(sweep: Sweep) -> Iterator[tuple[tuple[int, ...], str]]:
 
 
 def _cells_of(sweep: Sweep, shape: Shape, n_train: int) -> Iterator[Cell]:
-    if sweep.optimizer == "ridge":
-        for alpha in sweep.values("alpha", shape.activation):
-            name = shape.name + _suffix(sweep, "alpha", f"a{alpha!r}")
-            yield Cell(name, shape, _spec(sweep, shape, alpha=alpha), sweep.replicates)
-        return
-    duration: ByActivationKey = "epochs" if sweep.epochs is not None else "steps"
-    keys: tuple[ByActivationKey, ...] = ("learning_rate", "batch_size", duration)
-    for rate, batch, length in itertools.product(*(sweep.values(key, shape.activation) for key in keys)):
-        batch_size = None if batch == "full" else batch
-        steps = length if duration == "steps" else length * math.ceil(n_train / (batch_size or n_train))
-        name = shape.name + _suffix(sweep, "learning_rate", f"lr{rate!r}")
-        name += _suffix(sweep, "batch_size", "bfull" if batch_size is None else f"b{batch_size:04d}")
-        name += _suffix(sweep, duration, f"{duration[0]}{length:05d}")
-        spec = _spec(sweep, shape, learning_rate=rate, batch_size=batch_size, steps=steps)
-        yield Cell(name, shape, spec, sweep.replicates)
+    """The product of the lists; a key is in the names if the block gives it as a list, whichever values that has."""
+    keys = sweep.hyperparameters
+    for values in itertools.product(*(sweep.values(key, shape.activation) for key in keys)):
+        numbers = dict(zip(keys, values, strict=True))
+        suffixes = (TRAINING[key].in_name(value) for key, value in numbers.items() if key in sweep.listed)
+        yield Cell("-".join([shape.name, *suffixes]), shape, _spec(sweep, shape, numbers, n_train), sweep.replicates)
 
 
-def _suffix(sweep: Sweep, key: str, text: str) -> str:
-    """A key is in the names if the block gives it as a list: names then hold whichever values the list has."""
-    return f"-{text}" if key in sweep.listed else ""
+def _spec(sweep: Sweep, shape: Shape, numbers: Mapping[str, Any], n_train: int) -> NetworkSpec:
+    """The specification with these hyper-parameters, None where they are not given; `n_train` turns epochs into steps.
 
-
-def _spec(sweep: Sweep, shape: Shape, **numbers: Any) -> NetworkSpec:
-    return NetworkSpec(shape.architecture, sweep.init, 0, optimizer=sweep.optimizer, **numbers)
+    Of the optimizer's own numbers it has all that params.yaml knows, so that it is the same where one is written out.
+    """
+    given = {key: value for key, value in numbers.items() if value not in (None, "full")}
+    if epochs := given.pop("epochs", None):
+        given["steps"] = epochs * math.ceil(n_train / given.get("batch_size", n_train))
+    own = methods.METHODS[sweep.optimizer].hypers
+    hypers = tuple((name, given.pop(name, own[name])) for name in METHODS[sweep.optimizer].keys if name in own)
+    return NetworkSpec(shape.architecture, sweep.init, 0, sweep.optimizer, hypers=hypers, **given)

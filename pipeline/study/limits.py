@@ -10,9 +10,11 @@ from typing import Any
 
 import psutil
 
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Config, Fault, Sweep
 from shoal.pipeline.config.faults import below
 from shoal.pipeline.data import Dataset
+from shoal.pipeline.hyperparameters import DURATIONS, KEYS, TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import plan
 from shoal.pipeline.study.plan import Cost, Setting
@@ -23,12 +25,9 @@ LEAST: dict[str, Any] = {
     "depth": (1,),
     "width": (1,),
     "hidden_sizes": ((1,),),
-    "architecture": {"least": "dense 1"},
-    "steps": {"all": (1,)},
-    "epochs": {"all": (1,)},
-    "learning_rate": {"all": (1.0,)},
-    "batch_size": {"all": ("full",)},
-    "alpha": {"all": (1.0,)},
+    "architecture": {"least": Architecture.parse("dense 1")},
+    **{key: {"all": (1,)} for key in DURATIONS},
+    **{key: {"all": (TRAINING[key].default,)} for key in KEYS if key not in DURATIONS},
 }
 """Of each key that a cost grows with, the value with the least to do."""
 

@@ -19,6 +19,7 @@ from shoal.kernels.ensemble import recorded_steps
 from shoal.kernels.network.architecture import Activation, Architecture, Path
 from shoal.pipeline.config import Config, Sweep
 from shoal.pipeline.data import Dataset
+from shoal.pipeline.hyperparameters import taking
 
 NETWORK_BYTES = 10_000
 """Of a network's specification, result and rows in memory, without parameters and curve."""
@@ -103,23 +104,23 @@ def cost(sweep: Sweep, setting: Setting) -> Cost:
     networks = points = 0
     operations = Fraction(0)
     for activation in sweep.activation or (None,):
-        if sweep.optimizer == "ridge":
-            n = len(sweep.values("alpha", activation))
-            networks += n
+        lists = {key: sweep.values(key, activation) for key in sweep.hyperparameters}
+        n = math.prod(map(len, lists.values()))
+        networks += n
+        if not _takes_steps(sweep):
             operations += 2 * shapes.products * setting.n_samples * n
             continue
-        n_rates, batches = len(sweep.values("learning_rate", activation)), sweep.values("batch_size", activation)
-        lengths = sweep.values("steps" if sweep.epochs is None else "epochs", activation)
-        networks += n_rates * len(batches) * len(lengths)
+        batches, lengths = lists["batch_size"], lists[sweep.duration]
+        n_others = n // (len(batches) * len(lengths))
         for batch in batches:
             full = batch == "full"
             in_epoch = 1 if full else math.ceil(setting.n_samples / batch)
-            steps = max(lengths) * (1 if sweep.epochs is None else in_epoch)
-            points += n_rates * (sum(lengths) + len(lengths) if full else BATCH_POINTS * len(lengths))
+            steps = max(lengths) * (in_epoch if sweep.duration == "epochs" else 1)
+            points += n_others * (sum(lengths) + len(lengths) if full else BATCH_POINTS * len(lengths))
             recorded = 1 if full else len(recorded_steps(min(steps, 10**15), batch))  # more steps, as many points
             per_step = Fraction(setting.n_samples, in_epoch)
             updates = (6 * shapes.products - 2 * shapes.first) * per_step * steps
-            operations += n_rates * (updates + 2 * shapes.products * setting.n_samples * recorded)
+            operations += n_others * (updates + 2 * shapes.products * setting.n_samples * recorded)
     each = sweep.replicates * networks
     points *= shapes.n * sweep.replicates
     parameters = each * shapes.parameters
@@ -136,17 +137,21 @@ def cost(sweep: Sweep, setting: Setting) -> Cost:
 
 
 def _workspace(sweep: Sweep, shapes: _Shapes, setting: Setting) -> int:
-    """Bytes of a thread: activations and their derivatives; gradients, or the matrix of a ridge readout."""
+    """Bytes of a thread: activations and their derivatives; gradients, or the matrix of a readout."""
     activations = 2 * setting.itemsize * TILE * shapes.most_units
-    if sweep.optimizer == "ridge":
-        return activations + 8 * (shapes.widest + setting.n_outputs) ** 2
-    return activations + 4 * setting.itemsize * shapes.most_parameters
+    if _takes_steps(sweep):
+        return activations + 4 * setting.itemsize * shapes.most_parameters
+    return activations + 8 * (shapes.widest + setting.n_outputs) ** 2
+
+
+def _takes_steps(sweep: Sweep) -> bool:
+    return sweep.optimizer in taking("steps")
 
 
 def _shapes(sweep: Sweep, setting: Setting) -> _Shapes:
     n_in, n_out = setting.n_features, setting.n_outputs
     if sweep.architecture is not None:
-        networks = (Architecture.parse(text).with_output(n_out) for text in sweep.architecture.values())
+        networks = (architecture.with_output(n_out) for architecture in sweep.architecture.values())
         return _summed(list(_layers(network, n_in)) for network in networks)
     if sweep.hidden_sizes is not None:
         rows = ((n_in, *hidden, n_out) for hidden in sweep.hidden_sizes)

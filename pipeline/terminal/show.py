@@ -8,6 +8,7 @@ import pandas as pd
 
 from shoal.pipeline import config, store
 from shoal.pipeline.config import Sweep
+from shoal.pipeline.hyperparameters import HYPERPARAMETERS, taking
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import typical
@@ -15,7 +16,7 @@ from shoal.pipeline.statistics.errors import best_cell, deciding
 from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
 from shoal.pipeline.terminal.tables import Column, number, print_table, terminal
 
-AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "epochs", "steps", "alpha")
+AXES = ("activation", *HYPERPARAMETERS)
 BEST = "*"
 RANKS = {"median": 0, "q1": 1, "q3": 1}
 """Columns of numbers, and which of them go first where the terminal is narrow (0: none)."""
@@ -58,7 +59,7 @@ def show(paths: Paths, sweeps: list[str]) -> None:
 
 def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
     """The cells with `epochs` in the place of `steps` where the sweep counts those."""
-    if sweep.epochs is None:
+    if sweep.duration != "epochs":
         return cells
     n_train = store.count_rows(paths.data / "train.parquet")
     return cells.assign(epochs=axes.epochs(cells, n_train)).drop(columns="steps")
@@ -103,5 +104,5 @@ def _axes(cells: pd.DataFrame) -> list[str]:
 def _text(axis: str, cell: pd.Series[Any]) -> str:
     value = cell[axis]
     if pd.isna(value):
-        return "full" if axis == "batch_size" and cell["optimizer"] != "ridge" else "-"
+        return "full" if axis == "batch_size" and cell["optimizer"] in taking("batch_size") else "-"
     return axes.level_text(axis, value)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.pipeline import store
+from shoal.pipeline.hyperparameters import taking
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.tasks import Error, Task
 from shoal.pipeline.tracking.state import SweepState, network_name
 from shoal.pipeline.tracking.thinned import Curve, Curves
 
-PARAMS = [name for name in store.CELL_COLUMNS if name not in ("sweep", "cell")]
+PARAMS = [name for name in (*store.CELL_COLUMNS, *store.LATER_COLUMNS) if name not in ("sweep", "cell")]
 RANKS = {"median": "", "q1": "_q1", "q3": "_q3"}
 
 
@@ -114,8 +115,8 @@ class Records:
 
 
 def _params(row: dict[str, Any]) -> dict[str, str]:
-    params = {name: row[name] for name in PARAMS}
-    if params["batch_size"] is None and params["optimizer"] != "ridge":
+    params = {name: row.get(name) for name in PARAMS}
+    if params["batch_size"] is None and params["optimizer"] in taking("batch_size"):
         params["batch_size"] = "full"
     return {name: str(value) for name, value in params.items() if value is not None}
 

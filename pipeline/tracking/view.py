@@ -7,13 +7,14 @@ import json
 import zlib
 from typing import Any
 
+from shoal.pipeline.hyperparameters import HYPERPARAMETERS
 from shoal.pipeline.tasks import Error
 from shoal.pipeline.tracking.state import SweepState
 
 SHARE_KEY = "cells"
 TAG = f"mlflow.sharedViewState.{SHARE_KEY}"
 NAME = "Cells by test error"
-AXES = ("activation", "depth", "width", "hidden_sizes", "learning_rate", "batch_size", "steps", "alpha")
+AXES = ("activation", *HYPERPARAMETERS)
 
 
 def saved_view(state: SweepState, created: int) -> str:
@@ -48,7 +49,7 @@ def _metrics(error: Error) -> list[str]:
 
 def _told_apart_by(cells: list[dict[str, Any]]) -> list[str]:
     """Parameters in which the cells differ; the sizes layer by layer only where they are not all of one width."""
-    varying = [name for name in AXES if len({cell[name] for cell in cells}) > 1]
+    varying = [name for name in AXES if len({cell.get(name) for cell in cells}) > 1]
     if all(cell["width"] is not None for cell in cells):
         varying = [name for name in varying if name != "hidden_sizes"]
     return varying or ["architecture"]

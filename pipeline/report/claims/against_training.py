@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.hyperparameters import METHODS
 from shoal.pipeline.report.claims.findings import MOST_PLACES, is_untestable
 from shoal.pipeline.report.claims.wording import counted, factor, factors, is_exact, listed, places, ratios
 from shoal.pipeline.report.document.blocks import Block, Folded, Table
@@ -17,17 +18,17 @@ from shoal.pipeline.statistics.cells import log10
 from shoal.pipeline.statistics.contrasts import Contrast, contrast_table
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
 
-RIDGE = "ridge regression"
-HOW = {"gd": "gradient descent", "adam": "Adam"}
+KEY = "ridge"
+RIDGE = METHODS[KEY].name
 
 
 def against_training(ridge: SweepResults, sweeps: Sequence[SweepResults]) -> list[Block]:
     """A paragraph and a folded table for every trained sweep that shares an architecture with a ridge sweep."""
-    if ridge.settings.optimizer != "ridge":
+    if ridge.settings.optimizer != KEY:
         return []
     blocks: list[Block] = []
     for trained in sweeps:
-        if trained.settings.optimizer != "ridge":
+        if trained.settings.optimizer != KEY:
             pairs = ridge.cells.merge(trained.cells, on="architecture", suffixes=("_ridge", ""))
             if len(pairs):
                 contrasts = compared(ridge, trained, pairs)
@@ -39,7 +40,7 @@ def against_training(ridge: SweepResults, sweeps: Sequence[SweepResults]) -> lis
 def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) -> pd.DataFrame:
     """The paired tests of each pair of cells (a: ridge, b: trained), a family of their own, over shared replicates."""
     declared = [
-        Contrast("optimizer", f"{row['cell_ridge']} ridge", row["cell"], "ridge", trained.settings.optimizer)
+        Contrast("optimizer", f"{row['cell_ridge']} ridge", row["cell"], KEY, trained.settings.optimizer)
         for _, row in pairs.iterrows()
     ]
     errors = _errors(ridge).add_suffix(" ridge").join(_errors(trained), how="inner")
@@ -54,8 +55,7 @@ def _errors(results: SweepResults) -> pd.DataFrame:
 
 def _paragraph(ridge: SweepResults, trained: SweepResults, contrasts: pd.DataFrame) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
-    how = HOW[trained.settings.optimizer]
-    duration = "steps" if trained.settings.epochs is None else "epochs"
+    how, duration = METHODS[trained.settings.optimizer].name, trained.settings.duration
     length = listed([f"{level:,.0f}" for level in axes.levels(trained.cells, duration)])
     text = f"Against sweep {trained.name}, trained for {length} {duration}, at equal shape ("
     text += f"{counted(m, 'comparison')} over {counted(n, 'replicate')}): "

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.hyperparameters import DURATIONS
 from shoal.pipeline.report.claims.wording import counted, level, listed
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
@@ -20,7 +21,7 @@ def divergence_sentences(results: SweepResults) -> list[str]:
     sentences = _worse_than_constant(results)
     if len(steps):
         sentences = [f"Costs ceased to be finite {when(steps)}.", *divergence_counts(results), *sentences]
-    if sentences and (duration := next((axis for axis in axes.DURATIONS if axis in results.axes), "")):
+    if sentences and (duration := next((axis for axis in DURATIONS if axis in results.axes), "")):
         sentences.append(
             f"Networks that differ in their number of {duration} alone are one network here, as in training."
         )
@@ -56,7 +57,7 @@ def divergence_counts(results: SweepResults) -> list[str]:
     cells, sentences = longest(results), []
     for axis in ("series", *results.axes):
         counts = cells.groupby(axis, sort=False)[["n_diverged", "n_networks"]].sum()
-        if axis not in axes.DURATIONS and (counts["n_diverged"] / counts["n_networks"]).nunique() > 1:
+        if axis not in DURATIONS and (counts["n_diverged"] / counts["n_networks"]).nunique() > 1:
             texts = [
                 f"{row['n_diverged']} of {row['n_networks']} with {level(axis, axes.level_text(axis, at))}"
                 for at, row in counts.iterrows()
@@ -67,7 +68,7 @@ def divergence_counts(results: SweepResults) -> list[str]:
 
 def longest(results: SweepResults) -> pd.DataFrame:
     """The cells, of those that differ only in their number of steps the longest."""
-    others = [axis for axis in results.axes if axis not in axes.DURATIONS]
+    others = [axis for axis in results.axes if axis not in DURATIONS]
     cells = results.cells.sort_values("steps", ascending=False, kind="stable")
     return cells.drop_duplicates(["series", *others]).sort_index()
 

@@ -16,7 +16,7 @@ SAME = 1.01
 
 def trend(results: SweepResults, axis: str) -> str:
     """The median test error at both ends of an axis of numbers, over all settings of the others; empty for others."""
-    levels = axes.levels(results.cells, axis) if axis in axes.LABELS and axis != "hidden_sizes" else []
+    levels = axes.levels(results.cells, axis) if axis in axes.LABELS and axis not in axes.TEXTS else []
     ends = _ends(results, axis) if len(levels) >= FEWEST_LEVELS else np.empty((0, 2))
     if not len(ends):
         return ""

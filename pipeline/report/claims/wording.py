@@ -7,15 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.hyperparameters import HYPERPARAMETERS
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.tasks import Error
 
-NOUNS = {
-    "depth": ("hidden layer", "hidden layers"),
-    "width": ("node per layer", "nodes per layer"),
-    "epochs": ("epoch", "epochs"),
-    "steps": ("gradient step", "gradient steps"),
-}
+NOUNS = {name: row.nouns for name, row in HYPERPARAMETERS.items() if row.nouns}
 """Axes whose levels count something."""
 
 

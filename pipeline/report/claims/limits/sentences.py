@@ -7,6 +7,7 @@ import pandas as pd
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.data.dataset import Dataset
+from shoal.pipeline.hyperparameters import METHODS
 from shoal.pipeline.report.claims.limits.linear import Floor, floor
 from shoal.pipeline.report.claims.limits.piecewise import least_error
 from shoal.pipeline.report.claims.wording import factor, listed
@@ -112,7 +113,7 @@ def pieces_blocks(results: SweepResults) -> list[str | Table]:
 
 
 def _pieces(results: SweepResults) -> str:
-    why = "the random hidden layer" if results.settings.optimizer == "ridge" else "training"
+    why = METHODS[results.settings.optimizer].limit
     return (
         "A network with one hidden layer of W relu units is continuous and piecewise linear with at most W + 1 pieces, "
         "and with W pieces it can be any such function: a unit for each of the W - 1 knots, and one for the slope. So "

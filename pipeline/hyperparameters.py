@@ -1,0 +1,110 @@
+"""THE table of hyper-parameters, and of the methods that take them: names and texts alone, no NumPy and no Numba.
+
+Whatever lists hyper-parameters reads it: the keys of params.yaml and what they ask of each other, the cells of a sweep
+and their names, result tables, axes, figures, `shoal show`, MLflow, the report. So a number of an optimizer's own is a
+row in TRAINING and a key of its method in METHODS; its default stands with the engine, in the optimizer's file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+ENGINE = "the engine's"
+"""Default of a hyper-parameter that may be left out, and then has the value that the engine has for it."""
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One hyper-parameter: what tables and figures call it, and the pandas type of its column in result tables.
+
+    Of those in TRAINING, `values` is the kind of its values (config/fields.py), `default` the value where params.yaml
+    has none (None: it has to be given), and `suffix` stands before a value in the names of cells, where whole numbers
+    are filled up to so many `digits`. `nouns` are one and many of what its levels count. `along_x` ranks which of the
+    axes that vary runs along the x axis of a figure, 0 first.
+    """
+
+    label: str
+    column: str | None
+    values: str = ""
+    suffix: str = ""
+    digits: int = 0
+    default: Any = None
+    nouns: tuple[str, str] | None = None
+    along_x: int = 1
+
+    def in_name(self, value: Any) -> str:
+        """A value as the names of cells have it."""
+        return f"{self.suffix}{value:0{self.digits}d}" if isinstance(value, int) else f"{self.suffix}{value}"
+
+
+SHAPE = {
+    "depth": Hyperparameter("hidden layers", "Int64", nouns=("hidden layer", "hidden layers"), along_x=2),
+    "width": Hyperparameter("nodes per layer", "Int64", nouns=("node per layer", "nodes per layer"), along_x=0),
+    "hidden_sizes": Hyperparameter("nodes, layer by layer", "string", along_x=2),
+}
+"""Of the networks of one activation."""
+
+TRAINING = {
+    "batch_size": Hyperparameter("batch size", "Int64", "batch", "b", 4, default="full", along_x=0),
+    "learning_rate": Hyperparameter("learning rate", "Float64", "positive", "lr"),
+    "momentum": Hyperparameter("momentum", "Float64", "fraction", "m", default=ENGINE),
+    "alpha": Hyperparameter("ridge alpha", "Float64", "positive", "a"),
+    "epochs": Hyperparameter("epochs", None, "count", "e", 5, nouns=("epoch", "epochs"), along_x=0),
+    "steps": Hyperparameter(
+        "gradient steps", "Int64", "count", "s", 5, nouns=("gradient step", "gradient steps"), along_x=0
+    ),
+}
+"""Of the methods; each may differ by activation. Epochs have no column: result tables have the steps that they make."""
+
+HYPERPARAMETERS = SHAPE | TRAINING
+"""All, in the order in which they lay out tables and figures."""
+
+DURATIONS = ("epochs", "steps")
+"""How long networks are trained, in the unit that a sweep is written in; steps are a function of epochs."""
+
+FIRST = ("learning_rate", "batch_size", "steps", "alpha")
+"""Those from before there was this table: every identity of a network and every result table has them, given or not.
+
+Later ones are only in the identities of networks where they are not the default, and in tables where a network has any.
+"""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How networks are fitted: what sentences call it (`name`), what becomes of its networks (`how`), and its keys.
+
+    `keys` are of TRAINING, in the order of the names of cells; `limit` is what keeps its networks from being better.
+    """
+
+    name: str
+    how: str
+    keys: tuple[str, ...]
+    limit: str = "training"
+
+
+DESCENT = ("learning_rate", "batch_size", "steps", "epochs")
+METHODS = {
+    "gd": Method("gradient descent", "trained by gradient descent on {cost}", DESCENT),
+    "momentum": Method(
+        "gradient descent with momentum",
+        "trained by gradient descent with momentum on {cost}",
+        (*DESCENT, "momentum"),
+    ),
+    "adam": Method("Adam", "trained by Adam on {cost}", DESCENT),
+    "ridge": Method(
+        "ridge regression",
+        "hidden layers at their random start, the output layer fitted by ridge regression",
+        ("alpha",),
+        limit="the random hidden layer",
+    ),
+}
+"""By the value of `optimizer` in params.yaml, which the engine knows them by."""
+
+KEYS = tuple(dict.fromkeys(key for method in METHODS.values() for key in method.keys))
+"""Those of TRAINING, in the order of the keys of params.yaml and of the columns of result tables."""
+
+
+def taking(key: str) -> list[str]:
+    """Names of the methods that take a hyper-parameter of TRAINING."""
+    return [name for name, method in METHODS.items() if key in method.keys]
