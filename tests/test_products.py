@@ -8,7 +8,7 @@ a few roundings for what is done at their end, is all that is allowed here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count, product
+from itertools import count, cycle, product
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +17,11 @@ import pytest
 from shoal.kernels.compile.host import HOST
 from shoal.kernels.compile.linked import Linked, kernels
 from shoal.kernels.compile.warmup import load_all
+from shoal.kernels.matrix import single_sample
 from shoal.kernels.matrix.blocks import FROM_BIAS, FROM_SUM, FROM_ZERO, KEEP
 from shoal.kernels.network import of_networks, of_samples
 from shoal.kernels.network.activations import SLOPE_ENDS, VALUE_ENDS
+from shoal.kernels.network.forward_backward import ENDS
 from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES, STRIPE, Lanes
 from shoal.kernels.simd.memory import LINE, filled
 from tests.naive import Array
@@ -101,6 +103,11 @@ def check_beyond(tile: Array, shape: Shape) -> None:
     assert (tile.reshape(-1, shape.ld)[:, shape.ld - LINE // tile.itemsize :] == UNTOUCHED).all()
 
 
+def first(sums: Array, beside: Array | None) -> Array:
+    """The end that leaves the sums as they are."""
+    return sums
+
+
 def finer(*arrays: Array) -> list[Array]:
     return [array.astype(FINER[array.dtype.name]) for array in arrays]
 
@@ -108,7 +115,7 @@ def finer(*arrays: Array) -> list[Array]:
 @EVERY_KIND
 def test_forward(lanes: Lanes, dtype: str) -> None:
     """z = W a + b, and sigma(z) where it is taken in the registers; NaN behind the samples stays there."""
-    run, ends = kernel(lanes, "product", dtype), [(KEEP, lambda z: z), *VALUE_ENDS.items()]
+    run, ends = kernel(lanes, "product", dtype), [(KEEP, first), *((end, ENDS[end]) for end in VALUE_ENDS)]
     for shape in shapes(lanes, dtype):
         numbers = Numbers(shape, dtype)
         (row, W, b), (a, own) = numbers.weights(), numbers.rows(shape.fan_in, np.nan)
@@ -118,22 +125,22 @@ def test_forward(lanes: Lanes, dtype: str) -> None:
         for end, value in ends:
             got, _ = numbers.rows(shape.fan_out, UNTOUCHED)
             run(row.dtype, row, shape.fan_out, shape.fan_in, a, got, got, shape.used, shape.ld, FROM_BIAS, end)
-            check(in_use(got, shape), value(z), sizes, shape.fan_in + 1)  # no value grows faster than z
+            check(in_use(got, shape), value(z, None), sizes, shape.fan_in + 1)  # no value grows faster than z
             check_beyond(got, shape)
 
 
 @EVERY_KIND
 def test_backward(lanes: Lanes, dtype: str) -> None:
-    """da = W^T dz, or da += W^T dz, and times sigma'(z) where it is taken in the registers."""
-    run, ends = kernel(lanes, "product", dtype), [(KEEP, lambda da, a: da), *SLOPE_ENDS.items()]
-    for shape in shapes(lanes, dtype):
+    """da = W^T dz, or da += W^T dz, and times sigma'(z) where it is taken in the registers: another one each time."""
+    run, ends = kernel(lanes, "product", dtype), [(KEEP, first), *((end, ENDS[end]) for end in SLOPE_ENDS)]
+    for shape, (end, through) in zip(shapes(lanes, dtype), cycle(ends), strict=False):
         numbers = Numbers(shape, dtype)
         (row, W, _), (dz, own) = numbers.weights(), numbers.rows(shape.fan_out, np.nan)
         a, activations = numbers.rows(shape.fan_in, 0.5)
         activations[:] = np.tanh(activations)
         W_, dz_, a_ = finer(W, own, activations)
         product_, sizes_ = np.einsum("oig,otg->itg", W_, dz_), np.einsum("oig,otg->itg", abs(W_), abs(dz_))
-        for start, (end, through) in product((FROM_ZERO, FROM_SUM), ends):
+        for start in (FROM_ZERO, FROM_SUM):
             got, before = numbers.rows(shape.fan_in, UNTOUCHED)
             there = finer(before)[0] * (start == FROM_SUM)
             run(row.dtype, row, shape.fan_out, shape.fan_in, dz, got, a, shape.used, shape.ld, start, end)
@@ -165,6 +172,7 @@ def test_weight_gradient(lanes: Lanes, dtype: str) -> None:
 
 def single_shapes() -> Iterator[Shape]:
     """Every size, for one sample."""
+    assert LARGEST > 2 * single_sample.ROWS
     for fan_out, fan_in in product(range(1, LARGEST + 1), repeat=2):
         yield Shape(fan_out, fan_in, 1, GROUP, GROUP, GROUP)
 

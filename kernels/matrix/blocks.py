@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import numba
 from llvmlite import ir
-from numba.core import types
 from numba.extending import intrinsic
 
 from shoal.kernels.matrix.tile import Place, Tile
@@ -18,6 +18,7 @@ from shoal.kernels.simd.formula import Formula
 from shoal.kernels.simd.instructions import INT64, Builder, address, chosen, llvm_type
 from shoal.kernels.simd.lanes import GROUP, Lanes
 
+types: Any = numba.types
 FROM_ZERO, FROM_SUM, FROM_BIAS = range(3)
 """What a matrix product starts from: nothing, what stands in its place, or the bias."""
 KEEP = 0
@@ -134,7 +135,7 @@ def _values(context: Any, builder: Builder, sig: Any, args: Any) -> list[Any]:
     """The arguments, tuples as lists of their fields and arrays as pointers to their first element."""
 
     def native(kind: Any, value: Any) -> Any:
-        if isinstance(kind, types.NamedTuple):
+        if isinstance(kind, types.BaseTuple):
             return [native(t, builder.extract_value(value, k)) for k, t in enumerate(kind)]
         return address(context, builder, kind, value, ZERO) if isinstance(kind, types.Array) else value
 
