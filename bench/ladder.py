@@ -26,7 +26,7 @@ from shoal.kernels.compile.jit import FUSED
 from shoal.kernels.compile.linked import kernels
 from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.ensemble import train
-from shoal.kernels.matrix.blocks import FROM_BIAS, KEEP, product_block
+from shoal.kernels.matrix.blocks import FROM_BIAS, KEEP, Panel, Weights, product_block
 from shoal.kernels.simd import memory
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.memory import empty
@@ -113,21 +113,22 @@ def tiled(rows: int, columns: int) -> Any:
             o = 0
             while o < UNITS:
                 r = rows if o < end else 1
-                block(r, columns, w[o * UNITS :], UNITS, 1, UNITS, start, b[o:], x[s:], y[o * N + s :], N, keep, x)
+                weights, panel = Weights(w[o * UNITS :], UNITS, 1, b[o:]), Panel(x[s:], y[o * N + s :], x, N)
+                block(r, columns, weights, panel, UNITS, start, keep)
                 o += r
 
     return product
 
 
 def engine_product() -> Any:
-    """The kernel that trains the networks."""
+    """The kernel that trains the networks, for which b has to stand behind W."""
     kernel = kernels[SAMPLES.name, "product"]
     load_all([(kernel, np.dtype(dtype)) for dtype in DTYPES])
     function = kernel.function
 
     @compiled
     def product(W: Any, b: Any, a: Any, z: Any) -> None:
-        function(W, UNITS, 1, UNITS, FROM_BIAS, b, a, z, UNITS, N, N, KEEP, z)
+        function(W, UNITS, UNITS, a, z, z, N, N, FROM_BIAS, KEEP)
 
     return product
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from shoal.kernels import ensemble
-from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Activation, Architecture, Dense
+from shoal.kernels.spec import NetworkSpec
 from tests.fleet import FLEET, X, Y, spec, train
 from tests.naive import Array
 from tests.problems import SEED

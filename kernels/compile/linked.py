@@ -105,8 +105,8 @@ class Linked:
     def __call__(self, dtype: np.dtype, *args: Any) -> None:
         """Call it from Python, with arrays for pointers; the interpreter lock is released."""
         kernel = self.compiled[numba.from_dtype(dtype)].ctypes
-        kernel(*(arg.ctypes.data_as(kind) if isinstance(arg, np.ndarray) else arg
-                 for arg, kind in zip(args, kernel.argtypes, strict=True)))  # fmt: skip
+        pairs = zip(args, kernel.argtypes, strict=True)
+        kernel(*(arg.ctypes.data_as(kind) if isinstance(arg, np.ndarray) else arg for arg, kind in pairs))
 
     def dtype(self, args: Any) -> Any:
         """The dtype of a call, from the types of its arguments."""
@@ -140,13 +140,13 @@ def _native(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 def _callable(function: Callable[..., Any], typed: Callable[[Any], list[Any]], lower: Callable[..., Any]) -> None:
     """Make Numba take calls of `function` as what `lower` writes."""
 
-    class Typing(AbstractTemplate):  # type: ignore[misc]
+    class CallTyping(AbstractTemplate):  # type: ignore[misc]
         key = function
 
         def generic(self, args: Any, kws: Any) -> Any:
             return signature(types.void, *typed(args))
 
-    infer_global(function, types.Function(Typing))
+    infer_global(function, types.Function(CallTyping))
     lower_builtin(function, types.VarArg(types.Any))(lower)
 
 

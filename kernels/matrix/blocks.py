@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+import numba
 from llvmlite import ir
-from numba.core import types
 from numba.extending import intrinsic
 
 from shoal.kernels.matrix.tile import Place, Tile
@@ -18,6 +18,7 @@ from shoal.kernels.simd.formula import Formula
 from shoal.kernels.simd.instructions import INT64, Builder, address, chosen, llvm_type
 from shoal.kernels.simd.lanes import GROUP, Lanes
 
+types: Any = numba.types
 FROM_ZERO, FROM_SUM, FROM_BIAS = range(3)
 """What a matrix product starts from: nothing, what stands in its place, or the bias."""
 KEEP = 0
@@ -28,22 +29,43 @@ Sizes = Sequence[tuple[int, int]]
 ZERO = INT64(0)
 
 
+class Weights(NamedTuple):
+    """One operand of a product: w[r, k] = first[r row + k step], and b, one for each row."""
+
+    first: Any
+    row: Any
+    step: Any
+    b: Any
+
+
+class Panel(NamedTuple):
+    """The rows of vectors of a product, all of them `ld` apart: y goes in, z comes out, and `beside` is for its end."""
+
+    y: Any
+    z: Any
+    beside: Any
+    ld: Any
+
+
+class Rows(NamedTuple):
+    """Rows that are `apart` from each other."""
+
+    first: Any
+    apart: Any
+
+
 def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
     """An intrinsic: z = what `start` says + w y, and then what `end` says, over a tile of `rows` x `columns` vectors.
 
-    w[r, k] = w[r w_row + k w_step]; y[k], z and beside are rows `ld` apart. The size is one of `sizes`.
+    w are `Weights`, y and z in a `Panel`, n the rows of y. The size is one of `sizes`.
     """
 
-    def product(
-        typingctx: Any, rows: Any, columns: Any, w: Any, w_row: Any, w_step: Any, n_steps: Any, start: Any, b: Any,
-        y: Any, z: Any, ld: Any, end: Any, beside: Any,
-    ) -> Any:  # fmt: skip
-        kind = llvm_type(z.dtype, lanes.count(z.dtype))
+    def product(typingctx: Any, rows: Any, columns: Any, w: Any, panel: Any, n: Any, start: Any, end: Any) -> Any:
+        kind = _kind(lanes, panel)
 
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-            rows, columns, w, w_row, w_step, n_steps, start, b, y, z, ld, end, beside = _pointers(
-                context, builder, sig, args
-            )
+            rows, columns, w, panel, n, start, end = _values(context, builder, sig, args)
+            (w, w_row, w_step, b), (y, z, beside, ld) = w, panel
             step, stride = INT64(kind.count), INT64(lanes.group)
 
             def build(tile: Tile) -> None:
@@ -54,7 +76,8 @@ def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
                 }
                 sums = chosen(builder, start, starts, tile.zeros())
                 operands = Place(w, ZERO, w_row, w_step), Place(y, ZERO, ld, step)
-                sums = tile.accumulate(sums, n_steps, *operands, lanes.group)
+                sums = tile.accumulate(sums, n, *operands, lanes.group)
+                # the sums are in registers still: to go through memory once more would cost more than the formula does
                 ended = {
                     code: partial(tile.combined, sums, formula, Place(beside, ZERO, ld, step))
                     for code, formula in ends.items()
@@ -64,7 +87,7 @@ def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
             _by_size(builder, kind, rows, columns, sizes, build)
             return context.get_dummy_value()
 
-        return _signature(rows, columns, w, w_row, w_step, n_steps, start, b, y, z, ld, end, beside), codegen
+        return _signature(rows, columns, w, panel, n, start, end), codegen
 
     return intrinsic(product)
 
@@ -72,18 +95,14 @@ def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
 def gradient_block(lanes: Lanes, sizes: Sizes) -> Any:
     """An intrinsic: add x y^T, a sum over n vectors, to the gradients `grads`, over `rows` x `columns` of them.
 
-    Rows of x are `x_row` apart, those of y `y_row`, those of grads `row`. With networks in lanes the sum is multiplied
-    by `scale`, unless that is None.
+    x, y and grads are `Rows`. With networks in lanes the sum is multiplied by `scale`, unless that is None.
     """
 
-    def gradient(
-        typingctx: Any, rows: Any, columns: Any, x: Any, x_row: Any, y: Any, y_row: Any, n: Any, grads: Any, row: Any,
-        scale: Any,
-    ) -> Any:  # fmt: skip
-        kind = llvm_type(x.dtype, lanes.count(x.dtype))
+    def gradient(typingctx: Any, rows: Any, columns: Any, x: Any, y: Any, n: Any, grads: Any, scale: Any) -> Any:
+        kind = _kind(lanes, x)
 
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-            rows, columns, x, x_row, y, y_row, n, grads, row, factors = _pointers(context, builder, sig, args)
+            rows, columns, (x, x_row), (y, y_row), n, (grads, row), factors = _values(context, builder, sig, args)
             step, place = INT64(kind.count), Place(grads, ZERO, row, INT64(lanes.group))
 
             def build(tile: Tile) -> None:
@@ -97,7 +116,7 @@ def gradient_block(lanes: Lanes, sizes: Sizes) -> Any:
             _by_size(builder, kind, rows, columns, sizes, build)
             return context.get_dummy_value()
 
-        return _signature(rows, columns, x, x_row, y, y_row, n, grads, row, scale), codegen
+        return _signature(rows, columns, x, y, n, grads, scale), codegen
 
     return intrinsic(gradient)
 
@@ -106,12 +125,21 @@ def _signature(*kinds: Any) -> Any:
     return types.void(*(types.intp if isinstance(kind, types.Integer) else kind for kind in kinds))
 
 
-def _pointers(context: Any, builder: Builder, sig: Any, args: Any) -> list[Any]:
-    """The arguments, arrays as pointers to their first element."""
-    return [
-        address(context, builder, kind, value, ZERO) if isinstance(kind, types.Array) else value
-        for kind, value in zip(sig.args, args, strict=True)
-    ]
+def _kind(lanes: Lanes, rows: Any) -> ir.VectorType:
+    """The vectors of the dtype of some rows (the Numba type of a tuple that begins with them)."""
+    dtype = rows.types[0].dtype
+    return llvm_type(dtype, lanes.count(dtype))
+
+
+def _values(context: Any, builder: Builder, sig: Any, args: Any) -> list[Any]:
+    """The arguments, tuples as lists of their fields and arrays as pointers to their first element."""
+
+    def native(kind: Any, value: Any) -> Any:
+        if isinstance(kind, types.BaseTuple):
+            return [native(t, builder.extract_value(value, k)) for k, t in enumerate(kind)]
+        return address(context, builder, kind, value, ZERO) if isinstance(kind, types.Array) else value
+
+    return [native(kind, value) for kind, value in zip(sig.args, args, strict=True)]
 
 
 def _by_size(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Pointer, linked
-from shoal.kernels.matrix.blocks import FROM_BIAS, Ends, gradient_block, product_block
+from shoal.kernels.matrix.blocks import FROM_BIAS, Ends, Panel, Rows, Weights, gradient_block, product_block
 from shoal.kernels.simd.lanes import Lanes
 
 
@@ -21,26 +21,20 @@ class Products(NamedTuple):
     """The kernels for one meaning of the lanes."""
 
     forward: Any
-    backward: Any
+    backward: Any  # `product`, which is da = W^T dz where it does not start from the bias
     weight_gradient: Any
 
 
 def make_products(lanes: Lanes, ends: Ends) -> Products:
     """Compile the kernels for samples or for networks in lanes, with what may be the end of a product."""
-    product, stride = _product(lanes, ends), lanes.stride
+    product = _product(lanes, ends)
 
     @inlined
     def forward(W, fan_out, fan_in, a, z, n, ld, end):
         """z = W a + b, then what `end` says; b stands behind W."""
-        row = fan_in * stride()
-        product(W, row, stride(), fan_in, FROM_BIAS, W + fan_out * row, a, z, fan_out, n, ld, end, z)
+        product(W, fan_out, fan_in, a, z, z, n, ld, FROM_BIAS, end)
 
-    @inlined
-    def backward(W, fan_out, fan_in, dz, da, a, n, ld, start, end):
-        """da = W^T dz, or da += W^T dz where `start` is FROM_SUM; then what `end` says, from a."""
-        product(W, stride(), fan_in * stride(), fan_out, start, W, dz, da, fan_in, n, ld, end, a)
-
-    return Products(forward, backward, _weight_gradient(lanes))
+    return Products(forward, product, _weight_gradient(lanes))
 
 
 def _sizes(rows: Sequence[int], columns: Sequence[int]) -> list[tuple[int, int]]:
@@ -83,17 +77,21 @@ def _product(lanes: Lanes, ends: Ends) -> Any:
 
     @linked(lanes.name)
     def product(
-        w: Pointer, w_row: int, w_step: int, n_steps: int, start: int, b: Pointer,
-        y: Pointer, z: Pointer, n_rows: int, n: int, ld: int, end: int, beside: Pointer,
-    ):  # fmt: skip
-        """z[r] = start + sum_k w[r w_row + k w_step] y[k] for n_rows rows r, then what `end` says, from beside[r]."""
-        step = width(y)
-        r = t = 0
+        W: Pointer, fan_out: int, fan_in: int, y: Pointer, z: Pointer, a: Pointer, n: int, ld: int, start: int, end: int
+    ):
+        """z = W y + b where `start` is FROM_BIAS, else z = W^T y, or z += W^T y where it is FROM_SUM; then what `end`
+        says, which may look at a."""
+        step, row = width(y), fan_in * stride()
+        n_rows, n_steps, w_row, w_step = fan_in, fan_out, stride(), row
+        if start == FROM_BIAS:
+            n_rows, n_steps, w_row, w_step = fan_out, fan_in, row, stride()
+        b, r, t = W + fan_out * row, 0, 0
         while r < n_rows and t < n:
             rows, columns = next_rows(n_rows - r), next_columns((n - t + step - 1) // step)
             at = r * ld + t
-            block(rows, columns, w + r * w_row, w_row, w_step, n_steps, start, b + r * stride(), y + t, z + at, ld,
-                  end, beside + at)  # fmt: skip
+            w, panel = Weights(W + r * w_row, w_row, w_step, b + r * stride()), Panel(y + t, z + at, a + at, ld)
+            block(rows, columns, w, panel, n_steps, start, end)
+            # what the loop inside goes through again and again is what stays in the first-level cache
             if inner_columns:
                 t += columns * step
                 if t >= n:
@@ -121,8 +119,8 @@ def _weight_gradient(lanes: Lanes) -> Any:
             rows, i = next_rows(fan_out - o), 0
             while i < fan_in:
                 columns = next_columns(fan_in - i)
-                block(rows, columns, dz + o * ld, ld, a + i * ld, ld, vectors, grads + o * row + i * stride(), row,
-                      scale)  # fmt: skip
+                sums = Rows(grads + o * row + i * stride(), row)
+                block(rows, columns, Rows(dz + o * ld, ld), Rows(a + i * ld, ld), vectors, sums, scale)
                 i += columns
             o += rows
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Pointer, linked
-from shoal.kernels.matrix.blocks import FROM_SUM, KEEP, Ends, gradient_block
+from shoal.kernels.matrix.blocks import FROM_SUM, KEEP, Ends, Rows, gradient_block
 from shoal.kernels.simd.formula import choice
 from shoal.kernels.simd.lanes import GROUP, Lanes, narrow
 from shoal.kernels.simd.vector import fma, store, zeros
@@ -50,7 +50,7 @@ def _forward(lanes: Lanes, ends: Ends) -> Any:
         o = 0
         while o < fan_out:
             rows = ROWS if o < tiled else 1
-            add_product(rows, 1, W + o * row, row, a, 0, done // step, z + o * GROUP, GROUP, None)
+            add_product(rows, 1, Rows(W + o * row, row), Rows(a, 0), done // step, Rows(z + o * GROUP, GROUP), None)
             o += rows
         if end != KEEP:
             for o in range(fan_out):
@@ -79,6 +79,7 @@ def _backward(lanes: Lanes) -> Any:
         if start != FROM_SUM:
             for i in range(0, row, GROUP):
                 store(da, i, zeros(narrow(dz, 0)))
+        # a row of W in whole vectors, then its last unit where a vector has room for two and it would be half of one
         for o in range(tiled, fan_out):
             w, g, d = W + o * row, grads + o * row, dz + o * GROUP
             lower(w, 0, done, d, a, da, g, scale)

@@ -18,7 +18,7 @@ def lane_totals(builder: Builder, vectors: list[Any]) -> tuple[list[Any], dict[i
     owners = [[k] * lanes for k in range(len(vectors))]
     half = lanes // 2
     while half:
-        if len(vectors) % 2:
+        if len(vectors) % 2:  # the last one pairs with itself: both halves of its sums are the same then
             vectors, owners = [*vectors, vectors[-1]], [*owners, owners[-1]]
         low = [lane & half == 0 for lane in range(lanes)]
         straight = [lane if low[lane] else lanes + lane for lane in range(lanes)]

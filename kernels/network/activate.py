@@ -86,6 +86,7 @@ def _over_rows(lanes: Lanes, of: Any) -> Any:
     @inlined
     def over_rows(arrays, units, n, ld):
         stripe, begun = STRIPE * width(arrays[0]), -1
+        # rows without a gap are one long row: fewer ends, at which there is no stripe to be begun beside a division
         rows, size = (1, units * n) if ld == n else (units, n)
         for row in range(rows):
             t, end = row * ld, row * ld + size

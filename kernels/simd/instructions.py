@@ -127,6 +127,7 @@ def loop(builder: Builder, n: Any, initial: list[Any]) -> Iterator[tuple[list[An
     zero, one = ir.Constant(n.type, 0), ir.Constant(n.type, 1)
     builder.cbranch(builder.icmp_signed(">", n, zero), body, after)
     builder.position_at_end(body)
+    # LLVM wants what comes from the turn before at the top of the turn, when nobody knows yet what that will be
     values: list[Any] = [builder.phi(value.type) for value in (zero, *initial)]
     for phi, value in zip(values, (zero, *initial), strict=True):
         phi.add_incoming(value, before)

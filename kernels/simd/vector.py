@@ -79,7 +79,7 @@ def elementwise(build: Callable[..., Any], n_args: int) -> Any:
 
 
 def _overload_operator(function: Callable[..., Any], instruction: str) -> None:
-    class Typing(AbstractTemplate):  # type: ignore[misc]
+    class OperatorTyping(AbstractTemplate):  # type: ignore[misc]
         def generic(self, args: Any, kws: Any) -> Any:
             kind = _vector_of(args)
             return signature(kind, *args) if kind is not None else None
@@ -87,7 +87,7 @@ def _overload_operator(function: Callable[..., Any], instruction: str) -> None:
     def lower(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
         return getattr(builder, instruction)(*_operands(context, builder, sig, args, sig.return_type))
 
-    infer_global(function)(Typing)
+    infer_global(function)(OperatorTyping)
     for left, right in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(function, left, right)(lower)
 

@@ -44,6 +44,7 @@ def make_loop(parts: Parts) -> Any:
             while kept < job.n_snapshots and steps[job.snapshots + kept] <= step:
                 keep(at, kept)
                 kept += 1
+            # the last step has a cost and no update: what is kept is what the last cost was of
             if step == n_steps or fetch(control, STOP):
                 break
             if not full:

@@ -49,7 +49,7 @@ class Outcomes:
         return fleet, fleet.jobs[number // stride], int(number), int(number % stride), stride
 
     def curve(self, place: int) -> np.ndarray:
-        """Doubles (n_records, n_outputs)."""
+        """Costs (n_records, n_outputs)."""
         fleet, job, _, lane, stride = self._find(place)
         size = job["n_records"] * self.n_outputs * stride
         costs: np.ndarray = fleet.costs[job["costs"] : job["costs"] + size].reshape(-1, self.n_outputs, stride)

@@ -12,7 +12,7 @@ import numpy as np
 
 from shoal.pipeline.config import DataConfig
 from shoal.pipeline.config.faults import Notice
-from shoal.pipeline.data.user_table import SHOWN_FAULTS, Table
+from shoal.pipeline.data.user_table import SHOWN_FAULTS, UserTable
 from shoal.pipeline.scaling import constant
 
 FLOAT32 = float(np.finfo(np.float32).eps)
@@ -35,7 +35,7 @@ PASTED = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
+class UsedColumn:
     """A column in use: all its `values` (n,), those to `train` on, and its `resolution` as in `dataset.constant`."""
 
     name: str
@@ -68,7 +68,7 @@ class Column:
 
 
 def of_table(
-    table: Table, settings: DataConfig, features: Sequence[Column], targets: Sequence[Column]
+    table: UserTable, settings: DataConfig, features: Sequence[UsedColumn], targets: Sequence[UsedColumn]
 ) -> tuple[Notice, ...]:
     """One notice a suspect, SHOWN_FAULTS of them at most and a count of the others, and what to write in params.yaml.
 
@@ -86,7 +86,7 @@ def of_table(
     return tuple(told)
 
 
-def _suspects(features: Sequence[Column], targets: Sequence[Column], chosen: bool) -> dict[str, str]:
+def _suspects(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], chosen: bool) -> dict[str, str]:
     """Why columns look like no features, by their names."""
     suspects = {column.name: reason for column in features if (reason := _constant(column))}
     suspects = _copies(features, targets) | suspects
@@ -99,20 +99,20 @@ def _suspects(features: Sequence[Column], targets: Sequence[Column], chosen: boo
     return suspects | _copies(sound, sound)
 
 
-def _header(table: Table) -> Iterator[Notice]:
+def _header(table: UserTable) -> Iterator[Notice]:
     if table.name.lower().endswith(".csv") and table.named_by_numbers:
         names = ", ".join(table.columns[:5]) + (", ..." if len(table.columns) > 5 else "")
         found = f"found numbers for all names of columns ({names})"
         yield Notice("row 1", found, "if these are data, put a row of names above them", table.name)
 
 
-def _flat_targets(file: str, targets: Sequence[Column]) -> Iterator[Notice]:
+def _flat_targets(file: str, targets: Sequence[UsedColumn]) -> Iterator[Notice]:
     for column in targets:
         if reason := _constant(column):
             yield Notice(f"column '{column.name}'", reason, "a target such as this leaves nothing to learn", file)
 
 
-def _constant(column: Column) -> str | None:
+def _constant(column: UsedColumn) -> str | None:
     """How a column shows one value, or nothing but rounding."""
     value = f"{column.train[0]:.6g}"
     if not constant(column.train[:, np.newaxis], column.resolution)[0]:
@@ -124,7 +124,7 @@ def _constant(column: Column) -> str | None:
     return f"holds {value} in {rows}" + (", but for rounding" if np.ptp(column.train) else "")
 
 
-def _row_number(column: Column, only: bool) -> str | None:
+def _row_number(column: UsedColumn, only: bool) -> str | None:
     """Why a column looks like the number or the name of its row; an `only` feature must have the name of one as well.
 
     Whole numbers of 0 or more, each once and none left out, in whichever order: rows may have been shuffled.
@@ -139,7 +139,7 @@ def _row_number(column: Column, only: bool) -> str | None:
     return "looks like the number of a row (whole numbers, each once)" if named else None
 
 
-def _copies(columns: Sequence[Column], others: Sequence[Column]) -> dict[str, str]:
+def _copies(columns: Sequence[UsedColumn], others: Sequence[UsedColumn]) -> dict[str, str]:
     """How columns are copies of one of the others, by their names; where both are the same, of an earlier one."""
     probes = np.array([other.probe for other in others])
     copies = {}
@@ -153,7 +153,7 @@ def _copies(columns: Sequence[Column], others: Sequence[Column]) -> dict[str, st
     return copies
 
 
-def _copy(column: Column, other: Column) -> str | None:
+def _copy(column: UsedColumn, other: UsedColumn) -> str | None:
     """The straight line on which a column follows another one, if it does in every row, up to rounding."""
     allowed = min(SAME + column.step + other.step, ALIKE)
     for sign, image in ((1, other.unit), (-1, 1 - other.unit)):
@@ -162,7 +162,7 @@ def _copy(column: Column, other: Column) -> str | None:
     return None
 
 
-def _line(column: Column, other: Column, sign: int) -> str:
+def _line(column: UsedColumn, other: UsedColumn, sign: int) -> str:
     if np.array_equal(column.values, other.values):
         return f"equals the column '{other.name}' in every row"
     slope = sign * np.ptp(column.values) / np.ptp(other.values)

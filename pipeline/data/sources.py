@@ -55,7 +55,7 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     rows = [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
     train, validation, test = (Split.of(values[part], len(features), part + 1) for part in rows)
     columns = [
-        notices.Column(name, column, column[rows[0]], table.resolutions.get(name, FLOAT64), name in table.index)
+        notices.UsedColumn(name, column, column[rows[0]], table.resolutions.get(name, FLOAT64), name in table.index)
         for name, column in zip(names, values.T, strict=True)
     ]
     x_scaling, y_scaling = Scaling.identity(len(features)), Scaling.identity(len(settings.targets))
@@ -70,7 +70,7 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
 
 
-def _choice_faults(table: user_table.Table, settings: DataConfig) -> list[Fault]:
+def _choice_faults(table: user_table.UserTable, settings: DataConfig) -> list[Fault]:
     """Faults of data.targets and data.features against the columns that the table has."""
     faults = table.missing("data.targets", settings.targets)
     if settings.features is not None:
@@ -87,7 +87,7 @@ def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int]:
     return train, validation - train, n - validation
 
 
-def _size_faults(table: user_table.Table, sizes: tuple[int, int, int]) -> list[Fault]:
+def _size_faults(table: user_table.UserTable, sizes: tuple[int, int, int]) -> list[Fault]:
     train, validation, test = sizes
     if table.faults or (train >= 2 and validation >= 1 and test >= 1):
         return []
@@ -95,7 +95,7 @@ def _size_faults(table: user_table.Table, sizes: tuple[int, int, int]) -> list[F
     return [Fault("data.fractions", found, "at least 2, 1 and 1; add rows or change the fractions")]
 
 
-def _check_scales(table: user_table.Table, columns: Sequence[str], scales: np.ndarray) -> None:
+def _check_scales(table: user_table.UserTable, columns: Sequence[str], scales: np.ndarray) -> None:
     """Raise ConfigError for each column whose standard deviation is beyond float64."""
     found = "numbers whose standard deviation float64 cannot hold"
     allowed = "numbers between 1e-150 and 1e150 in size; change the unit, or set data.standardise to false"

@@ -19,7 +19,7 @@ SHOWN_FAULTS = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class UserTable:
     """A table as its file has it: one sequence of cells a column, nothing judged yet but its form.
 
     `rows` are row numbers as an editor shows them: the header of a CSV file is row 1, so its first data row is row 2;
@@ -69,11 +69,11 @@ class Table:
         return faults
 
 
-def read(root: Path, name: str, key: str) -> Table:
+def read(root: Path, name: str, key: str) -> UserTable:
     """Read the file `name` (as the user wrote it, relative to `root`) that the key of params.yaml at `key` asks for.
 
     An empty key stands for a file that is named elsewhere. Raises ConfigError where there is no such file, or it is
-    no table at all; what is wrong with parts of the table is in the faults that the Table and its methods give.
+    no table at all; what is wrong with parts of the table is in the faults that the UserTable and its methods give.
     """
     path = root / name
     try:
@@ -101,7 +101,7 @@ def _check_file(path: Path, name: str, key: str) -> None:
         raise ConfigError([fault])
 
 
-def _read_csv(path: Path, name: str) -> Table:
+def _read_csv(path: Path, name: str) -> UserTable:
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
             lines = list(_numbered_lines(file, name))
@@ -118,7 +118,7 @@ def _read_csv(path: Path, name: str) -> Table:
     faults = _name_faults(name, columns) + _length_faults(name, lines, len(columns))
     by_column = [list(column) for column in zip(*(cells for _, cells in whole), strict=True)] or [[] for _ in columns]
     content = pa.table([pa.array(cells, pa.string()) for cells in by_column], names=lines[0][1])
-    return Table(name, columns, [row for row, _ in whole], by_column, faults, content)
+    return UserTable(name, columns, [row for row, _ in whole], by_column, faults, content)
 
 
 def _numbered_lines(file: Iterator[str], name: str) -> Iterator[tuple[int, list[str]]]:
@@ -135,13 +135,13 @@ def _numbered_lines(file: Iterator[str], name: str) -> Iterator[tuple[int, list[
         raise _refusal(f"row {row}", found, "commas between cells, every opened quote closed", name) from None
 
 
-def _read_parquet(path: Path, name: str) -> Table:
+def _read_parquet(path: Path, name: str) -> UserTable:
     table = pq.ParquetFile(path).read()
     kept = [i for i, column in enumerate(table.column_names) if not column.startswith("__index_level_")]
     columns = [table.column_names[i] for i in kept]
     cells = [table.column(i).to_pylist() for i in kept]
     rows = range(1, table.num_rows + 1)
-    return Table(
+    return UserTable(
         name, columns, rows, cells, _name_faults(name, columns), table, _resolutions(table.schema), _index(table.schema)
     )
 

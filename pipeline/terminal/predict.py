@@ -12,7 +12,7 @@ from shoal.pipeline import data, store
 from shoal.pipeline.config import Config, ConfigError, Fault
 from shoal.pipeline.data import naming, texts, user_table
 from shoal.pipeline.data.ranges import Outside
-from shoal.pipeline.data.user_table import Table
+from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.errors import OutOfDateError, ShoalError
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.store import StoredNetwork
@@ -57,7 +57,7 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int,
     return len(x), outside.remark(request.source)
 
 
-def _features(table: Table, features: tuple[str, ...], added: list[str]) -> np.ndarray:
+def _features(table: UserTable, features: tuple[str, ...], added: list[str]) -> np.ndarray:
     """The columns `features` as float64 (n, n_features); raises ConfigError with every fault of the table."""
     faults = [*table.faults, *table.missing("", features)]
     x, bad_cells = table.numbers([name for name in features if name in table.columns])
@@ -70,7 +70,7 @@ def _features(table: Table, features: tuple[str, ...], added: list[str]) -> np.n
     return x
 
 
-def _content(table: Table, target: Path) -> pa.Table:
+def _content(table: UserTable, target: Path) -> pa.Table:
     """What the file of `table` holds, with numbers for text where a CSV file is to become Parquet."""
     if (Path(table.name).suffix.lower(), target.suffix.lower()) != (".csv", ".parquet"):
         return table.content

@@ -17,6 +17,7 @@ from shoal.kernels.matrix.cholesky import cholesky, solve
 from shoal.kernels.network.of_samples import add_cost, forward, weight_gradient
 from shoal.kernels.network.rows import copy_columns, fill
 from shoal.kernels.network.tape import N_FIELDS, op_at
+from shoal.kernels.network.whole import TILE
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.memory import empty
 from shoal.kernels.simd.vector import small
@@ -25,11 +26,9 @@ from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.way import Way
 
 NEEDS = ("alpha",)
-TILE = 64
-"""Samples worked on at once: a whole number of vectors in every dtype."""
 
 
-class Workspace(NamedTuple):
+class ReadoutWorkspace(NamedTuple):
     """Memory of a thread.
 
     a, da: tile buffers. rows: the last layer's inputs h and the targets y of a tile, float64, less their means.
@@ -50,14 +49,14 @@ class Hypers(NamedTuple):
 
 
 hypers_at = unpacked(Hypers)
-workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
+workspace_at, N_WORKSPACE = unpacked(ReadoutWorkspace), len(ReadoutWorkspace._fields)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> Workspace:
+def workspace(fleet: Fleet, shared: Shared) -> ReadoutWorkspace:
     """Memory of a thread for the largest network of the fleet."""
     units, dtype = int(fleet.jobs["n_units"].max()), fleet.params.dtype
     rows = int(fleet.tapes["fan_in"].max()) + shared.n_outputs
-    return Workspace(
+    return ReadoutWorkspace(
         a=empty(units * TILE, dtype),
         da=empty(units * TILE, dtype),
         rows=empty(rows * TILE),
@@ -66,7 +65,7 @@ def workspace(fleet: Fleet, shared: Shared) -> Workspace:
     )
 
 
-class At(NamedTuple):
+class ReadoutAt(NamedTuple):
     """Where a network is fitted: the memory of its thread, and the network, whose last layer is `last`."""
 
     ws: Any
@@ -96,7 +95,7 @@ def hidden_rows(at, begin):
     n_real = min(n, shared.n - begin)
     for r in range(last.fan_in + shared.n_outputs):
         for t in range(n):
-            if t >= n_real:
+            if t >= n_real:  # sums are over whole vectors, whose other lanes must count nothing
                 ws.rows[r * TILE + t] = 0.0
             elif r < last.fan_in:
                 ws.rows[r * TILE + t] = ws.a[(last.source + r) * TILE + t] - ws.means[r]
@@ -174,7 +173,7 @@ def fit_readouts(
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
         job = job_at(fleet, i)
-        at = At(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
+        at = ReadoutAt(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
         fit(at, hypers_at(fleet.hypers + job.hypers).alpha)
         if not np.isfinite(readout_cost(at)):
             fleet.stopped[i] = 0

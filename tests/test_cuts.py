@@ -1,0 +1,62 @@
+"""Where work is cut: rows into register tiles, samples into chunks, and how much work a network is."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import pytest
+
+from shoal.kernels.matrix import products
+from shoal.kernels.training import chunks, work
+
+
+class Job(NamedTuple):
+    """What cuts depend on."""
+
+    tile: int
+    max_chunks: int
+
+
+@numba.njit
+def cut(n: Any, job: Any, stripe: Any) -> Any:
+    parts = chunks.n_chunks(n, job, stripe)
+    stripes = (n + stripe - 1) // stripe
+    return [chunks.boundary(k, parts, 0, stripes) for k in range(parts + 1)]
+
+
+@pytest.mark.parametrize("most", [4, 5])
+def test_rows_are_cut_into_the_two_largest_tiles_wherever_that_comes_out_even(most: int) -> None:
+    piece = products._pieces(most)
+
+    @numba.njit
+    def next_rows(left: Any) -> Any:
+        return piece(left)
+
+    for n in range(1, 101):
+        left, sizes = n, []
+        while left:
+            sizes.append(next_rows(left))
+            left -= sizes[-1]
+        assert left == 0 and set(sizes) <= {most, most - 1, 1}
+        even = any((n - most * k) % (most - 1) == 0 for k in range(n // most + 1))
+        assert (1 in sizes) == (not even)
+
+
+def test_samples_are_cut_into_one_chunk_or_an_even_number_of_equal_ones() -> None:
+    job, stripe = Job(tile=128, max_chunks=8), 32
+    for n in range(1, 3000, 7):
+        ends = np.array(cut(n, job, stripe))
+        sizes = np.diff(ends)
+        assert ends[0] == 0 and ends[-1] == -(-n // stripe)
+        assert sizes.min() >= 1 and np.ptp(sizes) <= 1
+        assert len(sizes) == 1 if n <= job.tile else len(sizes) in (2, 4, 6, 8)
+
+
+def test_an_epoch_of_mini_batches_is_as_much_work_as_a_step_of_the_full_batch() -> None:
+    full = work.operations(100, 10, 0, 7, 7, 1000)
+    batches = work.operations(100, 10, 50, 7 * 20, 1, 1000)
+    assert full == batches > work.BEGINNING
+    both = work.operations(100, 10, np.array([0, 50]), np.array([7, 140]), np.array([7, 1]), 1000)
+    assert both.tolist() == [full, batches]

@@ -1,0 +1,46 @@
+"""Every room of the engine is imported by a test, so that what goes wrong is found in the room that it is in."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent / "kernels"
+TABLES = ("network.activations", "network.losses", "training.optimizers", "training.methods")
+"""Folders with a file for each thing of a kind: tests go through the table of all of them."""
+WITHOUT = {
+    "compile.jit": "decorators, which every kernel has",
+    "compile.pointers": "pointers, which every kernel moves",
+    "network.single_sample": "which kernel a layer calls; test_training holds it to the oracle by mini-batches of 1",
+    "training.loop": "the order of steps, records and snapshots; test_training, by the door",
+    "training.one_by_one": "who runs what, and where its numbers are; test_training and test_same_bits, by the door",
+    "training.side_by_side": "the same for networks in lanes",
+}
+"""Rooms without a formula that no test imports, and why that is enough."""
+
+
+def rooms() -> Iterator[str]:
+    """Every file of the engine, by its name below shoal.kernels."""
+    for path in ROOT.rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+        if path.read_text(encoding="utf-8").strip() and name.rpartition(".")[0] not in TABLES:
+            yield name
+
+
+def imported() -> Iterator[str]:
+    """What tests import: modules, and names in them, which may be modules."""
+    for path in TESTS.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_room_is_imported_by_a_test() -> None:
+    named = {name.removeprefix("shoal.kernels.") for name in imported()}
+    assert set(TABLES) <= named
+    assert {room for room in rooms() if room not in named} == set(WITHOUT)

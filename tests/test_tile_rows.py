@@ -1,0 +1,112 @@
+"""Samples into the rows of a tile: copied or gathered, and filled up with the last of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from shoal.kernels.network import group_rows, rows
+from shoal.kernels.simd.lanes import GROUP, STRIPE
+from tests.naive import Array
+
+UNTOUCHED = -1.0
+DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
+LD, UNITS = 7 * 64, 3
+RANDOM = np.random.default_rng(0)
+
+
+@numba.njit
+def copy_columns(source: Any, source_ld: Any, n_rows: Any, target: Any, ld: Any, n: Any) -> None:
+    rows.copy_columns(source, source_ld, n_rows, target, ld, n)
+
+
+@numba.njit
+def gather_columns(source: Any, source_ld: Any, order: Any, n_real: Any, target: Any, ld: Any, n: Any) -> None:
+    rows.gather_columns(source, source_ld, order, n_real, UNITS, target, ld, n)
+
+
+@numba.njit
+def gather(source: Any, source_ld: Any, order: Any, n_samples: Any, target: Any, n: Any) -> None:
+    group_rows.gather(source, source_ld, order, n_samples, UNITS, target, n)
+
+
+@numba.njit
+def spread(source: Any, source_ld: Any, target: Any, n: Any) -> None:
+    group_rows.spread(source, source_ld, UNITS, target, n)
+
+
+@numba.njit
+def sizes(n: Any, like: Any) -> Any:
+    return group_rows.elements(n, like), group_rows.apart(n, like), group_rows.group_width(like), rows.width(like)
+
+
+def data(dtype: str) -> tuple[Array, Array]:
+    """(UNITS, LD) numbers, and where they go."""
+    source = RANDOM.normal(size=(UNITS, LD)).astype(dtype)
+    return source, np.full((UNITS, 2 * LD), UNTOUCHED, dtype)
+
+
+def filled_up(n: int, to: int) -> Array:
+    """0, 1, ..., n - 1, then the last again."""
+    return np.minimum(np.arange(to), n - 1)
+
+
+@DTYPES
+def test_columns_are_copied(dtype: str) -> None:
+    source, target = data(dtype)
+    n = STRIPE * sizes(1, source)[3]
+    copy_columns(source.ravel(), LD, UNITS, target.ravel(), 2 * LD, n)
+    np.testing.assert_array_equal(target[:, :n], source[:, :n])
+    assert (target[:, n:] == UNTOUCHED).all()
+
+
+@DTYPES
+def test_columns_are_gathered_in_any_order_and_filled_up_with_the_last(dtype: str) -> None:
+    for n_real in (1, 2, 15, 16, 17, 63, 64):
+        source, target = data(dtype)
+        order = RANDOM.permutation(LD)
+        gather_columns(source.ravel(), LD, order, n_real, target.ravel(), 2 * LD, 64)
+        np.testing.assert_array_equal(target[:, :64], source[:, order[filled_up(n_real, 64)]])
+        assert (target[:, 64:] == UNTOUCHED).all()
+
+
+@DTYPES
+def test_rows_of_networks_are_whole_vectors_an_odd_number_apart(dtype: str) -> None:
+    for n in range(1, 33):
+        elements, apart, width, _ = sizes(n, np.empty(0, dtype))
+        if n == 1:
+            assert elements == apart == GROUP
+        else:
+            assert elements % width == 0 and 0 <= elements - n * GROUP < width
+            assert apart % width == 0 and apart // width % 2 == 1 and 0 <= apart - elements <= width
+
+
+@DTYPES
+def test_every_network_gathers_the_samples_of_its_own_order(dtype: str) -> None:
+    for n in (1, 2, 3, 7, 32):
+        source, target = data(dtype)
+        elements, apart, _, _ = sizes(n, source)
+        orders = np.array([RANDOM.permutation(LD) for _ in range(GROUP)])
+        gather(source.ravel(), LD, orders.ravel(), LD, target.ravel(), n)
+        tile = target.ravel()[: UNITS * apart].reshape(UNITS, apart)
+        got = tile[:, :elements].reshape(UNITS, -1, GROUP)
+        for lane, order in enumerate(orders):
+            np.testing.assert_array_equal(got[:, :, lane], source[:, order[filled_up(n, elements // GROUP)]])
+        assert (tile[:, elements:] == UNTOUCHED).all()
+
+
+@DTYPES
+def test_all_networks_see_samples_that_are_spread(dtype: str) -> None:
+    for n in (1, 2, 3, 7, 32):
+        source, target = data(dtype)
+        elements, apart, _, _ = sizes(n, source)
+        spread(source.ravel(), LD, target.ravel(), n)
+        tile = target.ravel()[: UNITS * apart].reshape(UNITS, apart)
+        want = source[:, filled_up(n, elements // GROUP), None]
+        np.testing.assert_array_equal(
+            tile[:, :elements].reshape(UNITS, -1, GROUP), np.broadcast_to(want, (UNITS, elements // GROUP, GROUP))
+        )
+        assert (tile[:, elements:] == UNTOUCHED).all()
