@@ -7,6 +7,7 @@ and b (fan_out,), one for each dense layer in the order of the notation: branch 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,30 +19,30 @@ Array = np.ndarray[Any, Any]
 Weights = list[tuple[Array, Array]]
 
 
+def logistic(z: Array) -> Array:
+    """1 / (1 + exp(-z)), without overflow."""
+    return np.asarray(np.where(z < 0, np.exp(np.minimum(z, 0)), 1.0) / (1.0 + np.exp(-np.abs(z))))
+
+
+SIGMA: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "linear": (lambda z: z, np.ones_like),
+    "relu": (lambda z: np.where(z > 0, z, 0.0), lambda z: np.where(z > 0, 1.0, 0.0)),
+    "tanh": (np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
+    "sigmoid": (logistic, lambda z: logistic(z) * logistic(-z)),
+}
+"""Of every activation its value and its derivative, both of z; 0 at the kink of relu."""
+KINKS = ("relu",)
+"""Those whose derivative jumps at 0."""
+
+
 def sigma(name: str, z: Array) -> Array:
     """The activation of that name."""
-    if name == "relu":
-        return np.where(z > 0, z, 0.0)
-    if name == "tanh":
-        return np.tanh(z)
-    if name == "sigmoid":
-        return np.where(z < 0, np.exp(np.minimum(z, 0)), 1.0) / (1.0 + np.exp(-np.abs(z)))
-    if name == "linear":
-        return z
-    raise ValueError(f"no activation '{name}' here")
+    return SIGMA[name][0](z).astype(z.dtype)
 
 
 def sigma_prime(name: str, z: Array) -> Array:
-    """Its derivative, 0 at the kink of relu."""
-    if name == "relu":
-        return (z > 0).astype(z.dtype)
-    if name == "tanh":
-        return 1.0 - np.tanh(z) ** 2
-    if name == "sigmoid":
-        return sigma("sigmoid", z) * sigma("sigmoid", -z)
-    if name == "linear":
-        return np.ones_like(z)
-    raise ValueError(f"no activation '{name}' here")
+    """Its derivative."""
+    return SIGMA[name][1](z).astype(z.dtype)
 
 
 # --- forward and backward -------------------------------------------------------------------------------------------
@@ -138,10 +139,11 @@ def half_mse(architecture: Architecture, weights: Weights, x: Array, y: Array) -
 
 
 def kink_distance(architecture: Architecture, weights: Weights, x: Array) -> float:
-    """The smallest |z| that goes into a relu; infinite without one. Exact zeros behind another relu do not count."""
+    """The smallest |z| that goes into one of KINKS; infinite without one. Exact zeros behind a relu do not count."""
     branches, trunk = forward(architecture, weights, x)
     paths = [*zip(architecture.branches, branches, strict=True), (architecture.trunk, trunk)]
-    inputs = [z for path, zs in paths for layer, z in zip(path, zs, strict=False) if layer == Activation("relu")]
+    kinks = [Activation(name) for name in KINKS]
+    inputs = [z for path, zs in paths for layer, z in zip(path, zs, strict=False) if layer in kinks]
     return min((float(np.min(np.abs(z[z != 0]), initial=np.inf)) for z in inputs), default=np.inf)
 
 
