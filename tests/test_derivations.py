@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ import typst
 from shoal.kernels.ensemble import NetworkSpec, gradients, initial_params, predict, train
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
-from shoal.pipeline.report.derivations import derivations
+from shoal.pipeline.report.derivations import derivations, used_activations
 from shoal.pipeline.report.document import Formula, Section
 from shoal.pipeline.report.results import SweepResults
 from tests import studies
@@ -103,6 +104,17 @@ def test_only_what_the_sweeps_need_is_derived(sections: list[Section]) -> None:
     assert len(always) == 6
     assert [section.title for section in sections] == [*(section.title for section in always), *extra]
     assert len(always[-1].blocks) < len(sections[5].blocks)
+
+
+def test_an_activation_that_is_not_derived_has_the_formulas_of_its_file() -> None:
+    text = "(dense 1 | sigmoid > dense 1) > relu > dense 1"
+    results = SimpleNamespace(settings=SimpleNamespace(optimizer="gd"), cells=pd.DataFrame({"architecture": [text]}))
+    assert used_activations(cast(list[SweepResults], [results])) == ["relu", "sigmoid"]
+    with patch("shoal.pipeline.report.derivations.DERIVED_HERE", ("linear", "relu")):
+        [section] = [
+            each for each in derivations(cast(list[SweepResults], [results]), True) if "Activations" in each.title
+        ]
+    assert "sigmoid: a = 1 / (1 + exp(-z)),  sigma' = a (1 - a)." in section.blocks
 
 
 def test_every_formula_can_be_typeset(sections: list[Section]) -> None:

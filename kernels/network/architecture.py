@@ -81,6 +81,12 @@ class Architecture:
             raise ValueError(f"'{self}': the last layer must be 'dense N'")
         return last.units
 
+    @property
+    def activations(self) -> list[str]:
+        """Names of its activations in the order of ACTIVATIONS, each once."""
+        layers = {layer for path in (*self.branches, self.trunk) for layer in path}
+        return [name for name in ACTIVATIONS if Activation(name) in layers]
+
     def check(self, n_features: int) -> None:
         """Raise ValueError where a layer cannot be written, the last is not dense, or branches cannot be summed."""
         _ = Architecture.parse(str(self)), self.n_outputs, self.branch_units(n_features)

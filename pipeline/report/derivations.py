@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shoal.kernels.network.activations import ACTIVATIONS, code_of
+from shoal.kernels.network.activations import NAMES as NAMES_OF_ACTIVATIONS
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.training.optimizers import OPTIMIZERS
 from shoal.pipeline.report.document import Block, Formula, Section
@@ -26,6 +28,9 @@ NAMES = [
     ["α", "alpha", "strength of the ridge penalty"],
 ]
 
+DERIVED_HERE = ("linear", "relu", "tanh", "sigmoid")
+"""Of other activations the report has the formulas that head their files."""
+
 
 def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Section]:
     """Notation, then a section for each derivation that the networks of these sweeps need.
@@ -33,13 +38,21 @@ def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Sec
     The assignment's own notation is mentioned where the study is the assignment's.
     """
     optimizers = {results.settings.optimizer for results in sweeps}
-    found = [_notation(), _cost(is_assignment), _activations(is_assignment), _forward(), _backward(is_assignment)]
+    activations = _activations(is_assignment, used_activations(sweeps))
+    found = [_notation(), _cost(is_assignment), activations, _forward(), _backward(is_assignment)]
     found.append(_updates("adam" in optimizers))
     if "ridge" in optimizers:
         found.append(ridge())
     if any(has_branches(results) for results in sweeps):
         found.append(branches(is_assignment))
     return found
+
+
+def used_activations(sweeps: Sequence[SweepResults]) -> list[str]:
+    """The activations of the sweeps' networks, in the order of their table."""
+    texts = {text for results in sweeps for text in results.cells["architecture"]}
+    used = {name for text in texts for name in Architecture.parse(text).activations}
+    return [name for name in NAMES_OF_ACTIVATIONS if name in used]
 
 
 def has_branches(results: SweepResults) -> bool:
@@ -85,7 +98,7 @@ def _cost(is_assignment: bool) -> Section:
     return Section("The cost and its derivative", blocks)
 
 
-def _activations(is_assignment: bool) -> Section:
+def _activations(is_assignment: bool, used: Sequence[str]) -> Section:
     formulas = [
         Formula("sigma(z) = z, quad quad sigma'(z) = 1", "linear: σ(z) = z,   σ′(z) = 1"),
         Formula(
@@ -103,9 +116,10 @@ def _activations(is_assignment: bool) -> Section:
         ),
     ]
     blocks: list[Block] = [
-        "Every derivative can be written with the activation a = σ(z) alone, so the backward pass needs no z. In this "
-        "order: linear, relu, tanh (by the quotient rule) and sigmoid.",
+        "Every derivative here can be written with the activation a = σ(z) alone, so the backward pass needs no z. In "
+        "this order: linear, relu, tanh (by the quotient rule) and sigmoid.",
         *formulas,
+        *(ACTIVATIONS[code_of(name)].formula for name in used if name not in DERIVED_HERE),
         "relu has no derivative at z = 0. The code takes 0 there; "
         f"{'the assignment takes' if is_assignment else 'others take'} 1. It makes no difference: a "
         "random z is almost never 0, and behind another relu, where it often is, the derivative of that one is 0 too.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.figures.network import drawing
 from shoal.pipeline.figures.style import COLOUR_NAMES
 from shoal.pipeline.report.document import Section
@@ -31,9 +31,7 @@ def example_network(study: Study) -> Section:
 
 def colours(architecture: Architecture) -> str:
     """What the colours of a drawing mean."""
-    layers = [layer for path in (*architecture.branches, architecture.trunk) for layer in path]
-    names = {str(layer) for layer in layers if isinstance(layer, Activation)} - {"linear"}
-    shown = [f"{COLOUR_NAMES[name]} {name}" for name in ACTIVATIONS if name in names]
+    shown = [f"{COLOUR_NAMES[name]} {name}" for name in architecture.activations if name != "linear"]
     return f"Colours are activations: {', '.join([*shown, 'white linear'])}."
 
 

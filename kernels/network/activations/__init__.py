@@ -1,10 +1,11 @@
 """The activations: a file each, which holds its formulas, and their table.
 
-A file has `value(z)`, or `begin(z)` and `finish(...)` where the second half is better done while the next vector is
-begun (a division); `slope(a)`, the derivative sigma'(z) as a function of the activation a = sigma(z) alone, so that z
-need not be kept; and `through(da, a)` where da sigma'(z) is no plain product. FUSED names those of `value` and `slope`
-that are taken while a matrix product is still in the registers. They are compiled for each size of register tile, and
-should be a matter of a few instructions.
+The first line of a file says both formulas, for readers of the report too. It has `value(z)`, or `begin(z)` and
+`finish(...)` where the second half is better done while the next vector is begun (a division); `slope(a)`, the
+derivative sigma'(z) as a function of the activation a = sigma(z) alone, so that z need not be kept; and
+`through(da, a)` where da sigma'(z) is no plain product. FUSED names those of `value` and `slope` that are taken while a
+matrix product is still in the registers. They are compiled for each size of register tile, whether a network uses them
+or not, and should be a matter of a few instructions.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Activation:
     slope: Callable[[Any], Any]
     through: Callable[[Any, Any], Any]
     fused: frozenset[str]
+    formula: str
 
     def value(self, z: Any) -> Any:
         """sigma(z)."""
@@ -37,14 +39,15 @@ class Activation:
 
 
 def _read(name: str) -> Activation:
-    file = vars(import_module(f"{__name__}.{name}"))
-    slope = file["slope"]
+    module = import_module(f"{__name__}.{name}")
+    file, slope = vars(module), module.slope
     return Activation(
         begin=file["begin"] if "finish" in file else file["value"],
         finish=file.get("finish"),
         slope=slope,
         through=file.get("through") or (lambda da, a: da * slope(a)),
         fused=frozenset(file.get("FUSED", ())),
+        formula=str(module.__doc__).partition("\n")[0],
     )
 
 
