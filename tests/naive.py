@@ -29,6 +29,7 @@ SIGMA: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "relu": (lambda z: np.where(z > 0, z, 0.0), lambda z: np.where(z > 0, 1.0, 0.0)),
     "tanh": (np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
     "sigmoid": (logistic, lambda z: logistic(z) * logistic(-z)),
+    "softsign": (lambda z: z / (1.0 + np.abs(z)), lambda z: 1.0 / (1.0 + np.abs(z)) ** 2),
 }
 """Of every activation its value and its derivative, both of z; 0 at the kink of relu."""
 KINKS = ("relu",)
