@@ -30,9 +30,10 @@ SIGMA: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "tanh": (np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
     "sigmoid": (logistic, lambda z: logistic(z) * logistic(-z)),
     "softsign": (lambda z: z / (1.0 + np.abs(z)), lambda z: 1.0 / (1.0 + np.abs(z)) ** 2),
+    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
 }
 """Of every activation its value and its derivative, both of z; 0 at the kink of relu."""
-KINKS = ("relu",)
+KINKS = ("relu", "leaky_relu")
 """Those whose derivative jumps at 0."""
 
 

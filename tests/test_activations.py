@@ -43,6 +43,7 @@ EXACT = {
     "tanh": Exact(mp.tanh, lambda a: 1 - a * a, -1.0, 1.0),
     "sigmoid": Exact(lambda z: 1 / (1 + mp.exp(-z)), lambda a: a * (1 - a), 0.0, 1.0),
     "softsign": Exact(lambda z: z / (1 + abs(z)), lambda a: (1 - abs(a)) ** 2, -1.0, 1.0),
+    "leaky_relu": Exact(lambda z: z if z > 0 else z / 100, lambda a: 1 if a > 0 else mpf("0.01"), -math.inf, math.inf),
 }
 FLAT = {("sigmoid", "float64"): 708.0, ("sigmoid", "float32"): 87.0}
 """Below minus this number the activation keeps the value that it has there."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softsign")
+ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softsign", "leaky_relu")
 """Names of the activations, of which each is a file in activations/; the position is the code that kernels use."""
 
 
