@@ -25,8 +25,9 @@ SEED = 9001
 SIZES = st.one_of(st.sampled_from([1, 2, 15, 16, 17, 32, 33, 64, 200]), st.integers(1, 200))
 """Numbers of samples: any from 1 to 200, and often those at the edge of a vector or of a way to train."""
 ACTIVATION = st.sampled_from(ACTIVATIONS).map(Activation)
-EVERY_WAY = ("linear", "relu", "tanh", "sigmoid")
-"""Activations that between them go every way through a tape: nothing to do; in registers or not, forth and back."""
+EVERY_WAY = ("linear", "relu", "tanh", "sigmoid", "softplus", "silu")
+"""Activations that between them go every way through a tape: nothing to do; in registers or not, forth and back; with z
+kept."""
 LAYER = st.one_of(ACTIVATION, st.integers(1, 12).map(Dense))
 
 
@@ -149,8 +150,9 @@ def nudged_activations() -> Iterator[None]:
         return exact(name, z) if name in ("linear", "relu") else nudged(exact(name, z))
 
     def sigma_prime(name: str, z: Array) -> Array:
-        a = sigma(name, z)
-        return np.broadcast_to(activations.ACTIVATIONS[activations.code_of(name)].slope(a), a.shape).astype(z.dtype)
+        a, of_engine = sigma(name, z), activations.ACTIVATIONS[activations.code_of(name)]
+        slope = of_engine.slope(a, nudged(z)) if of_engine.needs_z else of_engine.slope(a)
+        return np.broadcast_to(slope, a.shape).astype(z.dtype)
 
     with patch.object(naive, "sigma", sigma), patch.object(naive, "sigma_prime", sigma_prime):
         yield

@@ -13,7 +13,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softsign", "leaky_relu")
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "tanh",
+    "sigmoid",
+    "softsign",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "softplus",
+    "gelu",
+    "silu",
+    "mish",
+    "sin",
+)
 """Names of the activations, of which each is a file in activations/; the position is the code that kernels use."""
 
 
