@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from shoal.kernels.network.architecture import ACTIVATIONS
 from shoal.pipeline.hyperparameters import KEYS, METHODS
+
+NAMES = ", ".join(ACTIVATIONS)
 
 GOOD = """\
 seed: 9001
@@ -63,7 +66,7 @@ ACCEPTANCE = [
      f"sweeps.sizes.replicats: found an unknown key; allowed: {SWEEP_KEYS}; did you mean 'replicates'?"),
     ("width: [5, 10]", "width: [5, -5]", f"sweeps.sizes.width[1]: found -5; allowed: {COUNTS}"),
     ("activation: [relu, linear]", "activation: [relu, liner]",
-     "sweeps.ridge.activation[1]: found 'liner'; allowed: linear, relu, tanh, sigmoid"),
+     f"sweeps.ridge.activation[1]: found 'liner'; allowed: {NAMES}"),
     ("width: 50", "width: fifty", f"sweeps.batch.width: found 'fifty'; allowed: {COUNTS}"),
     ("depth: [1, 2]", "depth: []", "sweeps.sizes.depth: found []; allowed: a list with at least one value"),
     ("    epochs: 30", "    epochs: 30\n    epochs: 40",
@@ -104,7 +107,7 @@ SINGLE = [
      f"sweeps.sizes.width: found {{'relu': 5, 'tanh': 10}}; allowed: {COUNTS}"),
     ("    width: [5, 10]\n", "", f"sweeps.sizes.width: found nothing; allowed: {COUNTS}"),
     ("    depth: [1, 2]\n", "", f"sweeps.sizes.depth: found nothing; allowed: {COUNTS}"),
-    ("    activation: tanh\n", "", "sweeps.stream.activation: found nothing; allowed: linear, relu, tanh, sigmoid"),
+    ("    activation: tanh\n", "", f"sweeps.stream.activation: found nothing; allowed: {NAMES}"),
     ("hidden_sizes: [[5], [10, 3]]", "hidden_sizes: [10, 3]",
      f"sweeps.ridge.hidden_sizes: found [10, 3]; allowed: a list of lists of {COUNTS}, such as [[100, 100], [50]]"),
     ("hidden_sizes: [[5], [10, 3]]", "hidden_sizes: [[5], [10, 0]]", "sweeps.ridge.hidden_sizes[1][1]: found 0; "
@@ -152,7 +155,7 @@ SINGLE = [
     ("deep: dense 10 > relu}", "deep: dense 10}\n    depth: 1",
      "sweeps.branches.depth: found 1; allowed: nothing beside architecture"),
     ("deep: dense 10 > relu", "deep: dense 10 > relo", "sweeps.branches.architecture.deep: found 'dense 10 > relo', "
-     "where 'relo' is not a layer; allowed: 'dense N' with N >= 1, linear, relu, tanh, sigmoid"),
+     f"where 'relo' is not a layer; allowed: 'dense N' with N >= 1, {NAMES}"),
     ("deep: dense 10 > relu", 'deep: "(dense 1"', "sweeps.branches.architecture.deep: found '(dense 1', where "
      "'(dense 1': the branches' opening '(' is never closed; allowed: layers such as 'dense 10 > relu', or branches "
      "first: '(dense 1 | relu > dense 1) > tanh'"),

@@ -7,6 +7,8 @@ and b (fan_out,), one for each dense layer in the order of the notation: branch 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,30 +20,60 @@ Array = np.ndarray[Any, Any]
 Weights = list[tuple[Array, Array]]
 
 
+def logistic(z: Array) -> Array:
+    """1 / (1 + exp(-z)), without overflow."""
+    return np.asarray(np.where(z < 0, np.exp(np.minimum(z, 0)), 1.0) / (1.0 + np.exp(-np.abs(z))))
+
+
+def softplus(z: Array) -> Array:
+    """log(1 + exp(z)), without overflow."""
+    return np.asarray(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))))
+
+
+def normal_cdf(z: Array) -> Array:
+    """Phi(z) = (1 + erf(z / sqrt(2))) / 2, in float64."""
+    return np.vectorize(lambda value: 0.5 * math.erfc(-value / math.sqrt(2)), otypes=[float])(z)
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+SIGMA: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "linear": (lambda z: z, np.ones_like),
+    "relu": (lambda z: np.where(z > 0, z, 0.0), lambda z: np.where(z > 0, 1.0, 0.0)),
+    "tanh": (np.tanh, lambda z: 1.0 - np.tanh(z) ** 2),
+    "sigmoid": (logistic, lambda z: logistic(z) * logistic(-z)),
+    "softsign": (lambda z: z / (1.0 + np.abs(z)), lambda z: 1.0 / (1.0 + np.abs(z)) ** 2),
+    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1.0, 0.01)),
+    "elu": (lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))), lambda z: np.exp(np.minimum(z, 0))),
+    "selu": (
+        lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0))),
+        lambda z: SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0))),
+    ),
+    "softplus": (softplus, logistic),
+    "gelu": (lambda z: z * normal_cdf(z), lambda z: normal_cdf(z) + z * np.exp(-z * z / 2) / np.sqrt(2 * np.pi)),
+    "silu": (lambda z: z * logistic(z), lambda z: logistic(z) + z * logistic(z) * logistic(-z)),
+    "mish": (
+        lambda z: z * np.tanh(softplus(z)),
+        lambda z: np.tanh(softplus(z)) + z * (1.0 - np.tanh(softplus(z)) ** 2) * logistic(z),
+    ),
+    "sin": (np.sin, np.cos),
+}
+"""Of every activation its value and its derivative, both of z; at a kink the derivative of the left."""
+KINKS = ("relu", "leaky_relu", "selu")
+"""Those whose derivative jumps at 0."""
+
+NEED_Z = ("gelu", "silu", "mish", "sin")
+"""Those that do not rise everywhere, so that the derivative is no function of the value."""
+
+
 def sigma(name: str, z: Array) -> Array:
     """The activation of that name."""
-    if name == "relu":
-        return np.where(z > 0, z, 0.0)
-    if name == "tanh":
-        return np.tanh(z)
-    if name == "sigmoid":
-        return np.where(z < 0, np.exp(np.minimum(z, 0)), 1.0) / (1.0 + np.exp(-np.abs(z)))
-    if name == "linear":
-        return z
-    raise ValueError(f"no activation '{name}' here")
+    return SIGMA[name][0](z).astype(z.dtype)
 
 
 def sigma_prime(name: str, z: Array) -> Array:
-    """Its derivative, 0 at the kink of relu."""
-    if name == "relu":
-        return (z > 0).astype(z.dtype)
-    if name == "tanh":
-        return 1.0 - np.tanh(z) ** 2
-    if name == "sigmoid":
-        return sigma("sigmoid", z) * sigma("sigmoid", -z)
-    if name == "linear":
-        return np.ones_like(z)
-    raise ValueError(f"no activation '{name}' here")
+    """Its derivative."""
+    return SIGMA[name][1](z).astype(z.dtype)
 
 
 # --- forward and backward -------------------------------------------------------------------------------------------
@@ -106,12 +138,15 @@ class Gradients:
 
 
 def visible(path: Path) -> list[int]:
-    """Layers of a path whose output has a dC/da: all but the dense layers whose activation follows at once."""
+    """Layers of a path whose output has a dC/da: all but the dense layers whose activation follows at once.
+
+    Unless it is one of NEED_Z: what goes into that is a value of its own.
+    """
     pairs = zip(path, (*path[1:], None), strict=True)
     return [
         i
         for i, (layer, next_) in enumerate(pairs)
-        if isinstance(layer, Activation) or not isinstance(next_, Activation)
+        if isinstance(layer, Activation) or not isinstance(next_, Activation) or next_.name in NEED_Z
     ]
 
 
@@ -138,10 +173,11 @@ def half_mse(architecture: Architecture, weights: Weights, x: Array, y: Array) -
 
 
 def kink_distance(architecture: Architecture, weights: Weights, x: Array) -> float:
-    """The smallest |z| that goes into a relu; infinite without one. Exact zeros behind another relu do not count."""
+    """The smallest |z| that goes into one of KINKS; infinite without one. Exact zeros behind a relu do not count."""
     branches, trunk = forward(architecture, weights, x)
     paths = [*zip(architecture.branches, branches, strict=True), (architecture.trunk, trunk)]
-    inputs = [z for path, zs in paths for layer, z in zip(path, zs, strict=False) if layer == Activation("relu")]
+    kinks = [Activation(name) for name in KINKS]
+    inputs = [z for path, zs in paths for layer, z in zip(path, zs, strict=False) if layer in kinks]
     return min((float(np.min(np.abs(z[z != 0]), initial=np.inf)) for z in inputs), default=np.inf)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from shoal.kernels.ensemble import NetworkSpec
+from shoal.kernels.network import activations
 from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
 from tests import naive
 from tests.naive import Array, Weights
@@ -24,6 +25,9 @@ SEED = 9001
 SIZES = st.one_of(st.sampled_from([1, 2, 15, 16, 17, 32, 33, 64, 200]), st.integers(1, 200))
 """Numbers of samples: any from 1 to 200, and often those at the edge of a vector or of a way to train."""
 ACTIVATION = st.sampled_from(ACTIVATIONS).map(Activation)
+EVERY_WAY = ("linear", "relu", "tanh", "sigmoid", "softplus", "silu")
+"""Activations that between them go every way through a tape: nothing to do; in registers or not, forth and back; with z
+kept."""
 LAYER = st.one_of(ACTIVATION, st.integers(1, 12).map(Dense))
 
 
@@ -136,15 +140,19 @@ def nudged_weights(weights: Weights) -> Weights:
 
 @contextmanager
 def nudged_activations() -> Iterator[None]:
-    """The textbook with tanh and sigmoid off by one rounding, which is much of what 1 - a^2 is where a is nearly 1."""
-    exact, exact_prime = naive.sigma, naive.sigma_prime
+    """The textbook with activations off by one rounding, which is much of a slope such as 1 - a^2 where a is nearly 1.
+
+    A slope is taken from the rounded activation, by the engine's own formula.
+    """
+    exact = naive.sigma
 
     def sigma(name: str, z: Array) -> Array:
-        return nudged(exact(name, z)) if name in ("tanh", "sigmoid") else exact(name, z)
+        return exact(name, z) if name in ("linear", "relu") else nudged(exact(name, z))
 
     def sigma_prime(name: str, z: Array) -> Array:
-        a = sigma(name, z)
-        return {"tanh": 1 - a * a, "sigmoid": a * (1 - a)}.get(name, exact_prime(name, z))
+        a, of_engine = sigma(name, z), activations.ACTIVATIONS[activations.code_of(name)]
+        slope = of_engine.slope(a, nudged(z)) if of_engine.needs_z else of_engine.slope(a)
+        return np.broadcast_to(slope, a.shape).astype(z.dtype)
 
     with patch.object(naive, "sigma", sigma), patch.object(naive, "sigma_prime", sigma_prime):
         yield

@@ -132,6 +132,14 @@ def test_nothing_of_the_notation_is_left_in_the_text(sections: list[Section]) ->
     assert set(re.findall("[a-z]{2,}", " ".join(texts))) == {"half", "max", "min", "mse", "sum", "where"}
 
 
+def test_an_activation_that_is_not_derived_has_the_formulas_of_its_file() -> None:
+    text = "(dense 1 | softsign > dense 1) > relu > dense 1"
+    results = SimpleNamespace(settings=SimpleNamespace(optimizer="gd"), cells=pd.DataFrame({"architecture": [text]}))
+    blocks = [block for section in derivations(cast(list[SweepResults], [results]), True) for block in section.blocks]
+    assert "softsign: a = z / (1 + |z|),  sigma' = (1 - |a|)^2." in blocks
+    assert not any(str(block).startswith("relu:") for block in blocks)
+
+
 def test_every_formula_can_be_typeset(sections: list[Section]) -> None:
     formulas = [block for section in sections for block in section.blocks if isinstance(block, Formula)]
     assert len(formulas) == 18

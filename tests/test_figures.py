@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
-from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.pipeline.figures import curves, fits, heatmap, network, scores, style
 from shoal.pipeline.figures.curves import Band
+from shoal.pipeline.report.setting import colours
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.tasks.regression import MSE
 
@@ -164,6 +165,7 @@ def test_fits_have_a_row_for_every_target() -> None:
 
 
 def test_an_activation_has_one_colour_everywhere() -> None:
+    assert len(set(style.ACTIVATION_COLOURS.values())) == len(ACTIVATIONS)
     assert style.colour("tanh", ["tanh", "relu"]) == style.colour("tanh", ["relu", "linear", "tanh"])
     assert len({style.colour(name, ["own", "relu", "other"]) for name in ("own", "relu", "other")}) == 3
 
@@ -249,3 +251,9 @@ def test_a_heat_map_of_one_width_and_of_nothing_finite() -> None:
     [panel] = [panel for panel in heatmap.heat_map(table, []).axes if panel.images]
     assert [text.get_text() for text in panel.texts] == ["1.0e+00", "2.0e+00"]
     style.svg(heatmap.heat_map(table.assign(test_error_median=np.inf), []))
+
+
+def test_the_caption_of_a_drawing_names_the_colours_that_are_in_it() -> None:
+    branched = Architecture.parse("(dense 3 > linear | tanh > dense 3) > relu > dense 1")
+    assert colours(branched) == "Colours are activations: blue relu, orange tanh, white linear."
+    assert colours(Architecture.parse("dense 2")) == "Colours are activations: white linear."

@@ -104,7 +104,7 @@ def networks() -> Iterator[str]:
 
 
 def away_from_kinks(text: str) -> Problem:
-    """The first replicate whose relus all stand well off zero."""
+    """The first replicate whose kinks are all well off."""
     for replicate in count():
         problem = Problem(Architecture.parse(text), 4, 2, 0, replicate)
         if naive.kink_distance(problem.architecture, problem.weights, problem.x) > 1e-2:
@@ -124,7 +124,7 @@ def differences(cost: Callable[[Array], float], at: Array) -> Array:
 
 
 def places(problem: Problem) -> Iterator[tuple[Array, Callable[[Array], float], bool]]:
-    """In the order of `Gradients.a`: a value in the network, the cost as its function, whether relu is next."""
+    """In the order of `Gradients.a`: a value in the network, the cost as its function, whether a kink is next."""
     architecture, weights = problem.architecture, problem.weights
     n_outputs = problem.y.shape[1]
     identity = (np.eye(n_outputs), np.zeros(n_outputs))
@@ -143,14 +143,14 @@ def places(problem: Problem) -> Iterator[tuple[Array, Callable[[Array], float], 
         rest = of_branches[number][len(of_branches[number]) - naive.n_dense(path[position:]) :]
         return lambda value: from_trunk(0)(others + naive.forward_path(path[position:], rest, value)[-1])
 
-    relu = Activation("relu")
+    kinks = [(Activation(name),) for name in naive.KINKS]
     for number, path in enumerate(architecture.branches):
         for i in naive.visible(path):
-            yield branches[number][i + 1], from_branch(number, path, i + 1), path[i + 1 : i + 2] == (relu,)
+            yield branches[number][i + 1], from_branch(number, path, i + 1), path[i + 1 : i + 2] in kinks
     if branches:
-        yield trunk[0], from_trunk(0), architecture.trunk[0] == relu
+        yield trunk[0], from_trunk(0), architecture.trunk[:1] in kinks
     for i in naive.visible(architecture.trunk):
-        yield trunk[i + 1], from_trunk(i + 1), architecture.trunk[i + 1 : i + 2] == (relu,)
+        yield trunk[i + 1], from_trunk(i + 1), architecture.trunk[i + 1 : i + 2] in kinks
 
 
 @pytest.mark.parametrize("text", list(networks()))
@@ -162,8 +162,8 @@ def test_gradients_agree_with_central_differences_of_the_reported_cost(text: str
     slopes = unflat(differences(lambda row: reported(architecture, row, x, y), params), problem.weights)
     assert worst(tensors(list(zip(got.W, got.b, strict=True))), slopes) <= 1e-6
     assert relative(got.x, differences(lambda value: reported(architecture, params, value, y), x)) <= 1e-6
-    for da, (value, cost, relu_next) in zip(got.a, places(problem), strict=True):
-        smooth = ~(relu_next & (np.abs(value) < 10 * STEP))
+    for da, (value, cost, kink_next) in zip(got.a, places(problem), strict=True):
+        smooth = ~(kink_next & (np.abs(value) < 10 * STEP))
         assert smooth.any()
         assert relative(da[smooth], differences(cost, value)[smooth]) <= 1e-6
 

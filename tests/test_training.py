@@ -16,6 +16,7 @@ from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from tests import naive
 from tests.naive import Array, Weights
 from tests.problems import (
+    EVERY_WAY,
     SEED,
     Problem,
     cast,
@@ -146,7 +147,7 @@ def test_chunks_of_samples_agree_with_the_oracle(
     same(problem, run, n_samples - 7, certain)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", EVERY_WAY)
 @IN_BOTH_PRECISIONS
 @pytest.mark.parametrize("width", range(1, 71))
 def test_every_width_agrees_with_the_oracle(width: int, activation: str, same: Callable[..., None]) -> None:
@@ -239,7 +240,7 @@ def test_a_minibatch_run_that_diverges_keeps_what_came_before(batch_size: int) -
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", ["relu", "linear", "tanh", "sigmoid"])
+@pytest.mark.parametrize("name", EVERY_WAY)
 @pytest.mark.parametrize("batch_size", [None, 1])
 def test_one_bad_number_past_the_door_diverges_at_step_0(
     bad: float, name: str, batch_size: int | None, monkeypatch: pytest.MonkeyPatch
@@ -253,7 +254,7 @@ def test_one_bad_number_past_the_door_diverges_at_step_0(
     assert got.recorded_steps.size == got.costs.size == 0
 
 
-@pytest.mark.parametrize("name", ["relu", "linear", "tanh", "sigmoid"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_nan_is_not_lost_in_an_activation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ensemble, "_check_finite", lambda name, values: None)
     problem = Problem(Architecture.plain((3, 4), name, 1), 70, 2, 0, 0)

@@ -31,8 +31,8 @@ def activate(a: Pointer, units: int, n: int, ld: int):
 
 
 @called_by_address
-def differentiate(a: Pointer, da: Pointer, dz: Pointer, units: int, n: int, ld: int):
-    """dz = da sigma'(z) over the same rows of a, da and dz, which may be da."""
+def differentiate(z: Pointer, a: Pointer, da: Pointer, dz: Pointer, units: int, n: int, ld: int):
+    """dz = da sigma'(z) over the same rows of a, da and dz, which may be da; of z for the slopes that need it alone."""
 
 
 @inlined
@@ -60,15 +60,20 @@ def _value(activation: Activation) -> Any:
 
 def _slope(activation: Activation) -> Any:
     """dz = da sigma'(z) of one vector, for a kind of load."""
-    through = lifted(activation.through, 2)
+    through = lifted(activation.through, 3 if activation.needs_z else 2)
 
     def of(load: Any) -> Any:
         @inlined
         def begin(rows, t):
-            a, da, dz = rows
+            _, a, da, dz = rows
             store(dz, t, through(load(da, t), load(a, t)))
 
-        return begin, _nothing
+        @inlined
+        def begin_with_z(rows, t):
+            z, a, da, dz = rows
+            store(dz, t, through(load(da, t), load(a, t), load(z, t)))
+
+        return begin_with_z if activation.needs_z else begin, _nothing
 
     return of
 
@@ -114,8 +119,8 @@ def _pair(lanes: Lanes, name: str, activation: Activation) -> Pair:
     def activate(a: Pointer, units: int, n: int, ld: int):
         activate_rows((a,), units, n, ld)
 
-    def differentiate(a: Pointer, da: Pointer, dz: Pointer, units: int, n: int, ld: int):
-        differentiate_rows((a, da, dz), units, n, ld)
+    def differentiate(z: Pointer, a: Pointer, da: Pointer, dz: Pointer, units: int, n: int, ld: int):
+        differentiate_rows((z, a, da, dz), units, n, ld)
 
     activate.__name__, differentiate.__name__ = f"activate_{name}", f"differentiate_{name}"
     return Pair(*(linked(lanes.name, entry=True)(kernel) for kernel in (activate, differentiate)))

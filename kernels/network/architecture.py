@@ -13,7 +13,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid")
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "tanh",
+    "sigmoid",
+    "softsign",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "softplus",
+    "gelu",
+    "silu",
+    "mish",
+    "sin",
+)
 """Names of the activations, of which each is a file in activations/; the position is the code that kernels use."""
 
 
@@ -80,6 +94,12 @@ class Architecture:
         if not isinstance(last, Dense):
             raise ValueError(f"'{self}': the last layer must be 'dense N'")
         return last.units
+
+    @property
+    def activations(self) -> list[str]:
+        """Names of its activations in the order of ACTIVATIONS, each once."""
+        layers = {layer for path in (*self.branches, self.trunk) for layer in path}
+        return [name for name in ACTIVATIONS if Activation(name) in layers]
 
     def check(self, n_features: int) -> None:
         """Raise ValueError where a layer cannot be written, the last is not dense, or branches cannot be summed."""

@@ -83,7 +83,7 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
             source, target = op.source * ld, op.target * ld
             if all_inputs or not op.done:
                 if op.differentiate:
-                    differentiate(op.differentiate, a + target, da + target, dz + target, op.fan_out, n, ld)
+                    differentiate(op.differentiate, a + source, a + target, da + target, dz + target, op.fan_out, n, ld)
                 elif all_inputs:
                     put(da + target, dz + target, op.fan_out, n, ld, FROM_ZERO)
             if op.kind != DENSE:

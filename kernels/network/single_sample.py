@@ -49,7 +49,8 @@ def make_single_passes(lanes: Lanes, put: Any) -> SinglePasses:
             op = op_at(ops + k * N_FIELDS)
             source, target = op.source * GROUP, op.target * GROUP
             if op.differentiate:
-                differentiate(op.differentiate, a + target, da + target, da + target, op.fan_out, GROUP, GROUP)
+                differentiate(op.differentiate, a + source, a + target, da + target, da + target, op.fan_out, GROUP,
+                              GROUP)  # fmt: skip
             if op.kind == DENSE:
                 W, dW = params + op.offset * GROUP, grads + op.offset * GROUP
                 dense_backward(W, op.fan_out, op.fan_in, da + target, a + source, da + source, op.start, dW, scale)

@@ -3,8 +3,9 @@
 A network is a list of operations on nodes (node 0 is the input), each a block of units. Every dense layer is followed
 in the same operation by its activation. Where a node comes from a dense layer and is read by one other alone, that
 one's backward pass goes on through the node's activation at once, if its slope is FUSED: the activation is the reader's
-`through`, and the layer that the node comes from is `done`. `sizes` (n_nodes,) int64 holds the number of units of each
-node. W is (fan_out, fan_in) in row-major order.
+`through`, and the layer that the node comes from is `done`. An activation whose slope needs z is an operation of its
+own, with z in the node that it reads. `sizes` (n_nodes,) int64 holds the number of units of each node. W is (fan_out,
+fan_in) in row-major order.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from shoal.kernels.compile.linked import unpacked
 from shoal.kernels.matrix.blocks import FROM_SUM, FROM_ZERO, KEEP
-from shoal.kernels.network.activations import LINEAR, SLOPE_ENDS, VALUE_ENDS, code_of
+from shoal.kernels.network.activations import ACTIVATIONS, LINEAR, SLOPE_ENDS, VALUE_ENDS, code_of
 from shoal.kernels.network.architecture import Activation, Architecture, Path
 
 DENSE, APPLY, COPY, ADD = range(4)
@@ -110,7 +111,7 @@ class _Builder:
                 continue
             follower = layers[position] if position < len(layers) else None
             code = LINEAR
-            if isinstance(follower, Activation):
+            if isinstance(follower, Activation) and not ACTIVATIONS[code_of(follower.name)].needs_z:
                 code, position = code_of(follower.name), position + 1
             source = self.dense(source, layer.units, code)
         return source

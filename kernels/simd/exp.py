@@ -1,14 +1,15 @@
-"""exp as tanh and sigmoid need it, in the language of formulas: our own rather than libm's.
+"""exp and log as activations need them, in the language of formulas: our own rather than libm's.
 
-They work on vectors, and their bits do not change with the C library. Errors of tanh and sigmoid are below 3 units in
-the last place (tests/test_activations.py) wherever the exact value is a normal number. NaN stays NaN.
+They work on vectors, and their bits do not change with the C library. Errors of the activations that are made of them
+are below 3 units in the last place (tests/test_activations.py); where that of sigmoid is no normal number, it is off.
+NaN stays NaN.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from shoal.kernels.simd.formula import absolute, at_most, fma, is_single, polynomial, power_of_two, with_sign
+from shoal.kernels.simd.formula import absolute, at_least, at_most, fma, is_single, polynomial, power_of_two, with_sign
 
 LOG2_E = 1.4426950408889634
 ROUNDER = (1.5 * 2.0**23 + 127, 1.5 * 2.0**52 + 1023)
@@ -20,6 +21,10 @@ SATURATION = (10.0, 20.0)
 """tanh is 1 in the dtype from here on."""
 EXPONENT_LIMIT = (87.0, 708.0)
 """exp(-x) is a normal number up to here."""
+WHOLE = (1.5 * 2.0**23, 1.5 * 2.0**52)
+"""Adding it to a small number rounds that to a whole number."""
+UNDERFLOW = (120.0, 800.0)
+"""x exp(-x) is 0 in the dtype from here on."""
 EXP_TAIL = (
     [0.5, 0.1666654348373413, 0.04166628420352936, 0.008366571739315987, 0.0013946426333859563],
     [
@@ -32,6 +37,15 @@ EXP_TAIL = (
 and 1.8e-17."""
 EXP_TAIL_OF_DOUBLE = tuple([c * 2.0 ** (n + 1) for n, c in enumerate(tail)] for tail in EXP_TAIL)
 """(exp(2 r) - 1 - 2 r) / (2 r^2), the same polynomial."""
+LOG_TAIL = (
+    [0.3333333366026371, 0.1999985316596486, 0.14296178997151418, 0.10853287900440187, 0.11612164612011674],
+    [
+        0.3333333333333333, 0.20000000000007292, 0.1428571428355438, 0.11111111358713932, 0.09090894718066429,
+        0.07692785032479312, 0.06657072104827468, 0.06000536404795356, 0.04400369243072337,
+        0.08082022805971766,
+    ],
+)  # fmt: skip
+"""(atanh(s) / s - 1) / s^2 in powers of s^2, for s up to 1/3, by Chebyshev interpolation; errors are 4e-9 and 5e-17."""
 
 
 def _of(x: Any, constant: tuple[float, float]) -> float:
@@ -63,9 +77,55 @@ def exp_of_minus(x: Any) -> Any:
 
     exp(-x) = 2^k exp(r)  with  -x = k ln(2) + r  and  |r| <= ln(2) / 2.
     """
+    power, rest = _exp_of_minus(x)
+    return fma(power, rest, power)
+
+
+def expm1_of_minus(x: Any) -> Any:
+    """exp(-x) - 1 for x >= 0, which keeps its accuracy near zero."""
+    power, rest = _exp_of_minus(x)
+    return fma(power, rest, power - 1.0)
+
+
+def _exp_of_minus(x: Any) -> tuple[Any, Any]:
+    """2^k and exp(r) - 1."""
     y = -1.0 * at_most(x, _of(x, EXPONENT_LIMIT))
     shifted = fma(y, LOG2_E, _of(y, ROUNDER))
     k = _of(y, ROUNDER) - shifted
     r = fma(k, _of(k, LN2_LOW), fma(k, _of(k, LN2_HIGH), y))
-    power = power_of_two(shifted)
-    return fma(power, fma(r * r, polynomial(r, *EXP_TAIL), r), power)
+    return power_of_two(shifted), fma(r * r, polynomial(r, *EXP_TAIL), r)
+
+
+def exp_in_parts(y: Any, low: Any = 0.0) -> tuple[Any, Any]:
+    """e and a power of two whose product is exp(y + low), for y from -UNDERFLOW to 0 and a `low` far smaller.
+
+    Both are normal numbers where their product is not: what else there is to multiply goes to e first, so that there is
+    one rounding to a subnormal number, the last.
+    """
+    k = fma(y, LOG2_E, _of(y, WHOLE)) - _of(y, WHOLE)
+    half = fma(k, 0.5, _of(y, ROUNDER))
+    other = k - (half - _of(y, ROUNDER)) + _of(y, ROUNDER)
+    r = fma(k, -_of(y, LN2_LOW), fma(k, -_of(y, LN2_HIGH), y)) + low
+    power = power_of_two(half)
+    return fma(power, fma(r * r, polynomial(r, *EXP_TAIL), r), power), power_of_two(other)
+
+
+def exp_of_negative(y: Any) -> Any:
+    """exp(y) for y <= 0, which ends in 0."""
+    e, power = exp_in_parts(at_least(y, -underflow(y)))
+    return e * power
+
+
+def underflow(x: Any) -> float:
+    """The UNDERFLOW of the dtype of x."""
+    return _of(x, UNDERFLOW)
+
+
+def log1p_of_share(x: Any) -> Any:
+    """log(1 + x) for x from 0 to 1, which keeps its accuracy near zero.
+
+    log(1 + x) = 2 atanh(s) = x - s (x - 2 (atanh(s) / s - 1))  with  s = x / (2 + x),  as  2 s = x - s x.
+    """
+    s = x / (x + 2.0)
+    square = s * s
+    return fma(-s, fma(-2.0 * square, polynomial(square, *LOG_TAIL), x), x)

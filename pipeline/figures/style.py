@@ -14,11 +14,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
+from shoal.kernels.network.architecture import ACTIVATIONS
 from shoal.pipeline.figures import letters
 
-ACTIVATION_COLOURS = {"relu": "#0072B2", "tanh": "#D55E00", "linear": "#009E73", "sigmoid": "#CC79A7"}
+PALETTE = (
+    ("#009E73", "green"), ("#0072B2", "blue"), ("#D55E00", "orange"), ("#CC79A7", "pink"), ("#56B4E9", "sky blue"),
+    ("#E69F00", "amber"), ("#F0E442", "yellow"), ("#332288", "indigo"), ("#882255", "wine"), ("#999933", "olive"),
+    ("#44AA99", "teal"), ("#661100", "brown"), ("#888888", "grey"),
+)  # fmt: skip
+"""Okabe and Ito's colours and some of Paul Tol's, which the colour-blind tell apart; activations by their place."""
+ACTIVATION_COLOURS = {name: PALETTE[i % len(PALETTE)][0] for i, name in enumerate(ACTIVATIONS)}
+COLOUR_NAMES = {name: PALETTE[i % len(PALETTE)][1] for i, name in enumerate(ACTIVATIONS)}
 OTHER_COLOURS = ("#E69F00", "#56B4E9", "#000000", "#CC79A7", "#009E73", "#0072B2", "#D55E00")
-"""Okabe and Ito's colours, which the colour-blind tell apart; architectures get the second list in their order."""
+"""Architectures get Okabe and Ito's colours in this order."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))

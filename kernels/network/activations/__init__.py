@@ -1,10 +1,11 @@
 """The activations: a file each, which holds its formulas, and their table.
 
-A file has `value(z)`, or `begin(z)` and `finish(...)` where the second half is better done while the next vector is
-begun (a division); `slope(a)`, the derivative sigma'(z) as a function of the activation a = sigma(z) alone, so that z
-need not be kept; and `through(da, a)` where da sigma'(z) is no plain product. FUSED names those of `value` and `slope`
-that are taken while a matrix product is still in the registers. They are compiled for each size of register tile, and
-should be a matter of a few instructions.
+The first line of a file says both formulas, for readers of the report too. It has `value(z)`, or `begin(z)` and
+`finish(...)` where the second half is better done while the next vector is begun (a division); `slope(a)`, the
+derivative sigma'(z) as a function of the activation a = sigma(z) alone, so that z need not be kept, or `slope(a, z)`,
+for which it is; and `through(da, a)` where da sigma'(z) is no plain product. (One that rises everywhere does not need
+z.) FUSED names those of `value` and `slope` that are taken while a matrix product is still in the registers. They are
+compiled for each size of register tile, whether a network uses them or not, and should be a few instructions.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from shoal.kernels.network import architecture
@@ -23,13 +25,18 @@ LINEAR = 0
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation as kernels use it: sigma(z) = finish(begin(z)), sigma'(z) = slope(a), through = da sigma'(z)."""
+    """One activation as kernels use it: sigma(z) = finish(begin(z)), sigma'(z) = slope(a), through = da sigma'(z).
+
+    Where the slope `needs_z`, both have it as a further argument.
+    """
 
     begin: Callable[[Any], Any]
     finish: Callable[[Any], Any] | None
-    slope: Callable[[Any], Any]
-    through: Callable[[Any, Any], Any]
+    slope: Callable[..., Any]
+    through: Callable[..., Any]
+    needs_z: bool
     fused: frozenset[str]
+    formula: str
 
     def value(self, z: Any) -> Any:
         """sigma(z)."""
@@ -37,14 +44,16 @@ class Activation:
 
 
 def _read(name: str) -> Activation:
-    file = vars(import_module(f"{__name__}.{name}"))
-    slope = file["slope"]
+    module = import_module(f"{__name__}.{name}")
+    file, slope = vars(module), module.slope
     return Activation(
         begin=file["begin"] if "finish" in file else file["value"],
         finish=file.get("finish"),
         slope=slope,
-        through=file.get("through") or (lambda da, a: da * slope(a)),
+        through=file.get("through") or (lambda da, *a_and_z: da * slope(*a_and_z)),
+        needs_z=len(signature(slope).parameters) == 2,
         fused=frozenset(file.get("FUSED", ())),
+        formula=str(module.__doc__).partition("\n")[0],
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from importlib import resources
 
+from shoal.kernels.network.activations import ACTIVATIONS, NAMES, code_of
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.training.optimizers import OPTIMIZERS
 from shoal.pipeline.report.document.blocks import Block, Formula, Section, Table
@@ -24,7 +25,7 @@ def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Sec
     if any(_has_branches(results) for results in sweeps):
         needed.add(BRANCHES)
     _, *texts = source().split("\n## ")
-    found = [_section(part, needed, is_assignment) for part in texts]
+    found = [_section(part, needed, is_assignment, _activations(sweeps)) for part in texts]
     return [section for section in found if section.blocks]
 
 
@@ -38,11 +39,28 @@ def _has_branches(results: SweepResults) -> bool:
     return any(Architecture.parse(text).branches for text in results.cells["architecture"])
 
 
-def _section(text: str, needed: Collection[str], is_assignment: bool) -> Section:
+def _activations(sweeps: Sequence[SweepResults]) -> list[str]:
+    """The activations of the sweeps' networks, in the order of their table."""
+    texts = {text for results in sweeps for text in results.cells["architecture"]}
+    used = {name for text in texts for name in Architecture.parse(text).activations}
+    return [name for name in NAMES if name in used]
+
+
+def _section(text: str, needed: Collection[str], is_assignment: bool, used: Sequence[str]) -> Section:
     heading, *paragraphs = re.split(r"\n\n+", text.strip())
     title, *parts = reversed(heading.split(" · "))
+    paragraphs = [part for paragraph in paragraphs for part in _with_formulas(paragraph, used)]
     blocks = [_block(paragraph, is_assignment) for paragraph in _needed(paragraphs, needed)]
     return Section(title, blocks, parts[0] if parts and is_assignment else "")
+
+
+def _with_formulas(paragraph: str, used: Sequence[str]) -> list[str]:
+    """The paragraph; or, in the place of the mark, a paragraph for each activation in use that it does not name."""
+    mark = re.fullmatch(r"\[activations but (.*)\]", paragraph)
+    if mark is None:
+        return [paragraph]
+    derived = re.findall(r"\w+", mark[1])
+    return [ACTIVATIONS[code_of(name)].formula for name in used if name not in derived]
 
 
 def _needed(paragraphs: Sequence[str], needed: Collection[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.figures.network import drawing
+from shoal.pipeline.figures.style import COLOUR_NAMES
 from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Plot, Section, Table
 from shoal.pipeline.report.results import SweepResults
@@ -13,19 +14,23 @@ EXAMPLE = Architecture.plain((5, 3), "relu", 1)
 """The network that the assignment asks to be drawn: one input, hidden layers of 5 and 3, one linear output."""
 
 
-COLOURS = "Colours are activations: blue relu, orange tanh, pink sigmoid, white linear."
-
-
 def example_network(study: Study) -> Section:
     """The assignment's example, or else the first network of the study."""
     if study.is_assignment:
-        caption = f"One input, hidden layers of 5 and 3 units, one linear output unit. {COLOURS}"
+        caption = f"One input, hidden layers of 5 and 3 units, one linear output unit. {colours(EXAMPLE)}"
         return Section("A small network", [Plot("example_network", caption, drawing(EXAMPLE, 1))], "2a")
     first, n_features = study.sweeps[0], study.dataset.n_features
     cell = first.cells.iloc[0]
-    caption = f"{cell['cell']} of sweep {first.name}: {counted(n_features, 'input')}, {cell['architecture']}. {COLOURS}"
-    figure = drawing(Architecture.parse(cell["architecture"]), n_features)
+    architecture = Architecture.parse(cell["architecture"])
+    what = f"{cell['cell']} of sweep {first.name}: {counted(n_features, 'input')}, {architecture}."
+    caption, figure = f"{what} {colours(architecture)}", drawing(architecture, n_features)
     return Section("A network of the study", [Plot("example_network", caption, figure)])
+
+
+def colours(architecture: Architecture) -> str:
+    """What the colours of a drawing mean."""
+    shown = [f"{COLOUR_NAMES[name]} {name}" for name in architecture.activations if name != "linear"]
+    return f"Colours are activations: {', '.join([*shown, 'white linear'])}."
 
 
 def network_plots(results: SweepResults) -> list[Plot]:
