@@ -28,7 +28,7 @@ def _mse(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
     return float(np.mean((y_hat - y) ** 2))
 
 
-def _score(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
+def _weighed(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
     """1/(N K) sum ((y_hat - y) / scale)^2."""
     return float(np.mean(((y_hat - y) / scale) ** 2))
 
@@ -50,16 +50,17 @@ MSE = Error(
     measure=_mse,
 )
 
+_SCORE = "(1/K) Σₖ mseₖ / varₖ"
 SCORE = Error(
     name="score",
     column="score",
-    formula="(1/K) Σₖ mseₖ / varₖ",
+    formula=_SCORE,
     definition="mean over targets of mse / variance of the target on the training rows",
     unit="none",
-    measure=_score,
+    measure=_weighed,
     note=(
         "With several targets a mse would be that of the largest numbers alone. So networks are chosen and compared by "
-        "the score = (1/K) Σₖ mseₖ / varₖ: the mse of each target over the variance of that target on the training "
+        f"the score = {_SCORE}: the mse of each target over the variance of that target on the training "
         "rows (whatever `standardise` says; 1 in place of the variance of a constant target), and then the mean over "
         "targets. Always to answer with the mean of the training rows would give a train score of 1. "
     ),
