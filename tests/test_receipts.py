@@ -60,6 +60,11 @@ def test_the_receipt_of_the_data_names_the_table(study: Paths, tmp_path: Path) -
     receipt = store.read_json(tmp_path / "data/receipt.json")
     assert receipt["params"] == {"seed": 9001, "data": {"source": "function"}}
     assert receipt["inputs"] == {}
+    data.run(studies.write(tmp_path, SWEEPS, report={"title": "Mine"}))
+    assert store.read_json(tmp_path / "data/receipt.json")["params"] == receipt["params"] | {
+        "report": {"title": "Mine"}
+    }
+    assert store.read_json(tmp_path / "data/study.json") == {"report": {"title": "Mine", "parts": {}}}
 
 
 def test_every_file_of_a_finished_study_is_in_one_receipt(study: Paths) -> None:

@@ -19,9 +19,11 @@ import pytest
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance.freshness import MixedError, refuse_mixture
 from shoal.pipeline.report.claims.limits import linear
 from shoal.pipeline.report.document.html import inline
 from shoal.pipeline.report.result_tables import number
+from shoal.pipeline.stages import data as data_stage
 from shoal.pipeline.stages import gradcheck, report
 from tests import studies
 from tests.pdf import Pdf
@@ -258,6 +260,11 @@ def test_a_study_that_says_nothing_of_parts_has_nobody_elses_numbers(tmp_path: P
     assert f"<h1>{html.escape(title)}</h1>" in said
     assert "".join(title.split()) in document(paths).text
     assert "shoal: results" not in said
+    store.write_json(paths.params, store.read_json(paths.params) | {"report": {"title": "Another"}})
+    refuse_mixture(paths)
+    data_stage.run(paths)
+    with pytest.raises(MixedError, match=r"^data/study\.json: found changes after the evaluation or the report"):
+        refuse_mixture(paths)
 
 
 def test_a_part_stands_before_the_name_of_its_sweep(start: Paths) -> None:

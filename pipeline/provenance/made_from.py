@@ -48,7 +48,7 @@ def data(paths: Paths) -> MadeFrom:
     block = _mapping(params.get("data"))
     table = str(block.get("path")) if block.get("source") == "file" else None
     kept = {"seed": params.get("seed"), "data": block if table else {"source": "function"}}
-    kept["report"] = params.get("report")
+    kept |= {key: params[key] for key in ("report",) if key in params}
     return _made_from(paths, paths.data_receipt, kept, [paths.root / table] if table else [])
 
 
