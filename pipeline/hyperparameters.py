@@ -48,6 +48,7 @@ SHAPE = {
 TRAINING = {
     "batch_size": Hyperparameter("batch size", "Int64", "batch", "b", 4, default="full", along_x=0),
     "learning_rate": Hyperparameter("learning rate", "Float64", "positive", "lr"),
+    "momentum": Hyperparameter("momentum", "Float64", "fraction", "m", default=ENGINE),
     "alpha": Hyperparameter("ridge alpha", "Float64", "positive", "a"),
     "epochs": Hyperparameter("epochs", None, "count", "e", 5, nouns=("epoch", "epochs"), along_x=0),
     "steps": Hyperparameter(
@@ -85,6 +86,11 @@ class Method:
 DESCENT = ("learning_rate", "batch_size", "steps", "epochs")
 METHODS = {
     "gd": Method("gradient descent", "trained by gradient descent on half_mse", DESCENT),
+    "momentum": Method(
+        "gradient descent with momentum",
+        "trained by gradient descent with momentum on half_mse",
+        (*DESCENT, "momentum"),
+    ),
     "adam": Method("Adam", "trained by Adam on half_mse", DESCENT),
     "ridge": Method(
         "ridge regression",

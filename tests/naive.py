@@ -205,6 +205,23 @@ class GradientDescent:
         return [(W - self.rate * dW, b - self.rate * db) for (W, b), (dW, db) in zip(weights, grads, strict=True)]
 
 
+class Momentum:
+    """v = mu v + g, p -= rate v, v = 0 at first (PyTorch's form, without dampening)."""
+
+    def __init__(self, rate: float, momentum: float = 0.9) -> None:
+        self.rate, self.momentum = rate, momentum
+        self.v: list[Array] = []
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        p, g = ([tensor for pair in pairs for tensor in pair] for pairs in (weights, grads))
+        self.v = [
+            self.momentum * v + tensor for v, tensor in zip(self.v or [0 * tensor for tensor in g], g, strict=True)
+        ]
+        new = [w - self.rate * v for w, v in zip(p, self.v, strict=True)]
+        return list(zip(new[::2], new[1::2], strict=True))
+
+
 class Adam:
     """Algorithm 1 of Kingma and Ba (2015), with its own numbers."""
 
@@ -226,8 +243,8 @@ class Adam:
         return list(zip(new[::2], new[1::2], strict=True))
 
 
-Optimizer = GradientDescent | Adam
-OPTIMIZERS: dict[str, type[GradientDescent | Adam]] = {"gd": GradientDescent, "adam": Adam}
+Optimizer = GradientDescent | Momentum | Adam
+OPTIMIZERS: dict[str, type[Optimizer]] = {"gd": GradientDescent, "momentum": Momentum, "adam": Adam}
 
 
 def full_batch(

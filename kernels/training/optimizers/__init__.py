@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-NAMES = ("gd", "adam")
+NAMES = ("gd", "momentum", "adam")
 
 
 @dataclass(frozen=True, eq=False)
