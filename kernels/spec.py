@@ -19,7 +19,7 @@ class NetworkSpec:
     """Everything that determines a network's result except the data, the root seed and the dtype.
 
     `optimizer` is one of METHODS, which says what it needs of the keys behind it. `batch_size` None is full batch.
-    `hypers` are pairs (name, value) of the optimizer's own numbers, where they are not the default.
+    `hypers` are pairs (name, value) of the optimizer's own numbers; one that is not given is the default.
     """
 
     architecture: Architecture

@@ -66,6 +66,11 @@ def test_width_and_what_counts_samples_and_steps_run_along_x_before_other_number
     assert order == ["width", "batch_size", "epochs", "steps", "learning_rate", "alpha", "depth", "hidden_sizes"]
 
 
+def test_names_of_cells_tell_hyperparameters_apart() -> None:
+    suffixes = [row.suffix for row in TRAINING.values()]
+    assert all(suffixes) and len(set(suffixes)) == len(suffixes)
+
+
 def test_no_room_asks_a_method_for_its_name() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py")]
     assert not [found for text in sources for found in re.findall(r'[!=]= "(?:gd|adam|ridge)"', text)]
