@@ -51,8 +51,9 @@ def make_single_passes(lanes: Lanes, put: Any) -> SinglePasses:
             if op.differentiate:
                 differentiate(op.differentiate, a + target, da + target, da + target, op.fan_out, GROUP, GROUP)
             if op.kind == DENSE:
-                W, dW = params + op.offset * GROUP, grads + op.offset * GROUP
-                dense_backward(W, op.fan_out, op.fan_in, da + target, a + source, da + source, op.start, dW, scale)
+                W = op.offset * GROUP
+                dense_backward(params + W, op.fan_out, op.fan_in, da + target, a + source, da + source, op.start,
+                               grads + W, scale)  # fmt: skip
             else:
                 put(da + target, da + source, op.fan_in, GROUP, GROUP, op.start)
 
