@@ -8,8 +8,12 @@ import numba
 import numpy as np
 import pytest
 
+from shoal.kernels import ensemble
 from shoal.kernels.matrix import products
+from shoal.kernels.network import whole
+from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.training import chunks, work
+from tests.problems import Problem, flat
 
 
 class Job(NamedTuple):
@@ -52,6 +56,15 @@ def test_samples_are_cut_into_one_chunk_or_an_even_number_of_equal_ones() -> Non
         assert ends[0] == 0 and ends[-1] == -(-n // stripe)
         assert sizes.min() >= 1 and np.ptp(sizes) <= 1
         assert len(sizes) == 1 if n <= job.tile else len(sizes) in (2, 4, 6, 8)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_prediction_does_not_depend_on_the_tile_that_its_sample_is_in(dtype: str) -> None:
+    problem = Problem(Architecture.parse("dense 7 > tanh > dense 2"), 3 * whole.TILE + 5, 2, 0, 0)
+    params = flat(problem.weights).astype(dtype)
+    together = ensemble.predict(problem.architecture, params, problem.x)
+    for n in (1, whole.TILE - 1, whole.TILE, whole.TILE + 1):
+        assert ensemble.predict(problem.architecture, params, problem.x[-n:]).tobytes() == together[-n:].tobytes()
 
 
 def test_an_epoch_of_mini_batches_is_as_much_work_as_a_step_of_the_full_batch() -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import assume, given, settings
 
 from shoal.kernels import ensemble
-from shoal.kernels.network import whole
 from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
 from tests import naive
 from tests.naive import Array, Weights
@@ -64,15 +63,6 @@ def test_predictions_agree_with_the_oracle(dtype: str, tolerance: float, problem
     got = ensemble.predict(problem.architecture, params, problem.x)
     assert got.dtype == np.float64
     assert relative(got, naive.forward(problem.architecture, problem.weights, problem.x)[1][-1]) <= tolerance
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_prediction_does_not_depend_on_the_tile_that_its_sample_is_in(dtype: str) -> None:
-    problem = Problem(Architecture.parse("dense 7 > tanh > dense 2"), 3 * whole.TILE + 5, 2, 0, 0)
-    params = flat(problem.weights).astype(dtype)
-    together = ensemble.predict(problem.architecture, params, problem.x)
-    for n in (1, whole.TILE - 1, whole.TILE, whole.TILE + 1):
-        assert ensemble.predict(problem.architecture, params, problem.x[-n:]).tobytes() == together[-n:].tobytes()
 
 
 @settings(deadline=None, max_examples=30)

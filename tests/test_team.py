@@ -16,7 +16,9 @@ from shoal.kernels.training.team import FINISHED, STOP, TICKETS
 from tests.naive import Array
 
 N_THREADS = 4
-LOOPS = 300
+LOOPS, STEP = 300, 40
+OVER, HELPERS = range(2)
+"""What threads of the test tell each other: whether all loops are over, and how many helpers there are."""
 INTEGERS = numba.types.CPointer(numba.types.int64)
 
 
@@ -50,10 +52,12 @@ def take_jobs(control: Any, n_jobs: Any, taken: Any) -> Any:
 
 
 @compiled(INTEGERS, INTEGERS, INTEGERS, INTEGERS, numba.types.int64)
-def own_loops(tickets: Any, finished: Any, taken: Any, over: Any, n_loops: Any) -> Any:
-    """Loops of 1, 2, 3 ... tickets; returns how many were not all done when the loop was."""
+def own_loops(tickets: Any, finished: Any, taken: Any, state: Any, n_loops: Any) -> Any:
+    """Loops of STEP, 2 STEP, 3 STEP ... tickets; returns how many tickets were not taken once when a loop was done."""
+    while team.fetch(state, HELPERS) < N_THREADS - 1:
+        team.give_way()
     bad = 0
-    for n in range(1, n_loops + 1):
+    for n in range(STEP, (n_loops + 1) * STEP, STEP):
         for k in range(n):
             taken[k] = 0
         team.open_loop(tickets, finished, n)
@@ -66,15 +70,16 @@ def own_loops(tickets: Any, finished: Any, taken: Any, over: Any, n_loops: Any) 
         for k in range(n):
             if taken[k] != 1:
                 bad += 1
-    team.publish(over, 0, 1)
+    team.publish(state, OVER, 1)
     return bad
 
 
 @compiled(INTEGERS, INTEGERS, INTEGERS, INTEGERS)
-def help_loops(tickets: Any, finished: Any, taken: Any, over: Any) -> Any:
+def help_loops(tickets: Any, finished: Any, taken: Any, state: Any) -> Any:
     """Take tickets until all loops are over; returns how many."""
+    team.fetch_add(state, HELPERS, 1)
     n = 0
-    while not team.fetch(over, 0):
+    while not team.fetch(state, OVER):
         k = team.take(tickets)
         if k < 0:
             team.give_way()
@@ -129,11 +134,11 @@ def test_no_job_is_begun_after_the_stop() -> None:
 
 def test_every_ticket_of_every_loop_is_taken_once() -> None:
     """One thread owns the loops, the others help, and the next loop is begun when this one is done and not before."""
-    tickets, finished, taken, over = (numbers(n) for n in (TICKETS, TICKETS, LOOPS, 1))
+    tickets, finished, taken, state = (numbers(n) for n in (TICKETS, TICKETS, LOOPS * STEP, 2))
     with ThreadPoolExecutor(N_THREADS) as pool:
-        helpers = [pool.submit(help_loops, tickets, finished, taken, over) for _ in range(N_THREADS - 1)]
-        assert own_loops(tickets, finished, taken, over, LOOPS) == 0
-        assert sum(helper.result() for helper in helpers) <= LOOPS * (LOOPS + 1) // 2
+        helpers = [pool.submit(help_loops, tickets, finished, taken, state) for _ in range(N_THREADS - 1)]
+        assert own_loops(tickets, finished, taken, state, LOOPS) == 0
+        assert sum(helper.result() for helper in helpers) <= STEP * LOOPS * (LOOPS + 1) // 2
     assert take(tickets) == -1
 
 

@@ -52,8 +52,9 @@ def make_single_passes(lanes: Lanes, put: Any) -> SinglePasses:
                 differentiate(op.differentiate, a + source, a + target, da + target, da + target, op.fan_out, GROUP,
                               GROUP)  # fmt: skip
             if op.kind == DENSE:
-                W, dW = params + op.offset * GROUP, grads + op.offset * GROUP
-                dense_backward(W, op.fan_out, op.fan_in, da + target, a + source, da + source, op.start, dW, scale)
+                W = op.offset * GROUP
+                dense_backward(params + W, op.fan_out, op.fan_in, da + target, a + source, da + source, op.start,
+                               grads + W, scale)  # fmt: skip
             else:
                 put(da + target, da + source, op.fan_in, GROUP, GROUP, op.start)
 

@@ -37,7 +37,7 @@ class Task(NamedTuple):
     n: int
 
 
-class ChunkWorkspace(NamedTuple):
+class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
     a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`. The rest is about the
@@ -83,16 +83,16 @@ class Cut(NamedTuple):
     n: int
 
 
-workspace_at, N_WORKSPACE = unpacked(ChunkWorkspace), len(ChunkWorkspace._fields)
+workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 task_at = unpacked(Task)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> ChunkWorkspace:
+def workspace(fleet: Fleet, shared: Shared) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = rounded_up(jobs["n_params"])
     part, buffer = int(sizes.max()), int((jobs["n_units"] * jobs["ld"]).max())
-    return ChunkWorkspace(
+    return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
         y=empty(shared.n_outputs * int(jobs["tile"].max()), dtype),
@@ -134,22 +134,25 @@ def boundary(k, parts, first, last):
 
 @inlined
 def tile_pass(at, cut, grads, costs):
-    """Add the cost of a tile of samples to the partial costs, and its gradient to the partial gradient."""
+    """Add the cost of a tile of samples to the partial costs, and its gradient to the partial gradient.
+
+    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample.
+    """
     (ws, own, fleet, shared, job, task), (begin, n_real, n) = at, cut
+    phase, share = task.phase, 1.0 / task.n
     ops, params, ld = fleet.tapes + job.ops, fleet.params + job.params, job.ld
-    # vectors of the last stripe that have no sample are copied, as rows have room for them, and left out of the work
     used = (n_real + width(ws.a) - 1) // width(ws.a) * width(ws.a)
     output = (job.n_units - shared.n_outputs) * ld
     y, y_ld = shared.Y + begin, shared.ld
-    if task.phase == MINIBATCH_GRADIENT:
+    if phase == MINIBATCH_GRADIENT:
         y, y_ld = ws.y, job.tile
         gather_columns(shared.X, shared.ld, own.order + begin, n_real, shared.n_features, ws.a, ld, n)
         gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.n_outputs, y, y_ld, n)
     else:
         copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
     forward(ops, job.n_ops, params, ws.a, used, ld)
-    add_cost(ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, 1.0 / task.n, costs, ws.da + output)
-    if task.phase != COST:
+    add_cost(ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share, costs, ws.da + output)
+    if phase != COST:
         backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, used, ld, 0)
         add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a)
 
@@ -157,8 +160,8 @@ def tile_pass(at, cut, grads, costs):
 @inlined
 def chunk_pass(at, chunk):
     """Partial cost, and gradient unless the phase is COST, of one chunk of the pass of a task."""
-    _, own, _, shared, job, task = at
-    stripe, n = stripe_of(own.a), task.n
+    ws, own, _, shared, job, task = at
+    stripe, n = stripe_of(ws.a), task.n
     chunks, stripes = n_chunks(n, job, stripe), (n + stripe - 1) // stripe
     first, last = boundary(chunk, chunks, 0, stripes), boundary(chunk + 1, chunks, 0, stripes)
     tiles, size = ((last - first) * stripe + job.tile - 1) // job.tile, aligned(job.n_params)
@@ -172,9 +175,8 @@ def chunk_pass(at, chunk):
 
 
 @inlined
-def update_slice(at, part):
+def update_slice(own, fleet, job, task, part):
     """Update one slice of the parameters from the partial gradients of a pass over n samples."""
-    _, own, fleet, _, job, task = at
     size = aligned(job.n_params)
     rows = size // ALIGNMENT
     begin = boundary(part, job.n_slices, 0, rows) * ALIGNMENT
@@ -194,9 +196,9 @@ def run_ticket(
     own = workspace_at(workspaces + owner * N_WORKSPACE, like)
     fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
     task = task_at(own.task)
-    at = TicketAt(ws, own, fleet, shared, job_at(fleet, task.i), task)
+    job = job_at(fleet, task.i)
     if task.phase == UPDATE:
-        update_slice(at, ticket)
+        update_slice(own, fleet, job, task, ticket)
     else:
-        chunk_pass(at, ticket)
+        chunk_pass(TicketAt(ws, own, fleet, shared, job, task), ticket)
     fetch_add(own.finished, 0, 1)

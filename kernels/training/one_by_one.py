@@ -52,7 +52,7 @@ class Tables(NamedTuple):
     like: Pointer
 
 
-class NetworkAt(NamedTuple):
+class At(NamedTuple):
     """Where a network is trained: the thread that owns it, its memory, and the network."""
 
     tables: Tables
@@ -186,7 +186,7 @@ def train_networks(
     tables = Tables(workspaces, fleet_table, shared_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(NetworkAt(tables, thread, ws, fleet, shared, i, job_at(fleet, i)), control)
+        descend(At(tables, thread, ws, fleet, shared, i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 

@@ -40,7 +40,7 @@ ROW = (MINIBATCH_TILE + 2) * GROUP
 """Elements of the longest row of a tile. Buffers have one more: the last vector of a short one may run over its end."""
 
 
-class GroupWorkspace(NamedTuple):
+class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
     a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
@@ -61,14 +61,14 @@ class GroupWorkspace(NamedTuple):
     ones: Pointer
 
 
-workspace_at, N_WORKSPACE = unpacked(GroupWorkspace), len(GroupWorkspace._fields)
+workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> GroupWorkspace:
+def workspace(fleet: Fleet, shared: Shared) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     buffer, part = (int(jobs["n_units"].max()) + 1) * ROW, (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
-    return GroupWorkspace(
+    return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
         y=empty((shared.n_outputs + 1) * ROW, dtype),
@@ -83,7 +83,7 @@ def workspace(fleet: Fleet, shared: Shared) -> GroupWorkspace:
     )
 
 
-class GroupAt(NamedTuple):
+class At(NamedTuple):
     """Where a job is trained: the memory of its thread, and the job."""
 
     ws: Any
@@ -250,7 +250,7 @@ def train_groups(
     fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(GroupAt(ws, fleet, shared, i, job_at(fleet, i)), control)
+        descend(At(ws, fleet, shared, i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 

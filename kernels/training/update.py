@@ -24,7 +24,7 @@ NUMBERS = 16
 """Room for the numbers of a step."""
 
 
-class UpdateKernels(NamedTuple):
+class Pair(NamedTuple):
     """The kernels of one optimizer; `numbers` is None where a step needs none."""
 
     update: Linked
@@ -48,7 +48,7 @@ def compute_numbers(t: int, hypers: Integers, numbers: Doubles):
     """Fill the numbers of step t."""
 
 
-def _pair(lanes: Lanes, optimizer: Optimizer) -> UpdateKernels:
+def _pair(lanes: Lanes, optimizer: Optimizer) -> Pair:
     load, width = lanes.load, lanes.width
     factors, move = _factors(lanes, optimizer.n_numbers), _move(lanes, optimizer)
 
@@ -64,7 +64,7 @@ def _pair(lanes: Lanes, optimizer: Optimizer) -> UpdateKernels:
             move(params, p, g, states, state, rate_and_numbers)
 
     update.__name__ = f"update_{optimizer.name}"
-    return UpdateKernels(linked(lanes.name, entry=True)(update), _numbers(lanes, optimizer))
+    return Pair(linked(lanes.name, entry=True)(update), _numbers(lanes, optimizer))
 
 
 def _numbers(lanes: Lanes, optimizer: Optimizer) -> Linked | None:

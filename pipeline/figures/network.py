@@ -35,7 +35,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Placed:
+class Column:
     """A stage with its place: `y` (n_shown,) from top to bottom, `gap` where dots stand for the units left out."""
 
     stage: Stage
@@ -49,20 +49,20 @@ class _Plan:
     """Columns placed so far, and which are connected."""
 
     most: int
-    columns: list[Placed] = field(default_factory=list)
-    edges: list[tuple[Placed, Placed, bool]] = field(default_factory=list)
+    columns: list[Column] = field(default_factory=list)
+    edges: list[tuple[Column, Column, bool]] = field(default_factory=list)
 
-    def place(self, stage: Stage, x: float, middle: float) -> Placed:
+    def place(self, stage: Stage, x: float, middle: float) -> Column:
         shown = min(stage.units, self.most)
         y = middle + SPACING * ((shown - 1) / 2 - np.arange(shown))
         gap = None
         if stage.units > shown:
             gap = float(y[shown - 2])
             y = np.delete(y, shown - 2)
-        self.columns.append(Placed(stage, x, y, gap))
+        self.columns.append(Column(stage, x, y, gap))
         return self.columns[-1]
 
-    def path(self, source: Placed, stages: list[Stage], middle: float) -> Placed:
+    def path(self, source: Column, stages: list[Stage], middle: float) -> Column:
         for stage in stages:
             column = self.place(stage, source.x + COLUMN_STEP, middle)
             self.edges.append((source, column, stage.full))
@@ -122,13 +122,13 @@ def _stages(path: Path, units: int) -> list[Stage]:
     return stages
 
 
-def _connect(axes: Axes, source: Placed, target: Placed, full: bool) -> None:
+def _connect(axes: Axes, source: Column, target: Column, full: bool) -> None:
     pairs = [(a, b) for a in source.y for b in target.y] if full else zip(source.y, target.y, strict=True)
     lines = [[(source.x, a), (target.x, b)] for a, b in pairs]
     axes.add_collection(LineCollection(lines, colors="#9a9a9a", linewidths=0.6, zorder=1))
 
 
-def _draw(axes: Axes, column: Placed) -> None:
+def _draw(axes: Axes, column: Column) -> None:
     circles = [Circle((column.x, y), RADIUS) for y in column.y]
     for face, zorder in (("#ffffff", 2), (FILL[column.stage.kind], 3)):  # white below: the fill lets light through
         axes.add_collection(

@@ -28,7 +28,7 @@ from shoal.kernels.training.way import Way
 NEEDS = ("alpha",)
 
 
-class ReadoutWorkspace(NamedTuple):
+class Workspace(NamedTuple):
     """Memory of a thread.
 
     a, da: tile buffers. rows: the last layer's inputs h and the targets y of a tile, float64, less their means.
@@ -49,14 +49,14 @@ class Hypers(NamedTuple):
 
 
 hypers_at = unpacked(Hypers)
-workspace_at, N_WORKSPACE = unpacked(ReadoutWorkspace), len(ReadoutWorkspace._fields)
+workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> ReadoutWorkspace:
+def workspace(fleet: Fleet, shared: Shared) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     units, dtype = int(fleet.jobs["n_units"].max()), fleet.params.dtype
     rows = int(fleet.tapes["fan_in"].max()) + shared.n_outputs
-    return ReadoutWorkspace(
+    return Workspace(
         a=empty(units * TILE, dtype),
         da=empty(units * TILE, dtype),
         rows=empty(rows * TILE),
@@ -65,7 +65,7 @@ def workspace(fleet: Fleet, shared: Shared) -> ReadoutWorkspace:
     )
 
 
-class ReadoutAt(NamedTuple):
+class At(NamedTuple):
     """Where a network is fitted: the memory of its thread, and the network, whose last layer is `last`."""
 
     ws: Any
@@ -173,7 +173,7 @@ def fit_readouts(
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
         job = job_at(fleet, i)
-        at = ReadoutAt(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
+        at = At(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
         fit(at, hypers_at(fleet.hypers + job.hypers).alpha)
         if not np.isfinite(readout_cost(at)):
             fleet.stopped[i] = 0
