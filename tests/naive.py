@@ -194,6 +194,35 @@ def shuffle_key(seed: int, replicate: int) -> int:
     return int(seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0])
 
 
+VARIANCES: dict[str, Callable[[int, int], float]] = {
+    "glorot": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "he": lambda fan_in, fan_out: 2 / fan_in,
+    "lecun": lambda fan_in, fan_out: 1 / fan_in,
+}
+"""Of W, normal or uniform on [-sqrt(3 variance), sqrt(3 variance)]."""
+
+
+def initial_layer(
+    law: str, bias: str, generator: np.random.Generator, fan_in: int, fan_out: int, is_first: bool
+) -> tuple[Array, Array]:
+    """W and b of a layer by a law, siren's as the paper has them (omega_0 is 30, and multiplies them in the sines)."""
+    if law == "siren":
+        limit = 1 / fan_in if is_first else np.sqrt(6 / fan_in) / 30
+        W = generator.uniform(-limit, limit, (fan_out, fan_in))
+    else:
+        name, kind = law.split("_")
+        variance = VARIANCES[name](fan_in, fan_out)
+        W = (
+            generator.normal(0.0, np.sqrt(variance), (fan_out, fan_in))
+            if kind == "normal"
+            else generator.uniform(-np.sqrt(3 * variance), np.sqrt(3 * variance), (fan_out, fan_in))
+        )
+    b = np.zeros(fan_out)
+    if bias == "uniform":
+        b = generator.uniform(-1 / np.sqrt(fan_in), 1 / np.sqrt(fan_in), fan_out)
+    return W, b
+
+
 def initial_weights(architecture: Architecture, n_features: int, seed: int, replicate: int) -> Weights:
     """W ~ normal(0, sqrt(6 / (fan_in + fan_out))), b ~ uniform(-1, 1), layer by layer from the stream "init"."""
     generator = np.random.Generator(np.random.Philox(seed_sequence(seed, "init", replicate)))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
+from shoal.kernels.network.laws import INITIALISERS
 from shoal.pipeline.config.faults import cut, refusal, shown
 from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
 
@@ -45,6 +46,12 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
 
 def _activation(value: str) -> str:
     if value not in ACTIVATIONS:
+        raise ValueError(value)
+    return value
+
+
+def _initialiser(value: str) -> str:
+    if value not in INITIALISERS:
         raise ValueError(value)
     return value
 
@@ -95,5 +102,6 @@ ByActivation = Annotated[dict[str, Axis[T]], BeforeValidator(_by_activation)]
 Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
 HiddenSizes = Annotated[tuple[Sizes, ...], BeforeValidator(_lists_of_lists), AfterValidator(_distinct)]
 Activation = Annotated[str, AfterValidator(_activation)]
+Initialiser = Annotated[str, AfterValidator(_initialiser)]
 Network = Annotated[str, AfterValidator(_notation)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, get_args
 
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.laws import INITIALISERS, law_of
 from shoal.pipeline.config.faults import Fault, below, did_you_mean, meant, shown
 from shoal.pipeline.config.schema import ByActivationKey, DataConfig, Sweep
 
@@ -72,6 +73,11 @@ def _superfluous(where: str, block: Block) -> Iterator[Fault]:
         reasons["alpha"] = "nothing, unless optimizer is ridge"
     if block.get("optimizer") == "ridge":
         reasons |= dict.fromkeys(DESCENT_KEYS, "nothing, as optimizer is ridge")
+    init = block.get("init", "assignment")
+    if init in INITIALISERS and not law_of(init).allows_biases:
+        reasons["bias"] = f"nothing, as init is {init}"
+    if init in INITIALISERS and "omega_0" not in law_of(init).numbers:
+        reasons["omega_0"] = "nothing, unless init is siren"
     for key, reason in reasons.items():
         if key in block:
             yield Fault(below(where, key), shown(block[key]), reason)

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from shoal.kernels.network.architecture import ACTIVATIONS
+from shoal.kernels.network.laws import BIASES, INITIALISERS
 from shoal.pipeline.config.faults import ConfigError, Fault, refusal
 from shoal.pipeline.config.fields import (
     Activation,
@@ -25,6 +26,7 @@ from shoal.pipeline.config.fields import (
     Columns,
     Count,
     HiddenSizes,
+    Initialiser,
     Name,
     Networks,
     Positive,
@@ -103,9 +105,9 @@ class Sweep(Closed):
     steps: ByActivation[Count] | None = Field(default=None, description=_COUNTS)
     epochs: ByActivation[Count] | None = Field(default=None, description=_COUNTS)
     alpha: ByActivation[Positive] | None = Field(default=None, description=_POSITIVE)
-    init: Literal["assignment", "assignment-stream"] = Field(
-        default="assignment", description="assignment, assignment-stream"
-    )
+    init: Initialiser = Field(default="assignment", description=", ".join(INITIALISERS))
+    bias: Literal["zero", "uniform"] | None = Field(default=None, description=", ".join(BIASES))
+    omega_0: Positive | None = Field(default=None, description="a finite number above 0")
     replicates: Count = Field(default=1, description="a whole number of 1 or more")
     _listed: frozenset[str] = PrivateAttr(default=frozenset())
 

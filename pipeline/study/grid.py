@@ -12,6 +12,7 @@ from typing import Any
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.laws import BIASES, STREAM, law_of
 from shoal.pipeline.config import ByActivationKey, Sweep
 
 IDENTITY_VERSION = 2
@@ -39,7 +40,7 @@ class Cell:
 
     def specs(self) -> list[NetworkSpec]:
         """The networks of the cell. Only replicate 0 comes from the assignment's stream, the others from their own."""
-        others = replace(self.spec, initialiser="assignment")
+        others = replace(self.spec, initialiser="assignment") if self.spec.initialiser == STREAM else self.spec
         return [self.spec, *(replace(others, replicate=n) for n in range(1, self.replicates))]
 
     def columns(self) -> dict[str, Any]:
@@ -85,6 +86,8 @@ def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, engi
         "data": data_hash,
         "engine": engine,
     }
+    if spec.bias is not None or spec.init_hypers:
+        identity |= {"bias": spec.bias, "init_hypers": dict(spec.init_hypers)}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -130,4 +133,12 @@ def _suffix(sweep: Sweep, key: str, text: str) -> str:
 
 
 def _spec(sweep: Sweep, shape: Shape, **numbers: Any) -> NetworkSpec:
-    return NetworkSpec(shape.architecture, sweep.init, 0, optimizer=sweep.optimizer, **numbers)
+    return NetworkSpec(shape.architecture, sweep.init, 0, optimizer=sweep.optimizer, **_start(sweep), **numbers)
+
+
+def _start(sweep: Sweep) -> dict[str, Any]:
+    """What the block says of initial parameters beside the law's name, where it is not the default."""
+    law, given = law_of(sweep.init), {"omega_0": sweep.omega_0}
+    is_own = sweep.bias is None or BIASES[sweep.bias] is law.bias
+    own = {name: value for name, value in given.items() if value is not None and value != law.numbers.get(name)}
+    return {"bias": None if is_own else sweep.bias, "init_hypers": tuple(own.items())}
