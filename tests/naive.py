@@ -7,12 +7,12 @@ and b (fan_out,), one for each dense layer in the order of the notation: branch 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import erfc
 
 from shoal.kernels.network.architecture import Activation, Architecture, Dense, Path
 
@@ -32,7 +32,7 @@ def softplus(z: Array) -> Array:
 
 def normal_cdf(z: Array) -> Array:
     """Phi(z) = (1 + erf(z / sqrt(2))) / 2, in float64."""
-    return np.vectorize(lambda value: 0.5 * math.erfc(-value / math.sqrt(2)), otypes=[float])(z)
+    return np.asarray(erfc(np.asarray(-z / np.sqrt(2), float)) / 2)
 
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
