@@ -22,6 +22,7 @@ from shoal.pipeline.config.fields import (
     Activation,
     Axis,
     BatchSize,
+    Bias,
     ByActivation,
     Columns,
     Count,
@@ -106,7 +107,7 @@ class Sweep(Closed):
     epochs: ByActivation[Count] | None = Field(default=None, description=_COUNTS)
     alpha: ByActivation[Positive] | None = Field(default=None, description=_POSITIVE)
     init: Initialiser = Field(default="assignment", description=", ".join(INITIALISERS))
-    bias: Literal["zero", "uniform"] | None = Field(default=None, description=", ".join(BIASES))
+    bias: Bias | None = Field(default=None, description=", ".join(BIASES))
     omega_0: Positive | None = Field(default=None, description="a finite number above 0")
     replicates: Count = Field(default=1, description="a whole number of 1 or more")
     _listed: frozenset[str] = PrivateAttr(default=frozenset())
