@@ -8,18 +8,19 @@ import numpy as np
 
 from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.laws import BIASES, INITIALISERS, STREAM, law_of
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.methods import METHODS
-
-INITIALISERS = ("assignment", "assignment-stream")
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """Everything that determines a network's result except the data, the root seed and the dtype.
 
-    `optimizer` is one of METHODS, which says what it needs of the keys behind it. `batch_size` None is full batch.
-    `hypers` are pairs (name, value) of the optimizer's own numbers; one that is not given is the default.
+        `optimizer` is one of METHODS, which says what it needs of the keys behind it. `batch_size` None is full batch.
+        `hypers` are pairs (name, value) of the optimizer's own numbers; one that is not given is the default.
+    `initialiser` is one of INITIALISERS, `bias` one of BIASES or None for its own, `init_hypers` its own numbers as
+    `hypers` are.
     """
 
     architecture: Architecture
@@ -31,6 +32,8 @@ class NetworkSpec:
     steps: int | None = None
     alpha: float | None = None
     hypers: tuple[tuple[str, float], ...] = ()
+    bias: str | None = None
+    init_hypers: tuple[tuple[str, float], ...] = ()
 
     def check(self, n_samples: int, n_features: int, n_outputs: int) -> None:
         """Raise ValueError where the network cannot be trained on x (n_samples, n_features), y (n_samples, n_outputs).
@@ -43,6 +46,7 @@ class NetworkSpec:
             raise ValueError(f"{found}; y has {n_outputs}")
         if self.optimizer not in METHODS or self.initialiser not in INITIALISERS:
             raise ValueError(f"unknown optimizer or initialiser in {self}; allowed: {[*METHODS]}, {INITIALISERS}")
+        self._check_start()
         method = METHODS[self.optimizer]
         if lacking := [key for key in method.needs if getattr(self, key) is None]:
             raise ValueError(f"{self} lacks what its optimizer needs: {', '.join(lacking)}")
@@ -58,6 +62,17 @@ class NetworkSpec:
             allowed = f"between 1 and the {n_samples} samples; None is full batch"
             raise ValueError(f"batch_size {self.batch_size} is not {allowed}")
 
+    def _check_start(self) -> None:
+        law = law_of(self.initialiser)
+        if self.bias is not None and not (self.bias in BIASES and law.allows_biases):
+            allowed = ", ".join(BIASES) if law.allows_biases else f"none, as {self.initialiser} has its own"
+            raise ValueError(f"bias '{self.bias}' is not one of those allowed: {allowed}")
+        for name, value in self.init_hypers:
+            if name not in law.numbers:
+                raise ValueError(f"{self.initialiser} has no {name}; allowed: {', '.join(law.numbers) or 'nothing'}")
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} {value} is not a finite number above 0")
+
 
 def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:
     """The flat float64 row (n_params,) that training starts from.
@@ -65,9 +80,10 @@ def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int
     Raises ValueError where the assignment's own stream is asked for a network that is not in it.
     """
     layout = layout_of(spec.architecture, n_features)
-    if spec.initialiser == "assignment-stream" and spec.replicate == 0:
+    if spec.initialiser == STREAM and spec.replicate == 0:
         return initialise.assignment_stream(layout, seed, _assignment_activation(spec, n_features), n_samples)
-    return initialise.assignment(layout, seed, spec.replicate)
+    start = initialise.Start(law_of(spec.initialiser), spec.bias, spec.init_hypers)
+    return initialise.replicates_own(layout, seed, spec.replicate, start)
 
 
 def _assignment_activation(spec: NetworkSpec, n_features: int) -> str:

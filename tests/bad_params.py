@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shoal.kernels.network.architecture import ACTIVATIONS
+from shoal.kernels.network.laws import INITIALISERS
 from shoal.pipeline.hyperparameters import KEYS, METHODS
 
 NAMES = ", ".join(ACTIVATIONS)
@@ -54,7 +55,8 @@ sweeps:
 """
 """A file without a fault that has every kind of block."""
 
-SWEEP_KEYS = f"activation, depth, width, hidden_sizes, architecture, optimizer, {', '.join(KEYS)}, init, replicates"
+SHAPES = "activation, depth, width, hidden_sizes, architecture"
+SWEEP_KEYS = f"{SHAPES}, optimizer, {', '.join(KEYS)}, init, bias, omega_0, replicates"
 OPTIMIZERS = ", ".join(METHODS)
 COUNTS = "whole numbers of 1 or more"
 RATES = "finite numbers above 0"
@@ -139,8 +141,16 @@ SINGLE = [
     ("steps: 500\n    init", "setps: 500\n    init",
      f"sweeps.stream.setps: found an unknown key; allowed: {SWEEP_KEYS}; did you mean 'steps'?"),
     ("epochs: 30", "epochs: 30\n    colour: red", f"sweeps.batch.colour: found an unknown key; allowed: {SWEEP_KEYS}"),
-    ("init: assignment-stream", "init: zeros", "sweeps.stream.init: found 'zeros'; allowed: assignment, "
-     "assignment-stream"),
+    ("init: assignment-stream", "init: zeros",
+     f"sweeps.stream.init: found 'zeros'; allowed: {', '.join(INITIALISERS)}"),
+    ("init: assignment-stream", "init: assignment-stream\n    bias: zero",
+     "sweeps.stream.bias: found 'zero'; allowed: nothing, as init is assignment-stream"),
+    ("epochs: 30", "epochs: 30\n    init: siren\n    omega_0: 0",
+     "sweeps.batch.omega_0: found 0; allowed: a finite number above 0"),
+    ("epochs: 30", "epochs: 30\n    init: he_normal\n    omega_0: 30",
+     "sweeps.batch.omega_0: found 30; allowed: nothing, unless init is siren"),
+    ("epochs: 30", "epochs: 30\n    init: he_normal\n    bias: one",
+     "sweeps.batch.bias: found 'one'; allowed: zero, uniform"),
     ("depth: 2\n    width: 100", "depth: [2, 3]\n    width: 100",
      "sweeps.stream.depth: found [2, 3]; allowed: 2, as init is assignment-stream"),
     ("width: 100", "width: 50", "sweeps.stream.width: found 50; allowed: 100, as init is assignment-stream"),

@@ -7,12 +7,12 @@ and b (fan_out,), one for each dense layer in the order of the notation: branch 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import erfc
 
 from shoal.kernels.network.architecture import Activation, Architecture, Dense, Path
 
@@ -32,7 +32,7 @@ def softplus(z: Array) -> Array:
 
 def normal_cdf(z: Array) -> Array:
     """Phi(z) = (1 + erf(z / sqrt(2))) / 2, in float64."""
-    return np.vectorize(lambda value: 0.5 * math.erfc(-value / math.sqrt(2)), otypes=[float])(z)
+    return np.asarray(erfc(np.asarray(-z / np.sqrt(2), float)) / 2)
 
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -192,6 +192,35 @@ def seed_sequence(seed: int, purpose: str, replicate: int) -> np.random.SeedSequ
 def shuffle_key(seed: int, replicate: int) -> int:
     """The key of a replicate's shuffles: the first 64 bits of the stream "shuffle"."""
     return int(seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0])
+
+
+VARIANCES: dict[str, Callable[[int, int], float]] = {
+    "glorot": lambda fan_in, fan_out: 2 / (fan_in + fan_out),
+    "he": lambda fan_in, fan_out: 2 / fan_in,
+    "lecun": lambda fan_in, fan_out: 1 / fan_in,
+}
+"""Of W, normal or uniform on [-sqrt(3 variance), sqrt(3 variance)]."""
+
+
+def initial_layer(
+    law: str, bias: str, generator: np.random.Generator, fan_in: int, fan_out: int, is_first: bool
+) -> tuple[Array, Array]:
+    """W and b of a layer by a law, siren's as the paper has them (omega_0 is 30, and multiplies them in the sines)."""
+    if law == "siren":
+        limit = 1 / fan_in if is_first else np.sqrt(6 / fan_in) / 30
+        W = generator.uniform(-limit, limit, (fan_out, fan_in))
+    else:
+        name, kind = law.split("_")
+        variance = VARIANCES[name](fan_in, fan_out)
+        W = (
+            generator.normal(0.0, np.sqrt(variance), (fan_out, fan_in))
+            if kind == "normal"
+            else generator.uniform(-np.sqrt(3 * variance), np.sqrt(3 * variance), (fan_out, fan_in))
+        )
+    b = np.zeros(fan_out)
+    if bias == "uniform":
+        b = generator.uniform(-1 / np.sqrt(fan_in), 1 / np.sqrt(fan_in), fan_out)
+    return W, b
 
 
 def initial_weights(architecture: Architecture, n_features: int, seed: int, replicate: int) -> Weights:

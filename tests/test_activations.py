@@ -245,6 +245,13 @@ def test_symmetry(z: float) -> None:
     assert math.isclose(sigmoid.sum(), 1.0, rel_tol=1e-15)
 
 
+@pytest.mark.parametrize(("dtype", "highest"), [("float64", 1e14), ("float32", 1e6)])
+def test_far_out_sin_is_that_of_a_number_next_to_z(dtype: str, highest: float) -> None:
+    z = np.random.default_rng(1).uniform(-highest, highest, 1000).astype(dtype)
+    exact = np.array([float(mp.sin(mpf(float(value)))) for value in z])
+    assert (np.abs(activated("sin", z) - exact) <= np.spacing(np.abs(z))).all()
+
+
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_derivatives(name: str) -> None:
     """Over the rows of a wider array as well: what stands beside them stays."""

@@ -229,6 +229,17 @@ def test_an_id_changes_with_everything_that_determines_the_result() -> None:
     assert len(ids | {identity(SPEC)}) == len(changes) + len(WORLDS) + 1
 
 
+def test_initial_parameters_are_part_of_an_id_where_they_are_not_the_laws_own() -> None:
+    block = BASE | {"init": "siren"}
+    [own, *others] = [
+        {identity(spec) for spec in grid(block | keys)[0].specs()}
+        for keys in ({}, {"omega_0": 30, "bias": "uniform"}, {"omega_0": 20}, {"bias": "zero"}, {"init": "he_normal"})
+    ]
+    assert others[0] == own
+    assert len(own.union(*others)) == 4 * 11
+    assert {spec.initialiser for spec in grid(block)[0].specs()} == {"siren"}
+
+
 def test_only_replicate_0_comes_from_the_assignments_stream() -> None:
     stream, plain = grid(BASE)[0].specs(), grid(BASE | {"init": "assignment"})[0].specs()
     assert [spec.replicate for spec in stream] == list(range(11))

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 
 from shoal.kernels.matrix.blocks import FROM_SUM
+from shoal.kernels.network.activate import activation_kernels
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.network.tape import ADD, COPY, layout_of
+from shoal.kernels.network.tape import ADD, APPLY, COPY, DENSE, layout_of
 from tests.problems import Problem, problems
 
 
@@ -53,6 +54,18 @@ def test_the_first_of_a_nodes_derivatives_sets_and_the_others_add(problem: Probl
     for op in layout_of(problem.architecture, problem.n_features).ops[::-1]:
         assert (op["start"] == FROM_SUM) == (int(op["source"]) in met)
         met.add(int(op["source"]))
+
+
+def test_an_activation_whose_slope_needs_z_has_it_in_a_node_of_its_own() -> None:
+    layout = layout_of(Architecture.parse("dense 3 > gelu > dense 2 > relu > dense 1"), 2)
+    assert layout.ops["kind"].tolist() == [DENSE, APPLY, DENSE, DENSE]
+    assert layout.sizes.tolist() == [2, 3, 3, 2, 1]
+
+
+def test_no_other_activation_is_compiled_than_those_of_the_network() -> None:
+    layout = layout_of(Architecture.parse("dense 3 > gelu > dense 2 > relu > dense 1"), 2)
+    names = [kernel.name for kernel in activation_kernels("networks", layout.ops)]
+    assert names == [f"networks.{what}_{name}" for name in ("relu", "gelu") for what in ("activate", "differentiate")]
 
 
 def test_the_parameters_of_the_assignments_network() -> None:

@@ -1,14 +1,15 @@
-"""Initial parameters: the assignment's law from a replicate's own stream, or from the assignment's legacy stream.
+"""Initial parameters: a law (laws.py) from a replicate's own stream, or the assignment's from its legacy stream.
 
-    W ~ normal(0, sqrt(6 / (fan_in + fan_out))), shape (fan_out, fan_in);   b ~ uniform(-1, 1), shape (fan_out,)
-
-layer by layer in order, W before b.
+They are drawn layer by layer in order, W before b.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from shoal.kernels.network.laws import LAWS, Law, Layer
 from shoal.kernels.network.tape import Layout
 from shoal.kernels.streams import stream
 
@@ -17,19 +18,33 @@ ASSIGNMENT_POSITIONS = ("relu", "linear", "tanh")
 """The order in which the assignment draws its networks from the one legacy stream, after x."""
 
 
-def draw(layout: Layout, generator: np.random.Generator | np.random.RandomState) -> np.ndarray:
+class Start(NamedTuple):
+    """What parameters are drawn by: a law, one of BIASES or None for its own, and numbers that are not its defaults."""
+
+    law: Law = LAWS["assignment"]
+    bias: str | None = None
+    numbers: tuple[tuple[str, float], ...] = ()
+
+
+ASSIGNMENT = Start()
+
+
+def draw(
+    layout: Layout, generator: np.random.Generator | np.random.RandomState, start: Start = ASSIGNMENT
+) -> np.ndarray:
     """Draw a flat float64 parameter row (n_params,) from `generator`."""
-    row = np.empty(layout.n_params)
-    for W, b in layout.weights(row):
+    row, numbers = np.empty(layout.n_params), dict(start.numbers)
+    last = len(layout.dense) - 1
+    for k, ((W, b), source) in enumerate(zip(layout.weights(row), layout.dense["source"].tolist(), strict=True)):
         fan_out, fan_in = W.shape
-        W[:] = generator.normal(0.0, np.sqrt(6 / (fan_in + fan_out)), (fan_out, fan_in))
-        b[:] = generator.uniform(-1.0, 1.0, fan_out)
+        layer = Layer(fan_in, fan_out, is_first=source == 0, is_last=k == last)
+        W[:], b[:] = start.law.draw(generator, layer, start.bias, numbers)
     return row
 
 
-def assignment(layout: Layout, seed: int, replicate: int) -> np.ndarray:
-    """The assignment's law from the replicate's own stream, flat float64 row (n_params,)."""
-    return draw(layout, stream(seed, "init", replicate))
+def replicates_own(layout: Layout, seed: int, replicate: int, start: Start = ASSIGNMENT) -> np.ndarray:
+    """Drawn from the replicate's own stream, flat float64 row (n_params,)."""
+    return draw(layout, stream(seed, "init", replicate), start)
 
 
 def assignment_stream(layout: Layout, seed: int, activation: str, n_samples: int) -> np.ndarray:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
+from shoal.kernels.network.laws import BIASES, INITIALISERS
 from shoal.pipeline.config.faults import cut, refusal, shown
 from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
 from shoal.pipeline.hyperparameters import METHODS
@@ -46,16 +48,13 @@ def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def _activation(value: str) -> str:
-    if value not in ACTIVATIONS:
-        raise ValueError(value)
-    return value
+def _one_of(names: Collection[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(value)
+        return value
 
-
-def _method(value: str) -> str:
-    if value not in METHODS:
-        raise ValueError(value)
-    return value
+    return AfterValidator(check)
 
 
 def _batch_size(value: Any) -> Any:
@@ -113,8 +112,10 @@ Axis = Annotated[tuple[T, ...], BeforeValidator(_scalar_or_list), AfterValidator
 ByActivation = Annotated[dict[str, Axis[T]], BeforeValidator(_by_activation)]
 Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
 HiddenSizes = Annotated[tuple[Sizes, ...], BeforeValidator(_lists_of_lists), AfterValidator(_distinct)]
-Activation = Annotated[str, AfterValidator(_activation)]
-MethodName = Annotated[str, AfterValidator(_method)]
+Activation = Annotated[str, _one_of(ACTIVATIONS)]
+Initialiser = Annotated[str, _one_of(INITIALISERS)]
+Bias = Annotated[str, _one_of(BIASES)]
+MethodName = Annotated[str, _one_of(METHODS)]
 Network = Annotated[Architecture, PlainValidator(_architecture)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]
 

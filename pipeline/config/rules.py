@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from shoal.kernels.network.laws import INITIALISERS, law_of
 from shoal.pipeline.config.faults import Fault, below, did_you_mean, meant, shown
 from shoal.pipeline.config.schema import DataConfig, Sweep
 from shoal.pipeline.hyperparameters import KEYS, METHODS, SHAPE, TRAINING, taking
@@ -74,6 +75,11 @@ def _superfluous(where: str, block: Block) -> Iterator[Fault]:
         reasons["epochs"] = "nothing beside steps"
     if method := METHODS.get(optimizer := _optimizer(block)):
         reasons |= {key: _why_not(key, optimizer) for key in KEYS if key not in method.keys}
+    init = block.get("init", "assignment")
+    if init in INITIALISERS and not law_of(init).allows_biases:
+        reasons["bias"] = f"nothing, as init is {init}"
+    if init in INITIALISERS and "omega_0" not in law_of(init).numbers:
+        reasons["omega_0"] = "nothing, unless init is siren"
     for key, reason in reasons.items():
         if key in block:
             yield Fault(below(where, key), shown(block[key]), reason)

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from shoal.kernels.network.architecture import ACTIVATIONS
+from shoal.kernels.network.laws import BIASES, INITIALISERS
 from shoal.pipeline.config.faults import ConfigError, Fault, refusal
 from shoal.pipeline.config.fields import (
     COUNTS,
@@ -25,9 +26,11 @@ from shoal.pipeline.config.fields import (
     POSITIVE,
     Activation,
     Axis,
+    Bias,
     Columns,
     Count,
     HiddenSizes,
+    Initialiser,
     Line,
     MethodName,
     Name,
@@ -127,9 +130,9 @@ class Sweep(_Trained):
     The keys of the table of hyper-parameters map each activation, or `all`, to their values; see `values`.
     """
 
-    init: Literal["assignment", "assignment-stream"] = Field(
-        default="assignment", description="assignment, assignment-stream"
-    )
+    init: Initialiser = Field(default="assignment", description=", ".join(INITIALISERS))
+    bias: Bias | None = Field(default=None, description=", ".join(BIASES))
+    omega_0: Positive | None = Field(default=None, description="a finite number above 0")
     replicates: Count = Field(default=1, description="a whole number of 1 or more")
     _listed: frozenset[str] = PrivateAttr(default=frozenset())
 

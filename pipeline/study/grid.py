@@ -10,6 +10,7 @@ from typing import Any
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.laws import BIASES, STREAM, law_of
 from shoal.kernels.training import methods
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.hyperparameters import FIRST, METHODS, TRAINING
@@ -36,7 +37,7 @@ class Cell:
 
     def specs(self) -> list[NetworkSpec]:
         """The networks of the cell. Only replicate 0 comes from the assignment's stream, the others from their own."""
-        others = replace(self.spec, initialiser="assignment")
+        others = replace(self.spec, initialiser="assignment") if self.spec.initialiser == STREAM else self.spec
         return [self.spec, *(replace(others, replicate=n) for n in range(1, self.replicates))]
 
     def columns(self) -> dict[str, Any]:
@@ -97,4 +98,13 @@ def _spec(sweep: Sweep, shape: Shape, numbers: Mapping[str, Any], n_train: int) 
         given["steps"] = epochs * math.ceil(n_train / given.get("batch_size", n_train))
     own = methods.METHODS[sweep.optimizer].hypers
     hypers = tuple((name, given.pop(name, own[name])) for name in METHODS[sweep.optimizer].keys if name in own)
-    return NetworkSpec(shape.architecture, sweep.init, 0, sweep.optimizer, hypers=hypers, **given)
+    start = _start(sweep)
+    return NetworkSpec(shape.architecture, sweep.init, 0, sweep.optimizer, hypers=hypers, **start, **given)
+
+
+def _start(sweep: Sweep) -> dict[str, Any]:
+    """What the block says of initial parameters beside the law's name, where it is not the default."""
+    law, given = law_of(sweep.init), {"omega_0": sweep.omega_0}
+    is_own = sweep.bias is None or BIASES[sweep.bias] is law.bias
+    own = {name: value for name, value in given.items() if value is not None and value != law.numbers.get(name)}
+    return {"bias": None if is_own else sweep.bias, "init_hypers": tuple(own.items())}
