@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.pipeline.figures import curves, fits, heatmap, network, scores, style
 from shoal.pipeline.figures.curves import Band
-from shoal.pipeline.report.setting import colours
+from shoal.pipeline.report.assignment.setting import colours
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.tasks.regression import MSE
 
