@@ -21,11 +21,11 @@ from shoal.pipeline.data.dialect import (
     UnreadableError,
     decoded,
     header_place,
-    marked,
     records,
     separator_of,
     width,
 )
+from shoal.pipeline.data.marks import marked
 from shoal.pipeline.data.user_table import UserTable, fault_at, some_of
 
 PARQUET, PACKED = ".parquet", ".gz"
