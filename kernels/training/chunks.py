@@ -20,11 +20,12 @@ from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
 from shoal.kernels.training.fleet import ALIGNMENT, Fleet, Shared, fleet_at, job_at, rounded_up, shared_at
 from shoal.kernels.training.plan import MAX_CHUNKS
+from shoal.kernels.training.regularise import add_weights, collect, multiply
 from shoal.kernels.training.team import TICKETS, fetch_add
 from shoal.kernels.training.update import NUMBERS, update
 
-COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
-"""Phases of training that threads share."""
+COST, GRADIENT, MINIBATCH_GRADIENT, NORM, UPDATE = range(5)
+"""Phases of training that threads share: passes over samples, then those over slices of the parameters."""
 width, aligned = SAMPLES.width, jit(rounded_up)
 
 
@@ -42,8 +43,9 @@ class Workspace(NamedTuple):
 
     a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`. The rest is about the
     network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
-    output; states (`part` apart) of the optimizer, and the numbers of a step; order, the shuffled samples; task,
-    tickets, finished: its open loop.
+    output; states (`part` apart) of the optimizer, and the numbers of a step; rates: its learning rate, shrink: what
+    its weights are decayed by, squares: those of its gradient, slice by slice, clip: what that is multiplied by; order,
+    the shuffled samples; task, tickets, finished: its open loop.
     """
 
     a: Pointer
@@ -56,6 +58,10 @@ class Workspace(NamedTuple):
     states: Pointer
     part: int
     numbers: Doubles
+    rates: Pointer
+    shrink: Pointer
+    squares: Doubles
+    clip: Pointer
     order: Integers
     task: Integers
     tickets: Integers
@@ -82,6 +88,10 @@ def workspace(fleet: Fleet, shared: Shared) -> Workspace:
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
         numbers=empty(NUMBERS),
+        rates=empty(1, dtype),
+        shrink=empty(1, dtype),
+        squares=empty(MAX_CHUNKS),
+        clip=empty(1, dtype),
         order=empty(shared.n, np.int64),
         task=empty(len(Task._fields), np.int64),
         tickets=filled(np.zeros(TICKETS), np.int64),
@@ -152,15 +162,31 @@ def chunk_pass(ws, own, fleet, shared, job, task, chunk):
 
 
 @inlined
-def update_slice(own, fleet, job, task, part):
-    """Update one slice of the parameters from the partial gradients of a pass over n samples."""
+def slice_pass(own, fleet, job, task, part):
+    """One slice of the parameters after a pass over n samples: its part of the gradient's norm, or its update.
+
+    The gradient is the sum of partial ones, of which the l2 penalty's goes to the first. Where it is clipped, it is
+    collected there for its norm.
+    """
     size = aligned(job.n_params)
     rows = size // ALIGNMENT
     begin = boundary(part, job.n_slices, 0, rows) * ALIGNMENT
     end = boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
     chunks = n_chunks(task.n, job, stripe_of(own.a))
-    update(job.update, fleet.params + job.params + begin, end - begin, own.grads + begin, chunks, size,
-           own.states + begin, own.part, fleet.rates + task.i, own.numbers)  # fmt: skip
+    ops, params, grads = fleet.tapes + job.ops, fleet.params + job.params, own.grads + begin
+    if job.penalise and (task.phase == NORM or not job.clip):
+        add_weights(job.penalise, ops, job.n_ops, params, begin, end, fleet.l2 + task.i, own.grads)
+    if task.phase == NORM:
+        own.squares[part] = 0.0
+        collect(job.collect, grads, end - begin, chunks, size, own.squares + part)
+    else:
+        if job.clip:
+            multiply(job.clip, grads, end - begin, own.clip)
+            chunks = 1
+        if job.decay:
+            add_weights(job.decay, ops, job.n_ops, params, begin, end, own.shrink, params)
+        update(job.update, params + begin, end - begin, grads, chunks, size, own.states + begin, own.part, own.rates,
+               own.numbers)  # fmt: skip
 
 
 @linked(SAMPLES.name)
@@ -174,8 +200,8 @@ def run_ticket(
     fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
     task = task_at(own.task)
     job = job_at(fleet, task.i)
-    if task.phase == UPDATE:
-        update_slice(own, fleet, job, task, ticket)
+    if task.phase >= NORM:
+        slice_pass(own, fleet, job, task, ticket)
     else:
         chunk_pass(ws, own, fleet, shared, job, task, ticket)
     fetch_add(own.finished, 0, 1)

@@ -18,7 +18,8 @@ NEEDS = ("learning_rate", "steps")
 
 def hypers_of(spec: Any) -> tuple[float, ...]:
     """The optimizer's own numbers in a specification, or their defaults."""
-    return tuple((dict(OPTIMIZERS[spec.optimizer].hypers) | dict(spec.hypers)).values())
+    given = dict(spec.hypers)
+    return tuple(given.get(name, default) for name, default in OPTIMIZERS[spec.optimizer].hypers.items())
 
 
 def way_of(job: Job, n_samples: int) -> Way:
