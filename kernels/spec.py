@@ -109,11 +109,12 @@ def _check_descent(spec: NetworkSpec, method: Method) -> None:
     every = numbers.get("every", 1)
     if every < 1 or every != int(every):
         raise ValueError(f"every {every} is not a whole number of 1 or more")
-    for name, value in (("l2", spec.l2), ("weight_decay", spec.decay)):
-        if value < 0:
-            raise ValueError(f"{name} {value} is not 0 or more")
-    if spec.clip_norm is not None and spec.clip_norm <= 0:
-        raise ValueError(f"clip_norm {spec.clip_norm} is not above 0; None does not clip")
+    for name, number in (("l2", spec.l2), ("weight_decay", spec.decay)):
+        if number < 0:
+            raise ValueError(f"{name} {number} is not 0 or more")
+    for name, scale in (("clip_norm", spec.clip_norm), ("gamma", numbers.get("gamma"))):
+        if scale is not None and scale <= 0:
+            raise ValueError(f"{name} {scale} is not above 0")
 
 
 def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:

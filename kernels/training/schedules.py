@@ -1,7 +1,7 @@
 """Schedules: what the learning rate is multiplied by in epoch e = 0, 1, ...; under full batch an epoch is a step.
 
-A schedule is a function of e (an array of epochs), of n, how many epochs there are in all, and of its own numbers. In
-front of any there may be a linear warm-up of w epochs, from whose end the schedule counts:
+A schedule is a function of e, of n, how many epochs there are in all, and of its own numbers. In front of any there may
+be a linear warm-up of w epochs, from whose end the schedule counts:
 
     rate_e = rate (e + 1) / (w + 1)            for e < w
     rate_e = rate schedule(e - w, n - w)       from there on, so that epoch w is the first at the full rate
@@ -11,6 +11,7 @@ as PyTorch's SequentialLR has it of LinearLR(start_factor=1 / (w + 1), total_ite
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,27 +20,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 
-def constant(e: np.ndarray, n: int) -> np.ndarray:
+def constant(e: int, n: int) -> float:
     """1."""
-    return np.ones(len(e))
+    return 1.0
 
 
-def step(e: np.ndarray, n: int, every: float, gamma: float) -> np.ndarray:
+def step(e: int, n: int, every: float, gamma: float) -> float:
     """gamma^floor(e / every)."""
-    return np.asarray(gamma ** (e // every))
+    return float(gamma ** (e // every))
 
 
-def exponential(e: np.ndarray, n: int, gamma: float) -> np.ndarray:
+def exponential(e: int, n: int, gamma: float) -> float:
     """gamma^e."""
-    return np.asarray(gamma**e)
+    return float(gamma**e)
 
 
-def cosine(e: np.ndarray, n: int) -> np.ndarray:
+def cosine(e: int, n: int) -> float:
     """1/2 (1 + cos(pi e / n)), which comes to 0 behind the last epoch.
 
     Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017, without restarts.
     """
-    return np.asarray(0.5 * (1.0 + np.cos(np.pi * e / n)))
+    return 0.5 * (1.0 + math.cos(math.pi * e / n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class Schedule:
     `depends_on_end` says whether networks that differ in steps alone have other learning rates from the first step on.
     """
 
-    factors: Callable[..., np.ndarray]
+    factor: Callable[..., float]
     hypers: Mapping[str, float | None]
     depends_on_end: bool = False
 
@@ -85,11 +86,14 @@ def rates_of(spec: Any, n_steps: int, n_samples: int) -> Rates:
 
 
 @lru_cache(maxsize=256)
+@np.errstate(over="ignore")  # a rate that has grown beyond float64 is infinite, and its network diverges
 def factors(rates: Rates) -> np.ndarray:
     """What the learning rate is multiplied by, epoch by epoch, float64; the last number goes on."""
     schedule, w = SCHEDULES[rates.schedule], rates.warmup
     n = min(rates.n_epochs, w + 1) if rates.schedule == "constant" else rates.n_epochs  # there may be 10^8 of them
-    rise = np.arange(1.0, min(w, n) + 1.0) / (w + 1)
-    values = np.concatenate([rise, schedule.factors(np.arange(n - len(rise)), rates.n_epochs - w, *rates.hypers)])
+    hypers = np.array(rates.hypers, float)
+    values = np.empty(n)
+    for e in range(n):
+        values[e] = (e + 1) / (w + 1) if e < w else schedule.factor(e - w, rates.n_epochs - w, *hypers)
     values.flags.writeable = False  # one array serves all networks
     return values
