@@ -78,13 +78,13 @@ BESIDE: tuple[dict[str, Any], ...] = (
 
 
 def regularised(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: int) -> list[NetworkSpec]:
-    """Every optimizer with all of these."""
+    """Every optimizer with all of these; of adam and adamw, which may agree, from other parameters."""
     return [
-        spec(text, replicate, optimizer=optimizer, batch_size=batch_size, steps=steps, **keys)
+        spec(text, n + k, optimizer=optimizer, batch_size=batch_size, steps=steps, **keys)
         for text in texts
-        for optimizer in OPTIMIZERS
+        for n, optimizer in enumerate(OPTIMIZERS)
         for batch_size in batch_sizes
-        for replicate, keys in enumerate(BESIDE)
+        for k, keys in enumerate(BESIDE)
     ]
 
 

@@ -144,11 +144,11 @@ def torch_params(torch: Any, problem: Problem, run: Run) -> Weights:
 
 
 def runs() -> Iterator[Run]:
-    """Every optimizer with every schedule, by batches of all sizes, the rest in turn; and a warm-up with each."""
-    beside, warmups = cycle(BESIDE), cycle((0, 4, 0))
+    """Every optimizer with every schedule, full batch and mini-batches; the rest in turn."""
+    beside, warmups, batch_sizes = cycle(BESIDE), cycle((0, 4, 0)), cycle((10, 40))
     for optimizer in OPTIMIZERS:
         for schedule in SCHEDULES:
-            for batch_size in (None, 10, 40):
+            for batch_size in (None, next(batch_sizes)):
                 yield Run(optimizer, schedule, next(warmups), batch_size, next(beside))
 
 
