@@ -10,7 +10,7 @@ from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.methods import METHODS, Method
-from shoal.kernels.training.regularise import Regularised
+from shoal.kernels.training.regularise import KINDS, Regularised
 from shoal.kernels.training.schedules import SCHEDULES
 
 INITIALISERS = ("assignment", "assignment-stream")
@@ -53,7 +53,7 @@ class NetworkSpec:
     @property
     def regularised(self) -> Regularised:
         """What is done beside the optimizer's step."""
-        return Regularised(self.l2 > 0, self.clip_norm is not None, self.decay > 0)
+        return KINDS[self.l2 > 0, self.clip_norm is not None, self.decay > 0]
 
     def without_steps(self) -> NetworkSpec:
         """What it has in common with those that it is trained once with, to the largest of their steps.
@@ -101,7 +101,7 @@ def _check_descent(spec: NetworkSpec, method: Method) -> None:
     if method.weight_decay is None and asked:
         raise ValueError(f"{spec.optimizer} makes no steps: it has no schedule, warmup, l2, clip_norm or weight_decay")
     schedule = SCHEDULES[spec.schedule]
-    numbers = dict(zip(schedule.hypers, schedule.hypers_of(spec), strict=True))
+    numbers = dict(zip(schedule.hypers, schedule.hypers_of(spec.hypers), strict=True))
     if lacking := [name for name, value in numbers.items() if value is None]:
         raise ValueError(f"{spec} lacks what its schedule needs: {', '.join(lacking)}")
     if not (isinstance(spec.warmup, int) and spec.warmup >= 0):

@@ -161,32 +161,43 @@ def chunk_pass(ws, own, fleet, shared, job, task, chunk):
                   1.0 / n, grads, costs)  # fmt: skip
 
 
-@inlined
-def slice_pass(own, fleet, job, task, part):
-    """One slice of the parameters after a pass over n samples: its part of the gradient's norm, or its update.
+@jit
+def slice_of(job, part):
+    """Where one slice of a row of parameters begins and ends."""
+    small()
+    rows = aligned(job.n_params) // ALIGNMENT
+    return boundary(part, job.n_slices, 0, rows) * ALIGNMENT, boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
 
-    The gradient is the sum of partial ones, of which the l2 penalty's goes to the first. Where it is clipped, it is
-    collected there for its norm.
-    """
-    size = aligned(job.n_params)
-    rows = size // ALIGNMENT
-    begin = boundary(part, job.n_slices, 0, rows) * ALIGNMENT
-    end = boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
+
+@inlined
+def norm_slice(own, fleet, job, task, part):
+    """Collect one slice of the gradient, with the l2 penalty's, in its first part, and add up its squares."""
+    begin, end = slice_of(job, part)
+    if job.penalise:
+        add_weights(job.penalise, fleet.tapes + job.ops, job.n_ops, fleet.params + job.params, begin, end,
+                    fleet.l2 + task.i, own.grads)  # fmt: skip
+    own.squares[part] = 0.0
     chunks = n_chunks(task.n, job, stripe_of(own.a))
-    ops, params, grads = fleet.tapes + job.ops, fleet.params + job.params, own.grads + begin
-    if job.penalise and (task.phase == NORM or not job.clip):
+    collect(job.collect, own.grads + begin, end - begin, chunks, aligned(job.n_params), own.squares + part)
+
+
+@inlined
+def update_slice(own, fleet, job, task, part):
+    """Update one slice of the parameters from the partial gradients of a pass over n samples.
+
+    Where the gradient is clipped, `norm_slice` has made it one.
+    """
+    begin, end = slice_of(job, part)
+    ops, params, chunks = fleet.tapes + job.ops, fleet.params + job.params, n_chunks(task.n, job, stripe_of(own.a))
+    if job.clip:
+        multiply(job.clip, own.grads + begin, end - begin, own.clip)
+        chunks = 1
+    elif job.penalise:
         add_weights(job.penalise, ops, job.n_ops, params, begin, end, fleet.l2 + task.i, own.grads)
-    if task.phase == NORM:
-        own.squares[part] = 0.0
-        collect(job.collect, grads, end - begin, chunks, size, own.squares + part)
-    else:
-        if job.clip:
-            multiply(job.clip, grads, end - begin, own.clip)
-            chunks = 1
-        if job.decay:
-            add_weights(job.decay, ops, job.n_ops, params, begin, end, own.shrink, params)
-        update(job.update, params + begin, end - begin, grads, chunks, size, own.states + begin, own.part, own.rates,
-               own.numbers)  # fmt: skip
+    if job.decay:
+        add_weights(job.decay, ops, job.n_ops, params, begin, end, own.shrink, params)
+    update(job.update, params + begin, end - begin, own.grads + begin, chunks, aligned(job.n_params),
+           own.states + begin, own.part, own.rates, own.numbers)  # fmt: skip
 
 
 @linked(SAMPLES.name)
@@ -200,8 +211,10 @@ def run_ticket(
     fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
     task = task_at(own.task)
     job = job_at(fleet, task.i)
-    if task.phase >= NORM:
-        slice_pass(own, fleet, job, task, ticket)
+    if task.phase == NORM:
+        norm_slice(own, fleet, job, task, ticket)
+    elif task.phase == UPDATE:
+        update_slice(own, fleet, job, task, ticket)
     else:
         chunk_pass(ws, own, fleet, shared, job, task, ticket)
     fetch_add(own.finished, 0, 1)

@@ -13,6 +13,7 @@ What a job does not use has no address in its row, is not compiled and takes no 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,10 @@ class Regularised(NamedTuple):
     l2: bool = False
     clip_norm: bool = False
     weight_decay: bool = False
+
+
+KINDS = {kind: Regularised(*kind) for kind in product((False, True), repeat=3)}
+"""All there are: one object serves all networks."""
 
 
 class Kernels(NamedTuple):

@@ -12,7 +12,7 @@ as PyTorch's SequentialLR has it of LinearLR(start_factor=1 / (w + 1), total_ite
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -54,10 +54,10 @@ class Schedule:
     hypers: Mapping[str, float | None]
     depends_on_end: bool = False
 
-    def hypers_of(self, spec: Any) -> tuple[Any, ...]:
-        """The schedule's own numbers in a specification, or their defaults."""
-        given = dict(spec.hypers)
-        return tuple(given.get(name, default) for name, default in self.hypers.items())
+    def hypers_of(self, given: Iterable[tuple[str, float]]) -> tuple[Any, ...]:
+        """The schedule's own numbers among those given, or their defaults."""
+        numbers = dict(given)
+        return tuple(numbers.get(name, default) for name, default in self.hypers.items())
 
 
 SCHEDULES = {
@@ -81,8 +81,12 @@ class Rates(NamedTuple):
 def rates_of(spec: Any, n_steps: int, n_samples: int) -> Rates:
     """The learning rates of a specification's network over n_steps."""
     steps_per_epoch = -(-n_samples // spec.batch_size) if spec.batch_size else 1
-    hypers = SCHEDULES[spec.schedule].hypers_of(spec)
-    return Rates(spec.schedule, hypers, spec.warmup, n_epochs=-(-n_steps // steps_per_epoch))
+    return _rates(spec.schedule, spec.hypers, spec.warmup, -(-n_steps // steps_per_epoch))
+
+
+@lru_cache(maxsize=256)
+def _rates(schedule: str, given: tuple[tuple[str, float], ...], warmup: int, n_epochs: int) -> Rates:
+    return Rates(schedule, SCHEDULES[schedule].hypers_of(given), warmup, n_epochs)
 
 
 @lru_cache(maxsize=256)
