@@ -23,7 +23,7 @@ from shoal.kernels.compile.linked import Doubles, Integers, Linked, Pointer, cal
 from shoal.kernels.network.cost import UNSCALED
 from shoal.kernels.network.tape import DENSE, N_FIELDS, op_at
 from shoal.kernels.simd.lanes import NETWORKS, SAMPLES, Lanes
-from shoal.kernels.simd.vector import keep_first, small, store, widened, zeros
+from shoal.kernels.simd.vector import fma, keep_first, loader, small, store, widened, zeros
 
 TINY = 1e-6
 """Added to a norm before dividing by it."""
@@ -68,7 +68,7 @@ def multiply(grads: Pointer, n: int, factors: Pointer):
 
 @jit
 def clip_factor(squares, clip_norm):
-    """What a gradient is multiplied by, from the sum of its squares; NaN stays NaN."""
+    """What a gradient is multiplied by, from the sum of its squares: 0 where that is infinite; NaN stays NaN."""
     small()
     factor = clip_norm / (np.sqrt(squares) + TINY)
     return 1.0 if factor > 1.0 else factor
@@ -78,18 +78,24 @@ def _kernels(lanes: Lanes) -> Kernels:
     load, parameter, width, stride, add_total = (
         lanes.load, lanes.parameter, lanes.width, lanes.stride, lanes.add_gradient,
     )  # fmt: skip
+    load_one = loader(lambda dtype: lanes.group)
 
     def add_weights(
         ops: Integers, n_ops: int, params: Pointer, begin: int, end: int, factors: Pointer, target: Pointer
     ):  # fmt: skip
+        factor, one_factor = parameter(factors, 0), load_one(factors, 0)
         for k in range(n_ops):
             op = op_at(ops + k * N_FIELDS)
             if op.kind == DENSE:
                 first = max(begin, op.offset * stride())
                 last = min(end, (op.offset + op.fan_in * op.fan_out) * stride())
-                for p in range(first, last, stride()):
-                    for lane in range(stride()):
-                        target[p + lane] += factors[lane] * params[p + lane]
+                p = first
+                while p + width(params) <= last:
+                    store(target, p, fma(factor, load(params, p), load(target, p)))
+                    p += width(params)
+                while p < last:
+                    store(target, p, fma(one_factor, load_one(params, p), load_one(target, p)))
+                    p += stride()
 
     def collect(grads: Pointer, n: int, n_parts: int, part: int, squares: Doubles):
         sums = widened(zeros(load(grads, 0)))
