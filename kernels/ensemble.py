@@ -6,7 +6,7 @@ Arrays outside are sample-major, x (n_samples, n_features) and y (n_samples, n_o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +25,7 @@ from shoal.kernels.training.fleet import Job, Member, Shared, shared_data
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.methods.descent import recorded_steps
 from shoal.kernels.training.run import Note, Outcomes, Progress, run
+from shoal.kernels.training.schedules import rates_of
 
 __all__ = [
     "ENGINE",
@@ -45,8 +46,9 @@ DTYPES = ("float64", "float32")
 class Trained:
     """One network's result: flat parameters (n_params,), and the cost per output at `recorded_steps`.
 
-    `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse. A network that
-    diverged keeps what it recorded before `diverged_step`, the first step whose cost was not finite.
+    `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse, without the
+    penalty of `l2`. A network that diverged keeps what it recorded before `diverged_step`, the first step whose cost
+    was not finite.
     """
 
     params: np.ndarray
@@ -85,10 +87,10 @@ def train(
 
     A result is bit for bit the same whatever else is trained with it, in whatever order and on however many threads
     (`n_threads`; None is Numba's NUMBA_NUM_THREADS, by default one a processor). Networks that differ only in `steps`
-    are trained once, to the largest. `progress(done, total, share)` is told the trained networks and the part of the
-    work that is done from time to time; `note` is given a sentence where kernels have to be compiled first, which takes
-    seconds. Raises ValueError for arrays or specs that do not fit together, numbers that are not finite, and other
-    dtypes than DTYPES.
+    are trained once, to the largest, unless their schedule depends on it. `progress(done, total, share)` is told the
+    trained networks and the part of the work that is done from time to time; `note` is given a sentence where kernels
+    have to be compiled first, which takes seconds. Raises ValueError for arrays or specs that do not fit together,
+    numbers that are not finite, and other dtypes than DTYPES.
     """
     x, y = _samples(x, y)
     _check_dtype("dtype", dtype)
@@ -99,10 +101,10 @@ def train(
     if not specs:
         return []
     steps: dict[NetworkSpec, set[int]] = {}
-    keys = [replace(spec, steps=None) for spec in specs]
+    keys = [spec.without_steps() for spec in specs]
     for key, spec in zip(keys, specs, strict=True):
         steps.setdefault(key, set()).add(spec.steps or 0)
-    jobs = {key: _job(key, tuple(sorted(wanted)), x.shape[1]) for key, wanted in steps.items()}
+    jobs = {key: _job(key, tuple(sorted(wanted)), *x.shape) for key, wanted in steps.items()}
     members = [_member(key, len(x), x.shape[1], seed) for key in jobs]
     data = shared_data(x, y, np.dtype(dtype))
     outcomes = run(list(jobs.values()), members, data, progress, note, n_threads)
@@ -212,7 +214,7 @@ def _single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared, n_o
     )
 
 
-def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
+def _job(spec: NetworkSpec, steps: tuple[int, ...], n_samples: int, n_features: int) -> Job:
     method = METHODS[spec.optimizer]
     return Job(
         layout=layout_of(spec.architecture, n_features),
@@ -221,6 +223,8 @@ def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
         batch_size=spec.batch_size or 0,
         record_steps=_all_recorded(method, steps, spec.batch_size),
         snapshot_steps=steps,
+        regularised=spec.regularised,
+        rates=rates_of(spec, steps[-1], n_samples),
     )
 
 
@@ -229,6 +233,9 @@ def _member(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Me
         params=initial_params(spec, n_features, n_samples, seed),
         shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
         rate=spec.learning_rate or 0.0,
+        l2=spec.l2,
+        clip_norm=spec.clip_norm or np.inf,
+        weight_decay=spec.decay,
     )
 
 

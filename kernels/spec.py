@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,17 +10,24 @@ from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.laws import BIASES, INITIALISERS, STREAM, law_of
 from shoal.kernels.network.tape import layout_of
-from shoal.kernels.training.methods import METHODS
+from shoal.kernels.training.methods import METHODS, Method
+from shoal.kernels.training.regularise import KINDS, Regularised
+from shoal.kernels.training.schedules import SCHEDULES
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
     """Everything that determines a network's result except the data, the root seed and the dtype.
 
-        `optimizer` is one of METHODS, which says what it needs of the keys behind it. `batch_size` None is full batch.
-        `hypers` are pairs (name, value) of the optimizer's own numbers; one that is not given is the default.
-    `initialiser` is one of INITIALISERS, `bias` one of BIASES or None for its own, `init_hypers` its own numbers as
-    `hypers` are.
+    `optimizer` is one of METHODS, which says what it needs of the keys behind it. `batch_size` None is full batch.
+    `hypers` are pairs (name, value) of the optimizer's and the schedule's own numbers; one that is not given is the
+    default. `initialiser` is one of INITIALISERS, `bias` one of BIASES or None for its own, `init_hypers` its own
+    numbers as `hypers` are.
+    `schedule` is one of SCHEDULES, behind `warmup` epochs (under full batch: steps) of a linear rise (schedules.py).
+
+    `l2` (0: none), `clip_norm` (None: not clipped) and `weight_decay` (0: none; None: the optimizer's, which is 0 for
+    all but adamw) are what is done beside an optimizer's step (regularise.py). The penalty of l2 is part of the cost
+    that is differentiated, not of the cost that is recorded.
     """
 
     architecture: Architecture
@@ -34,6 +41,29 @@ class NetworkSpec:
     hypers: tuple[tuple[str, float], ...] = ()
     bias: str | None = None
     init_hypers: tuple[tuple[str, float], ...] = ()
+    schedule: str = "constant"
+    warmup: int = 0
+    l2: float = 0.0
+    clip_norm: float | None = None
+    weight_decay: float | None = None
+
+    @property
+    def decay(self) -> float:
+        """The weight decay, by default the optimizer's."""
+        own = METHODS[self.optimizer].weight_decay or 0.0
+        return own if self.weight_decay is None else self.weight_decay
+
+    @property
+    def regularised(self) -> Regularised:
+        """What is done beside the optimizer's step."""
+        return KINDS[self.l2 > 0, self.clip_norm is not None, self.decay > 0]
+
+    def without_steps(self) -> NetworkSpec:
+        """What it has in common with those that it is trained once with, to the largest of their steps.
+
+        They differ in steps alone, and have one learning rate step by step: a schedule may depend on the last of them.
+        """
+        return self if SCHEDULES[self.schedule].depends_on_end else replace(self, steps=None)
 
     def check(self, n_samples: int, n_features: int, n_outputs: int) -> None:
         """Raise ValueError where the network cannot be trained on x (n_samples, n_features), y (n_samples, n_outputs).
@@ -50,12 +80,18 @@ class NetworkSpec:
         method = METHODS[self.optimizer]
         if lacking := [key for key in method.needs if getattr(self, key) is None]:
             raise ValueError(f"{self} lacks what its optimizer needs: {', '.join(lacking)}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule '{self.schedule}' is none; allowed: {', '.join(SCHEDULES)}")
         numbers = [(key, getattr(self, key)) for key in method.needs]
+        numbers += [("l2", self.l2), ("clip_norm", self.clip_norm or 0.0), ("weight_decay", self.decay)]
         for name, value in (*numbers, *self.hypers):
             if not np.isfinite(value):
                 raise ValueError(f"{name} {value} is not a finite number")
-        if unknown := [name for name, _ in self.hypers if name not in method.hypers]:
-            raise ValueError(f"{self.optimizer} has no {', '.join(unknown)}; allowed: {', '.join(method.hypers)}")
+        hypers = [*method.hypers, *SCHEDULES[self.schedule].hypers]
+        if unknown := [name for name, _ in self.hypers if name not in hypers]:
+            whose = [self.optimizer, *[self.schedule] * (self.schedule != "constant")]
+            raise ValueError(f"{' and '.join(whose)} has no {', '.join(unknown)}; allowed: {', '.join(hypers)}")
+        _check_descent(self, method)
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps {self.steps} is not 1 or more")
         if self.batch_size is not None and not 1 <= self.batch_size <= n_samples:
@@ -72,6 +108,28 @@ class NetworkSpec:
                 raise ValueError(f"{self.initialiser} has no {name}; allowed: {', '.join(law.numbers) or 'nothing'}")
             if not (np.isfinite(value) and value > 0):
                 raise ValueError(f"{name} {value} is not a finite number above 0")
+
+
+def _check_descent(spec: NetworkSpec, method: Method) -> None:
+    """Raise ValueError where what is done along the gradient, step by step, cannot be done."""
+    asked = spec.schedule != "constant" or spec.warmup or any(spec.regularised)
+    if method.weight_decay is None and asked:
+        raise ValueError(f"{spec.optimizer} makes no steps: it has no schedule, warmup, l2, clip_norm or weight_decay")
+    schedule = SCHEDULES[spec.schedule]
+    numbers = dict(zip(schedule.hypers, schedule.hypers_of(spec.hypers), strict=True))
+    if lacking := [name for name, value in numbers.items() if value is None]:
+        raise ValueError(f"{spec} lacks what its schedule needs: {', '.join(lacking)}")
+    if not (isinstance(spec.warmup, int) and spec.warmup >= 0):
+        raise ValueError(f"warmup {spec.warmup} is not a whole number of 0 or more")
+    every = numbers.get("every", 1)
+    if every < 1 or every != int(every):
+        raise ValueError(f"every {every} is not a whole number of 1 or more")
+    for name, number in (("l2", spec.l2), ("weight_decay", spec.decay)):
+        if number < 0:
+            raise ValueError(f"{name} {number} is not 0 or more")
+    for name, scale in (("clip_norm", spec.clip_norm), ("gamma", numbers.get("gamma"))):
+        if scale is not None and scale <= 0:
+            raise ValueError(f"{name} {scale} is not above 0")
 
 
 def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:

@@ -308,12 +308,109 @@ class Adam:
         return list(zip(new[::2], new[1::2], strict=True))
 
 
-Optimizer = GradientDescent | Momentum | Adam
-OPTIMIZERS: dict[str, type[Optimizer]] = {"gd": GradientDescent, "momentum": Momentum, "adam": Adam}
+class Nesterov:
+    """v = momentum v + g,  p -= rate (g + momentum v)."""
+
+    def __init__(self, rate: float, momentum: float = 0.9) -> None:
+        self.rate, self.momentum = rate, momentum
+        self.v: list[Array] = []
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        p, g = ([tensor for pair in pairs for tensor in pair] for pairs in (weights, grads))
+        self.v = self.v or [0 * tensor for tensor in g]
+        self.v = [self.momentum * v + tensor for v, tensor in zip(self.v, g, strict=True)]
+        moves = [tensor + self.momentum * v for v, tensor in zip(self.v, g, strict=True)]
+        new = [w - self.rate * move for w, move in zip(p, moves, strict=True)]
+        return list(zip(new[::2], new[1::2], strict=True))
+
+
+class AdaGrad:
+    """v += g^2,  p -= rate g / (sqrt(v) + epsilon)."""
+
+    keep, take, epsilon = 1.0, 1.0, 1e-10
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.v: list[Array] = []
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        p, g = ([tensor for pair in pairs for tensor in pair] for pairs in (weights, grads))
+        self.v = self.v or [0 * tensor for tensor in g]
+        self.v = [self.keep * v + self.take * tensor**2 for v, tensor in zip(self.v, g, strict=True)]
+        moves = [tensor / (np.sqrt(v) + self.epsilon) for v, tensor in zip(self.v, g, strict=True)]
+        new = [w - self.rate * move for w, move in zip(p, moves, strict=True)]
+        return list(zip(new[::2], new[1::2], strict=True))
+
+
+class RMSProp(AdaGrad):
+    """v = 0.99 v + 0.01 g^2,  p -= rate g / (sqrt(v) + epsilon)."""
+
+    keep, take, epsilon = 0.99, 0.01, 1e-8
+
+
+def factor(schedule: str, e: int, n: int, gamma: float = 1.0, every: float = 1.0) -> float:
+    """What a schedule multiplies the learning rate by in epoch e of n."""
+    factors = {
+        "constant": 1.0,
+        "step": gamma ** np.floor(e / every),
+        "exponential": gamma**e,
+        "cosine": (1 + np.cos(np.pi * e / n)) / 2,
+    }
+    return float(factors[schedule])
+
+
+def rates(rate: float, schedule: str, n: int, warmup: int = 0, **numbers: float) -> list[float]:
+    """The learning rates of n epochs: of the warm-up 1/(w + 1), 2/(w + 1), ..., w/(w + 1), then the schedule's own."""
+    rise = [rate * (e + 1) / (warmup + 1) for e in range(warmup)]
+    return [*rise, *(rate * factor(schedule, e, n - warmup, **numbers) for e in range(n - warmup))][:n]
+
+
+class Regularised:
+    """An optimizer's steps at given learning rates, one a step, along the gradient of C + l2/2 sum W^2.
+
+    It is clipped to a norm, and weights, not biases, are decayed before the step.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        rates: list[float],
+        l2: float = 0.0,
+        clip_norm: float = np.inf,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.optimizer, self.rates, self.t = optimizer, rates, 0
+        self.l2, self.clip_norm, self.weight_decay = l2, clip_norm, weight_decay
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        self.optimizer.rate = rate = self.rates[self.t]
+        self.t += 1
+        grads = [(dW + self.l2 * W, db) for (W, _), (dW, db) in zip(weights, grads, strict=True)]
+        norm = np.sqrt(sum(np.sum(tensor**2) for pair in grads for tensor in pair))
+        scale = min(1.0, self.clip_norm / (norm + 1e-6))
+        weights = [(W - rate * self.weight_decay * W, b) for W, b in weights]
+        return self.optimizer.step(weights, [(scale * dW, scale * db) for dW, db in grads])
+
+
+Optimizer = GradientDescent | Momentum | Nesterov | AdaGrad | Adam
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "gd": GradientDescent,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adagrad": AdaGrad,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": Adam,
+}
+"""By name; the weight decay that adamw has by default is up to `Regularised`."""
+Stepper = Optimizer | Regularised
 
 
 def full_batch(
-    architecture: Architecture, weights: Weights, x: Array, y: Array, optimizer: Optimizer, steps: int
+    architecture: Architecture, weights: Weights, x: Array, y: Array, optimizer: Stepper, steps: int
 ) -> tuple[Weights, Array]:
     """Training on all samples; the costs (steps + 1, n_outputs) before every update and after the last."""
     costs = []
@@ -333,7 +430,7 @@ def minibatch(
     weights: Weights,
     x: Array,
     y: Array,
-    optimizer: Optimizer,
+    optimizer: Stepper,
     steps: int,
     batch_size: int,
     key: int,

@@ -20,11 +20,12 @@ from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
 from shoal.kernels.training.fleet import ALIGNMENT, Fleet, Shared, fleet_at, job_at, rounded_up, shared_at
 from shoal.kernels.training.plan import MAX_CHUNKS
+from shoal.kernels.training.regularise import add_weights, collect, multiply
 from shoal.kernels.training.team import TICKETS, fetch_add
 from shoal.kernels.training.update import NUMBERS, update
 
-COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
-"""Phases of training that threads share."""
+COST, GRADIENT, MINIBATCH_GRADIENT, NORM, UPDATE = range(5)
+"""Phases of training that threads share: passes over samples, then those over slices of the parameters."""
 width, aligned = SAMPLES.width, jit(rounded_up)
 
 
@@ -42,8 +43,9 @@ class Workspace(NamedTuple):
 
     a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`. The rest is about the
     network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
-    output; states (`part` apart) of the optimizer, and the numbers of a step; order, the shuffled samples; task,
-    tickets, finished: its open loop.
+    output; states (`part` apart) of the optimizer, and the numbers of a step; rates: its learning rate, shrink: what
+    its weights are decayed by, squares: those of its gradient, slice by slice, clip: what that is multiplied by; order,
+    the shuffled samples; task, tickets, finished: its open loop.
     """
 
     a: Pointer
@@ -56,6 +58,10 @@ class Workspace(NamedTuple):
     states: Pointer
     part: int
     numbers: Doubles
+    rates: Pointer
+    shrink: Pointer
+    squares: Doubles
+    clip: Pointer
     order: Integers
     task: Integers
     tickets: Integers
@@ -103,6 +109,10 @@ def workspace(fleet: Fleet, shared: Shared) -> Workspace:
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
         numbers=empty(NUMBERS),
+        rates=empty(1, dtype),
+        shrink=empty(1, dtype),
+        squares=empty(MAX_CHUNKS),
+        clip=empty(1, dtype),
         order=empty(shared.n, np.int64),
         task=empty(len(Task._fields), np.int64),
         tickets=filled(np.zeros(TICKETS), np.int64),
@@ -174,16 +184,43 @@ def chunk_pass(at, chunk):
         tile_pass(at, Cut(task.low + begin, min(end, n) - begin, end - begin), grads, costs)
 
 
+@jit
+def slice_of(job, part):
+    """Where one slice of a row of parameters begins and ends."""
+    small()
+    rows = aligned(job.n_params) // ALIGNMENT
+    return boundary(part, job.n_slices, 0, rows) * ALIGNMENT, boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
+
+
+@inlined
+def norm_slice(own, fleet, job, task, part):
+    """Collect one slice of the gradient, with the l2 penalty's, in its first part, and add up its squares."""
+    begin, end = slice_of(job, part)
+    if job.penalise:
+        add_weights(job.penalise, fleet.tapes + job.ops, job.n_ops, fleet.params + job.params, begin, end,
+                    fleet.l2 + task.i, own.grads)  # fmt: skip
+    own.squares[part] = 0.0
+    chunks = n_chunks(task.n, job, stripe_of(own.a))
+    collect(job.collect, own.grads + begin, end - begin, chunks, aligned(job.n_params), own.squares + part)
+
+
 @inlined
 def update_slice(own, fleet, job, task, part):
-    """Update one slice of the parameters from the partial gradients of a pass over n samples."""
-    size = aligned(job.n_params)
-    rows = size // ALIGNMENT
-    begin = boundary(part, job.n_slices, 0, rows) * ALIGNMENT
-    end = boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
-    chunks = n_chunks(task.n, job, stripe_of(own.a))
-    update(job.update, fleet.params + job.params + begin, end - begin, own.grads + begin, chunks, size,
-           own.states + begin, own.part, fleet.rates + task.i, own.numbers)  # fmt: skip
+    """Update one slice of the parameters from the partial gradients of a pass over n samples.
+
+    Where the gradient is clipped, `norm_slice` has made it one.
+    """
+    begin, end = slice_of(job, part)
+    ops, params, chunks = fleet.tapes + job.ops, fleet.params + job.params, n_chunks(task.n, job, stripe_of(own.a))
+    if job.clip:
+        multiply(job.clip, own.grads + begin, end - begin, own.clip)
+        chunks = 1
+    elif job.penalise:
+        add_weights(job.penalise, ops, job.n_ops, params, begin, end, fleet.l2 + task.i, own.grads)
+    if job.decay:
+        add_weights(job.decay, ops, job.n_ops, params, begin, end, own.shrink, params)
+    update(job.update, params + begin, end - begin, own.grads + begin, chunks, aligned(job.n_params),
+           own.states + begin, own.part, own.rates, own.numbers)  # fmt: skip
 
 
 @linked(SAMPLES.name)
@@ -197,7 +234,9 @@ def run_ticket(
     fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
     task = task_at(own.task)
     job = job_at(fleet, task.i)
-    if task.phase == UPDATE:
+    if task.phase == NORM:
+        norm_slice(own, fleet, job, task, ticket)
+    elif task.phase == UPDATE:
         update_slice(own, fleet, job, task, ticket)
     else:
         chunk_pass(TicketAt(ws, own, fleet, shared, job, task), ticket)

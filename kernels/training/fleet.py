@@ -14,6 +14,8 @@ from shoal.kernels.network.tape import N_FIELDS, Layout
 from shoal.kernels.simd.memory import LINE, empty, filled
 from shoal.kernels.training import plan
 from shoal.kernels.training.optimizers import OPTIMIZERS
+from shoal.kernels.training.regularise import Regularised, regularising_addresses
+from shoal.kernels.training.schedules import Rates, factors
 from shoal.kernels.training.update import PAIRS
 
 ALIGNMENT = 16
@@ -44,6 +46,12 @@ class JobRow(NamedTuple):
     is_direct: int  # whether a backward pass may add the gradient to the parameters
     update: int  # addresses of the optimizer's kernels (update.py), 0 where it has none
     compute_numbers: int
+    penalise: int  # and of those that do what is done beside its step (regularise.py), 0 where that is left out
+    collect: int
+    clip: int
+    decay: int
+    factors: int  # in `factors`: what the learning rates are multiplied by, epoch by epoch; the last number goes on
+    n_factors: int
 
 
 JOB = np.dtype([(name, np.int64) for name in JobRow._fields])
@@ -59,14 +67,16 @@ class Job(NamedTuple):
     batch_size: int
     record_steps: tuple[int, ...]
     snapshot_steps: tuple[int, ...]
+    regularised: Regularised = Regularised()
+    rates: Rates = Rates()
 
 
 class Fleet(NamedTuple):
     """Networks as the compiled calls take them, `stride` of them to a job, and what the calls fill.
 
     Arrays to Python, pointers to kernels. In `params`, `costs` and `snapshots` the numbers of a job's networks stand
-    side by side. `rates` (learning rate), `shuffle_keys` and `stopped` (step at which the cost was not finite, or -1)
-    have one number for each network; `hypers` are float64, bit for bit.
+    side by side. `rates` (the first learning rate), `l2`, `clip_norms`, `weight_decays`, `shuffle_keys` and `stopped`
+    (step at which the cost was not finite, or -1) have one number for each network; `hypers` are float64, bit for bit.
     """
 
     jobs: Integers
@@ -74,7 +84,11 @@ class Fleet(NamedTuple):
     tapes: Integers
     steps: Integers
     params: Pointer
-    rates: Pointer
+    rates: Doubles
+    factors: Doubles
+    l2: Pointer
+    clip_norms: Doubles
+    weight_decays: Doubles
     hypers: Integers
     shuffle_keys: Integers
     costs: Doubles
@@ -111,18 +125,21 @@ def job_at(fleet, i):
 
 
 class Member(NamedTuple):
-    """What belongs to one network alone: its initial parameters (n_params,), shuffle key, and learning rate."""
+    """What belongs to one network alone: its initial parameters (n_params,), shuffle key, and numbers of its own."""
 
     params: np.ndarray
     shuffle_key: np.uint64
     rate: float
+    l2: float = 0.0
+    clip_norm: float = np.inf
+    weight_decay: float = 0.0
 
 
 Key = TypeVar("Key")
 Group = tuple[Job, Sequence[Member]]
 
 
-@np.errstate(over="ignore")  # a rate beyond the dtype is infinite there, and its network diverges
+@np.errstate(over="ignore")  # a number beyond the dtype is infinite there, and its network diverges
 def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype: np.dtype) -> Fleet:
     """Lay the jobs' networks out for the compiled calls, `stride` to a job; the last one stands in for missing ones.
 
@@ -132,7 +149,9 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype
     layouts = _places({job.layout: len(job.layout.ops) * N_FIELDS for job in jobs})
     schedules = _places({steps: len(steps) for job in jobs for steps in (job.record_steps, job.snapshot_steps)})
     hypers = _places({job.hypers: len(job.hypers) for job in jobs})
-    addresses = {method: _addresses(lanes, method, dtype) for method in {job.method for job in jobs}}
+    rates = _places({job.rates: len(factors(job.rates)) for job in jobs})
+    kinds = {(job.method, job.regularised) for job in jobs}
+    addresses = {kind: _addresses(lanes, *kind, dtype) for kind in kinds}
     ends = np.zeros(3, np.int64)  # of params, costs and snapshots
     table = np.zeros(len(jobs), JOB)
     for i, job in enumerate(jobs):
@@ -156,7 +175,9 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype
             n_snapshots=len(job.snapshot_steps),
             kept=kept,
             hypers=hypers[job.hypers],
-            **addresses[job.method],
+            factors=rates[job.rates],
+            n_factors=len(factors(job.rates)),
+            **addresses[job.method, job.regularised],
         )
         sizes = (
             rounded_up(layout.n_params),
@@ -171,7 +192,11 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype
         tapes=np.concatenate([with_addresses(layout.ops, lanes, dtype) for layout in layouts]),
         steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
         params=filled(np.zeros(ends[0]), dtype),
-        rates=np.array([member.rate for member in members]).astype(dtype),
+        rates=np.array([member.rate for member in members]),
+        factors=np.concatenate([factors(own) for own in rates]),
+        l2=np.array([member.l2 for member in members]).astype(dtype),
+        clip_norms=np.array([member.clip_norm for member in members]),
+        weight_decays=np.array([member.weight_decay for member in members]),
         hypers=np.array([*(number for own in hypers for number in own), 0.0]).view(np.int64),
         shuffle_keys=np.array([member.shuffle_key for member in members], np.uint64).view(np.int64),
         costs=np.full(ends[1], np.nan),
@@ -196,15 +221,16 @@ def _places(lengths: Mapping[Key, int]) -> dict[Key, int]:
     return dict(zip(lengths, ends.tolist(), strict=False))
 
 
-def _addresses(lanes: str, method: str, dtype: np.dtype) -> dict[str, int]:
-    """What a job's row has of its optimizer; zeros where its method has none."""
+def _addresses(lanes: str, method: str, regularised: Regularised, dtype: np.dtype) -> dict[str, int]:
+    """What a job's row has of its optimizer, and of what is done beside its step; zeros where its method has none."""
     optimizer = OPTIMIZERS.get(method)
     if optimizer is None:
-        return dict.fromkeys(("n_states", "is_direct", "update", "compute_numbers"), 0)
+        own = dict.fromkeys(("n_states", "is_direct", "update", "compute_numbers"), 0)
+        return own | regularising_addresses(lanes, Regularised(), dtype)
     pair = PAIRS[lanes, method]
     return {
         "n_states": optimizer.n_states,
-        "is_direct": optimizer.is_direct,
+        "is_direct": optimizer.is_direct and not any(regularised),
         "update": pair.update.address(dtype),
         "compute_numbers": pair.numbers.address(dtype) if pair.numbers else 0,
-    }
+    } | regularising_addresses(lanes, regularised, dtype)

@@ -16,6 +16,7 @@ class Parts(NamedTuple):
 
     begin: Any  # (at): the state before the first step
     pass_over_all: Any  # (at, with_gradient): the cost over all samples, and its gradient
+    set_rates: Any  # (at, epoch): the learning rates; under full batch an epoch is a step
     shuffle: Any  # (at, epoch): the order of the mini-batches
     pass_over_batch: Any  # (at, low, n): the cost of samples low..low + n - 1 of that order, and its gradient
     record: Any  # (at, record): put the cost of the last pass into the curves
@@ -26,7 +27,7 @@ class Parts(NamedTuple):
 
 def make_loop(parts: Parts) -> Any:
     """The loop as a kernel (at, control), to be inlined."""
-    begin, pass_over_all, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
+    begin, pass_over_all, set_rates, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
 
     @inlined
     def descend(at, control):
@@ -47,8 +48,11 @@ def make_loop(parts: Parts) -> Any:
             # the last step has a cost and no update: what is kept is what the last cost was of
             if step == n_steps or fetch(control, STOP):
                 break
-            if not full:
+            if full:
+                set_rates(at, step)
+            else:
                 if high == n:
+                    set_rates(at, epoch)
                     shuffle(at, epoch)
                     high, epoch = 0, epoch + 1
                 low, high = high, min(high + job.batch_size, n)

@@ -17,6 +17,7 @@ from shoal.kernels.training.chunks import (
     GRADIENT,
     MINIBATCH_GRADIENT,
     N_WORKSPACE,
+    NORM,
     UPDATE,
     Task,
     n_chunks,
@@ -27,6 +28,7 @@ from shoal.kernels.training.chunks import (
 )
 from shoal.kernels.training.fleet import fleet_at, job_at, shared_at
 from shoal.kernels.training.loop import Parts, make_loop
+from shoal.kernels.training.regularise import clip_factor
 from shoal.kernels.training.team import (
     FINISHED,
     N_THREADS,
@@ -39,7 +41,7 @@ from shoal.kernels.training.team import (
     take,
     wait,
 )
-from shoal.kernels.training.update import compute_numbers
+from shoal.kernels.training.update import compute_numbers, set_rates
 from shoal.kernels.training.way import Way
 
 
@@ -84,7 +86,7 @@ def together(at, phase, low, n):
     ws, task = at.ws, Task(at.i, phase, low, n)
     for k in range(len(task)):
         ws.task[k] = task[k]
-    parts = at.job.n_slices if phase == UPDATE else n_chunks(n, at.job, stripe_of(ws.a))
+    parts = at.job.n_slices if phase >= NORM else n_chunks(n, at.job, stripe_of(ws.a))
     open_loop(ws.tickets, ws.finished, parts)
     help_with(at.tables, ws, at.thread, at.thread)
     wait(ws.finished, parts)
@@ -112,6 +114,11 @@ def _begin(at):
 @inlined
 def _pass_over_all(at, with_gradient):
     run_pass(at, GRADIENT if with_gradient else COST, 0, at.shared.n)
+
+
+@inlined
+def _set_rates(at, epoch):
+    set_rates(at, epoch, at.i, 1)
 
 
 @inlined
@@ -154,10 +161,23 @@ def _stop_diverged(at, step, snapshot):
     return 0
 
 
+@jit
+def _find_clip(at, n):
+    """Find what the gradient is multiplied by, from its norm, in the order of its slices."""
+    small()
+    together(at, NORM, 0, n)
+    squares = 0.0
+    for part in range(at.job.n_slices):
+        squares += at.ws.squares[part]
+    at.ws.clip[0] = clip_factor(squares, at.fleet.clip_norms[at.i])
+
+
 @inlined
 def _update(at, step, n):
     if at.job.compute_numbers:
         compute_numbers(at.job.compute_numbers, step + 1, at.fleet.hypers + at.job.hypers, at.ws.numbers)
+    if at.job.clip:
+        _find_clip(at, n)
     together(at, UPDATE, 0, n)
 
 
@@ -165,6 +185,7 @@ descend = make_loop(
     Parts(
         begin=_begin,
         pass_over_all=_pass_over_all,
+        set_rates=_set_rates,
         shuffle=_shuffle,
         pass_over_batch=_pass_over_batch,
         record=_record,

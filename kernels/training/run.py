@@ -17,6 +17,7 @@ from shoal.kernels.network.activate import activation_kernels
 from shoal.kernels.training import work
 from shoal.kernels.training.fleet import Fleet, Job, Member, Shared, pack
 from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.regularise import regularising_kernels
 from shoal.kernels.training.team import BEGUN, FINISHED, STOP
 from shoal.kernels.training.update import update_kernels
 from shoal.kernels.training.way import Way
@@ -104,6 +105,7 @@ def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | Non
             wanted |= dict.fromkeys((kernel, kind) for kernel in kernels_of(way.lanes))
         ops = np.concatenate([layout.ops for layout in {job.layout for job in jobs}])
         own = [*activation_kernels(way.lanes, ops), *update_kernels(way.lanes, {job.method for job in jobs})]
+        own += regularising_kernels(way.lanes, {job.regularised for job in jobs})
         own += [kernel for kernel in (way.entry, way.help) if kernel]
         wanted |= dict.fromkeys((kernel, dtype) for kernel in own)
     load_all(list(wanted))

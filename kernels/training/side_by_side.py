@@ -30,8 +30,9 @@ from shoal.kernels.simd.vector import small
 from shoal.kernels.streams import shuffle
 from shoal.kernels.training.fleet import Fleet, Shared, fleet_at, job_at, shared_at
 from shoal.kernels.training.loop import Parts, make_loop
+from shoal.kernels.training.regularise import add_weights, clip_factor, collect, multiply
 from shoal.kernels.training.team import finish_job, next_job
-from shoal.kernels.training.update import NUMBERS, compute_numbers, update
+from shoal.kernels.training.update import NUMBERS, compute_numbers, set_rates, update
 from shoal.kernels.training.way import Way
 
 MINIBATCH_TILE = 32
@@ -44,8 +45,9 @@ class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
     a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
-    a step. order: shuffled samples, network after network. costs: cost per output and network. scale: what the backward
-    pass multiplies gradients by. ones: see `add_gradients`.
+    a step. Of each network: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient,
+    clip: what that is multiplied by. order: shuffled samples, network after network. costs: cost per output and
+    network. scale: what the backward pass multiplies gradients by. ones: see `add_gradients`.
     """
 
     a: Pointer
@@ -55,6 +57,10 @@ class Workspace(NamedTuple):
     states: Pointer
     part: int
     numbers: Doubles
+    rates: Pointer
+    shrink: Pointer
+    squares: Doubles
+    clip: Pointer
     order: Integers
     costs: Doubles
     scale: Pointer
@@ -76,6 +82,10 @@ def workspace(fleet: Fleet, shared: Shared) -> Workspace:
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
         numbers=empty(NUMBERS),
+        rates=empty(GROUP, dtype),
+        shrink=empty(GROUP, dtype),
+        squares=empty(GROUP),
+        clip=empty(GROUP, dtype),
         order=empty(GROUP * shared.n, np.int64),
         costs=empty(shared.n_outputs * GROUP),
         scale=empty(GROUP, dtype),
@@ -138,6 +148,11 @@ def _pass_over_all(at, with_gradient):
             spread(shared.X + low, shared.ld, shared.n_features, ws.a, n)
             spread(shared.Y + low, shared.ld, shared.n_outputs, ws.y, n)
             tile_cost(at, n, 1.0 / shared.n)
+
+
+@inlined
+def _set_rates(at, epoch):
+    set_rates(at, epoch, at.i * GROUP, GROUP)
 
 
 @inlined
@@ -209,13 +224,31 @@ def add_gradient(at, n, grads):
         add_gradients(ops, job.n_ops, ws.a, ws.da, size, ld, ws.ones, grads, ws.scale)
 
 
+@jit
+def regularise(at, params, size):
+    """Penalise, clip and decay, before the step; see regularise.py."""
+    small()
+    ws, fleet, job, first = at.ws, at.fleet, at.job, at.i * GROUP
+    ops = fleet.tapes + job.ops
+    if job.penalise:
+        add_weights(job.penalise, ops, job.n_ops, params, 0, size, fleet.l2 + first, ws.grads)
+    if job.clip:
+        fill(ws.squares, GROUP, 0.0)
+        collect(job.collect, ws.grads, size, 1, 0, ws.squares)
+        for lane in range(GROUP):
+            ws.clip[lane] = clip_factor(ws.squares[lane], fleet.clip_norms[first + lane])
+        multiply(job.clip, ws.grads, size, ws.clip)
+    if job.decay:
+        add_weights(job.decay, ops, job.n_ops, params, 0, size, ws.shrink, params)
+
+
 @inlined
 def _update(at, step, n):
     ws, fleet, job = at.ws, at.fleet, at.job
-    rates, params, size = fleet.rates + at.i * GROUP, fleet.params + job.params, job.n_params * GROUP
+    params, size = fleet.params + job.params, job.n_params * GROUP
     if job.is_direct:
         for lane in range(GROUP):
-            ws.scale[lane] = -rates[lane]
+            ws.scale[lane] = -ws.rates[lane]
         add_gradient(at, n, params)
     else:
         fill(ws.grads, size, 0.0)
@@ -223,13 +256,15 @@ def _update(at, step, n):
         add_gradient(at, n, ws.grads)
         if job.compute_numbers:
             compute_numbers(job.compute_numbers, step + 1, fleet.hypers + job.hypers, ws.numbers)
-        update(job.update, params, size, ws.grads, 1, 0, ws.states, ws.part, rates, ws.numbers)
+        regularise(at, params, size)
+        update(job.update, params, size, ws.grads, 1, 0, ws.states, ws.part, ws.rates, ws.numbers)
 
 
 descend = make_loop(
     Parts(
         begin=_begin,
         pass_over_all=_pass_over_all,
+        set_rates=_set_rates,
         shuffle=_shuffle,
         pass_over_batch=_pass_over_batch,
         record=_record,

@@ -18,7 +18,13 @@ NEEDS = ("learning_rate", "steps")
 
 def hypers_of(spec: Any) -> tuple[float, ...]:
     """The optimizer's own numbers in a specification, or their defaults."""
-    return tuple((dict(OPTIMIZERS[spec.optimizer].hypers) | dict(spec.hypers)).values())
+    return _hypers(spec.optimizer, spec.hypers)
+
+
+@lru_cache(maxsize=256)
+def _hypers(optimizer: str, given: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
+    numbers = dict(given)
+    return tuple(numbers.get(name, default) for name, default in OPTIMIZERS[optimizer].hypers.items())
 
 
 def way_of(job: Job, n_samples: int) -> Way:
