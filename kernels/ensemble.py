@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import Layout, layout_of
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.spec import NetworkSpec, initial_params
-from shoal.kernels.training.fleet import Job, Member, Shared, shared_data
+from shoal.kernels.training.data import Samples, Shared, matrix, pack_data, shared_data
+from shoal.kernels.training.fleet import Job, Member
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.methods.descent import recorded_steps
 from shoal.kernels.training.run import Note, Outcomes, Progress, run
@@ -30,15 +32,19 @@ __all__ = [
     "ENGINE",
     "Gradients",
     "NetworkSpec",
+    "Samples",
     "Trained",
     "gradients",
     "initial_params",
     "predict",
     "recorded_steps",
     "train",
+    "train_on",
 ]
 
 DTYPES = ("float64", "float32")
+Key = tuple[NetworkSpec, int]
+"""A specification without its steps, and the number of its data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +76,26 @@ class Gradients:
     x: np.ndarray
 
 
+class Options(TypedDict, total=False):
+    """How networks are trained, whichever they are; see `train_on`."""
+
+    dtype: str
+    progress: Progress | None
+    note: Note | None
+    n_threads: int | None
+
+
 def train(
+    specs: Sequence[NetworkSpec], x: np.ndarray, y: np.ndarray, *, seed: int, **options: Unpack[Options]
+) -> list[Trained]:
+    """Train every network of `specs` on x (n, n_features) and y (n, n_outputs): `train_on` with one data set."""
+    return train_on(specs, [Samples(x, y)], [0] * len(specs), seed=seed, **options)
+
+
+def train_on(
     specs: Sequence[NetworkSpec],
-    x: np.ndarray,
-    y: np.ndarray,
+    datasets: Sequence[Samples],
+    of: Sequence[int],
     *,
     seed: int,
     dtype: str = "float64",
@@ -81,7 +103,11 @@ def train(
     note: Note | None = None,
     n_threads: int | None = None,
 ) -> list[Trained]:
-    """Train every network of `specs` on x (n, n_features) and y (n, n_outputs); results in the order of `specs`.
+    """Train specs[i] on datasets[of[i]], for every i in one compiled call a thread; results in the order of `specs`.
+
+    Data sets may differ in everything. Which one a network is trained on is no part of its specification: neither its
+    identity nor its bits depend on the place of a data set in a list. Arrays that data sets have in common (the inputs
+    of several targets) are in memory once.
 
     A result is bit for bit the same whatever else is trained with it, in whatever order and on however many threads
     (`n_threads`; None is Numba's NUMBA_NUM_THREADS, by default one a processor). Networks that differ only in `steps`
@@ -90,22 +116,24 @@ def train(
     seconds. Raises ValueError for arrays or specs that do not fit together, numbers that are not finite, and other
     dtypes than DTYPES.
     """
-    x, y = _samples(x, y)
     _check_dtype("dtype", dtype)
     if n_threads is not None and n_threads < 1:
         raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
-    for spec in specs:
-        spec.check(len(x), x.shape[1], y.shape[1])
+    if len(of) != len(specs) or not all(0 <= which < len(datasets) for which in of):
+        allowed = f"one of the {len(datasets)} data sets, from 0 on, for each of {len(specs)} specs"
+        raise ValueError(f"of has {len(of)} numbers, {[*of][:8]} ...; it has to name {allowed}")
+    datasets = [samples.checked() for samples in datasets]
+    for spec, which in zip(specs, of, strict=True):
+        spec.check(*datasets[which].shape)
     if not specs:
         return []
-    steps: dict[NetworkSpec, set[int]] = {}
-    keys = [replace(spec, steps=None) for spec in specs]
+    steps: dict[Key, list[int]] = {}
+    keys = [(replace(spec, steps=None), which) for spec, which in zip(specs, of, strict=True)]
     for key, spec in zip(keys, specs, strict=True):
-        steps.setdefault(key, set()).add(spec.steps or 0)
-    jobs = {key: _job(key, tuple(sorted(wanted)), x.shape[1]) for key, wanted in steps.items()}
-    members = [_member(key, len(x), x.shape[1], seed) for key in jobs]
-    data = shared_data(x, y, np.dtype(dtype))
-    outcomes = run(list(jobs.values()), members, data, progress, note, n_threads)
+        steps.setdefault(key, []).append(spec.steps or 0)
+    jobs = {key: _job(key[0], tuple(sorted(set(own))), datasets[key[1]]) for key, own in steps.items()}
+    members = [_member(spec, which, datasets[which], seed) for spec, which in jobs]
+    outcomes = run(list(jobs.values()), members, pack_data(datasets, np.dtype(dtype)), progress, note, n_threads)
     index = {key: i for i, key in enumerate(jobs)}
     return [_result(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
 
@@ -116,9 +144,9 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     NaN stays NaN, in the parameters of a diverged network and in x. Raises ValueError for arrays that do not fit the
     architecture.
     """
-    x, params = _matrix("x", x), np.array(params)
+    x, params = matrix("x", x), np.array(params)
     layout = _fitting_layout(architecture, params, x)
-    data = shared_data(x, np.zeros((len(x), 0)), params.dtype)
+    data = shared_data(Samples(x, np.zeros((len(x), 0))), params.dtype)
     outputs = np.empty(architecture.n_outputs * data.ld, params.dtype)
     single = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
     whole.predict_all(params.dtype, packed(single), outputs)
@@ -131,11 +159,11 @@ def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: 
     Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
     finite.
     """
-    (x, y), params = _samples(x, y), np.array(params)
-    layout, dtype = _fitting_layout(architecture, params, x), params.dtype
-    if architecture.n_outputs != y.shape[1]:
-        raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {y.shape[1]}")
-    data = shared_data(x, y, dtype)
+    samples, params = Samples(x, y).checked(), np.array(params)
+    layout, dtype = _fitting_layout(architecture, params, samples.x), params.dtype
+    if architecture.n_outputs != samples.y.shape[1]:
+        raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {samples.y.shape[1]}")
+    data = shared_data(samples, dtype)
     to = whole.Gradient(
         Y=data.Y,
         da=np.empty(layout.n_units * whole.TILE, dtype),
@@ -151,32 +179,6 @@ def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: 
     nodes = [block.T for block in np.split(deltas, np.cumsum(layout.sizes)[:-1])]
     pairs = list(layout.weights(to.grads))
     return Gradients(to.costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
-
-
-def _samples(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    x, y = _matrix("x", x), _matrix("y", y)
-    if len(x) != len(y) or not len(x):
-        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; both need the same number, at least 1")
-    _check_finite("x", x)
-    _check_finite("y", y)
-    return x, y
-
-
-def _matrix(name: str, values: np.ndarray) -> np.ndarray:
-    values = np.asarray(values)
-    if values.ndim != 2:
-        raise ValueError(f"{name} has shape {values.shape}; it needs two dimensions, (n_samples, columns)")
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {values.dtype}; it needs numbers")
-    return values
-
-
-def _check_finite(name: str, values: np.ndarray) -> None:
-    bad = np.argwhere(~np.isfinite(values))
-    if bad.size:
-        row, column = bad[0]
-        found = f"{values[row, column]} in row {row}, column {column} (counted from 0)"
-        raise ValueError(f"{name} has {found}; all of its numbers must be finite")
 
 
 def _check_dtype(name: str, dtype: str | np.dtype) -> None:
@@ -212,23 +214,25 @@ def _single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared, n_o
     )
 
 
-def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
+def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
     method = METHODS[spec.optimizer]
     return Job(
-        layout=layout_of(spec.architecture, n_features),
+        layout=layout_of(spec.architecture, samples.x.shape[1]),
         method=spec.optimizer,
         hypers=method.hypers_of(spec),
         batch_size=spec.batch_size or 0,
         record_steps=_all_recorded(method, steps, spec.batch_size),
         snapshot_steps=steps,
+        n_samples=len(samples.x),
     )
 
 
-def _member(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Member:
+def _member(spec: NetworkSpec, which: int, samples: Samples, seed: int) -> Member:
     return Member(
-        params=initial_params(spec, n_features, n_samples, seed),
+        params=initial_params(spec, samples.x.shape[1], len(samples.x), seed),
         shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
         rate=spec.learning_rate or 0.0,
+        data=which,
     )
 
 

@@ -18,7 +18,8 @@ from shoal.kernels.network.rows import copy_columns, fill, gather_columns
 from shoal.kernels.simd.lanes import SAMPLES, STRIPE
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
-from shoal.kernels.training.fleet import ALIGNMENT, Fleet, Shared, fleet_at, job_at, rounded_up, shared_at
+from shoal.kernels.training.data import data_at, shared_of
+from shoal.kernels.training.fleet import ALIGNMENT, Fleet, fleet_at, job_at, rounded_up
 from shoal.kernels.training.plan import MAX_CHUNKS
 from shoal.kernels.training.team import TICKETS, fetch_add
 from shoal.kernels.training.update import NUMBERS, update
@@ -66,23 +67,24 @@ workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 task_at = unpacked(Task)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> Workspace:
+def workspace(fleet: Fleet) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = rounded_up(jobs["n_params"])
     part, buffer = int(sizes.max()), int((jobs["n_units"] * jobs["ld"]).max())
+    n_outputs = int(jobs["n_outputs"].max())
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
-        y=empty(shared.n_outputs * int(jobs["tile"].max()), dtype),
+        y=empty(n_outputs * int(jobs["tile"].max()), dtype),
         ones=filled(np.ones(jobs["tile"].max()), dtype),
         grads=empty(int((sizes * jobs["max_chunks"]).max()), dtype),
-        costs=empty(MAX_CHUNKS * shared.n_outputs),
-        total=empty(shared.n_outputs),
+        costs=empty(MAX_CHUNKS * n_outputs),
+        total=empty(n_outputs),
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
         numbers=empty(NUMBERS),
-        order=empty(shared.n, np.int64),
+        order=empty(int(jobs["n_samples"].max()), np.int64),
         task=empty(len(Task._fields), np.int64),
         tickets=filled(np.zeros(TICKETS), np.int64),
         finished=filled(np.zeros(TICKETS), np.int64),
@@ -165,15 +167,14 @@ def update_slice(own, fleet, job, task, part):
 
 @linked(SAMPLES.name)
 def run_ticket(
-    workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer, thread: int, owner: int,
+    workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer, thread: int, owner: int,
     ticket: int,
 ):  # fmt: skip
     """Run one iteration of the loop that thread `owner` has opened, in the buffers of `thread`."""
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
     own = workspace_at(workspaces + owner * N_WORKSPACE, like)
-    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
-    task = task_at(own.task)
-    job = job_at(fleet, task.i)
+    fleet, task = fleet_at(fleet_table, like), task_at(own.task)
+    job, shared = job_at(fleet, task.i), shared_of(data_at(data_table, like), fleet.data[task.i])
     if task.phase == UPDATE:
         update_slice(own, fleet, job, task, ticket)
     else:

@@ -44,6 +44,8 @@ class JobRow(NamedTuple):
     is_direct: int  # whether a backward pass may add the gradient to the parameters
     update: int  # addresses of the optimizer's kernels (update.py), 0 where it has none
     compute_numbers: int
+    n_samples: int  # of the data set of each of its networks
+    n_outputs: int
 
 
 JOB = np.dtype([(name, np.int64) for name in JobRow._fields])
@@ -51,7 +53,10 @@ row_at, N_ROW = unpacked(JobRow), len(JobRow._fields)
 
 
 class Job(NamedTuple):
-    """What networks that may be trained side by side have in common; `hypers` are the method's own numbers."""
+    """What networks that may be trained side by side have in common; `hypers` are the method's own numbers.
+
+    Their data sets may differ, but not in the number of samples.
+    """
 
     layout: Layout
     method: str
@@ -59,14 +64,15 @@ class Job(NamedTuple):
     batch_size: int
     record_steps: tuple[int, ...]
     snapshot_steps: tuple[int, ...]
+    n_samples: int
 
 
 class Fleet(NamedTuple):
     """Networks as the compiled calls take them, `stride` of them to a job, and what the calls fill.
 
     Arrays to Python, pointers to kernels. In `params`, `costs` and `snapshots` the numbers of a job's networks stand
-    side by side. `rates` (learning rate), `shuffle_keys` and `stopped` (step at which the cost was not finite, or -1)
-    have one number for each network; `hypers` are float64, bit for bit.
+    side by side. `data` (number of the data set), `rates` (learning rate), `shuffle_keys` and `stopped` (step at which
+    the cost was not finite, or -1) have one number for each network; `hypers` are float64, bit for bit.
     """
 
     jobs: Integers
@@ -74,6 +80,7 @@ class Fleet(NamedTuple):
     tapes: Integers
     steps: Integers
     params: Pointer
+    data: Integers
     rates: Pointer
     hypers: Integers
     shuffle_keys: Integers
@@ -82,26 +89,7 @@ class Fleet(NamedTuple):
     stopped: Integers
 
 
-class Shared(NamedTuple):
-    """What all networks see: X and Y feature-major and flat, rows `ld` apart, the last sample repeated to fill them."""
-
-    X: Pointer
-    Y: Pointer
-    n: int
-    ld: int
-    n_features: int
-    n_outputs: int
-
-
-def shared_data(x: np.ndarray, y: np.ndarray, dtype: np.dtype) -> Shared:
-    """x (n, n_features) and y (n, n_outputs) as the kernels take them."""
-    stripe = plan.stripe_samples(dtype)
-    ld = -(-len(x) // stripe) * stripe
-    X, Y = (filled(np.pad(v, ((0, ld - len(v)), (0, 0)), "edge").T, dtype) for v in (x, y))
-    return Shared(X, Y, len(x), ld, x.shape[1], y.shape[1])
-
-
-fleet_at, shared_at = unpacked(Fleet), unpacked(Shared)
+fleet_at = unpacked(Fleet)
 
 
 @inlined
@@ -111,11 +99,12 @@ def job_at(fleet, i):
 
 
 class Member(NamedTuple):
-    """What belongs to one network alone: its initial parameters (n_params,), shuffle key, and learning rate."""
+    """What belongs to one network alone: its initial parameters (n_params,), shuffle key, learning rate, data set."""
 
     params: np.ndarray
     shuffle_key: np.uint64
     rate: float
+    data: int = 0
 
 
 Key = TypeVar("Key")
@@ -123,7 +112,7 @@ Group = tuple[Job, Sequence[Member]]
 
 
 @np.errstate(over="ignore")  # a rate beyond the dtype is infinite there, and its network diverges
-def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype: np.dtype) -> Fleet:
+def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> Fleet:
     """Lay the jobs' networks out for the compiled calls, `stride` to a job; the last one stands in for missing ones.
 
     The kernels that they call have to be loaded.
@@ -136,7 +125,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype
     ends = np.zeros(3, np.int64)  # of params, costs and snapshots
     table = np.zeros(len(jobs), JOB)
     for i, job in enumerate(jobs):
-        layout, tile = job.layout, plan.tile_samples(job.layout, dtype)
+        layout, tile, n_outputs = job.layout, plan.tile_samples(job.layout, dtype), int(job.layout.sizes[-1])
         params, costs, kept = ends.tolist()
         table[i] = JobRow(
             ops=layouts[layout],
@@ -156,6 +145,8 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype
             n_snapshots=len(job.snapshot_steps),
             kept=kept,
             hypers=hypers[job.hypers],
+            n_samples=job.n_samples,
+            n_outputs=n_outputs,
             **addresses[job.method],
         )
         sizes = (
@@ -171,6 +162,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, n_outputs: int, dtype
         tapes=np.concatenate([with_addresses(layout.ops, lanes, dtype) for layout in layouts]),
         steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
         params=filled(np.zeros(ends[0]), dtype),
+        data=np.array([member.data for member in members], np.int64),
         rates=np.array([member.rate for member in members]).astype(dtype),
         hypers=np.array([*(number for own in hypers for number in own), 0.0]).view(np.int64),
         shuffle_keys=np.array([member.shuffle_key for member in members], np.uint64).view(np.int64),

@@ -25,7 +25,8 @@ from shoal.kernels.training.chunks import (
     workspace,
     workspace_at,
 )
-from shoal.kernels.training.fleet import fleet_at, job_at, shared_at
+from shoal.kernels.training.data import data_at, shared_of
+from shoal.kernels.training.fleet import fleet_at, job_at
 from shoal.kernels.training.loop import Parts, make_loop
 from shoal.kernels.training.team import (
     FINISHED,
@@ -48,7 +49,7 @@ class Tables(NamedTuple):
 
     workspaces: Integers
     fleet: Integers
-    shared: Integers
+    data: Integers
     like: Pointer
 
 
@@ -73,7 +74,7 @@ def help_with(tables, ws, thread, owner):
         ticket = take(ws.tickets)
         if ticket < 0:
             return helped
-        run_ticket(tables.workspaces, tables.fleet, tables.shared, tables.like, thread, owner, ticket)
+        run_ticket(tables.workspaces, tables.fleet, tables.data, tables.like, thread, owner, ticket)
         helped = True
 
 
@@ -177,28 +178,28 @@ descend = make_loop(
 
 @linked(SAMPLES.name, entry=True)
 def train_networks(
-    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer
 ):
     """What every thread runs: train networks from the queue; see team.py for `control`."""
     small()
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
-    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
-    tables = Tables(workspaces, fleet_table, shared_table, like)
+    fleet, data = fleet_at(fleet_table, like), data_at(data_table, like)
+    tables = Tables(workspaces, fleet_table, data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(At(tables, thread, ws, fleet, shared, i, job_at(fleet, i)), control)
+        descend(At(tables, thread, ws, fleet, shared_of(data, fleet.data[i]), i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 
 
 @linked(SAMPLES.name, entry=True)
 def help_networks(
-    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer
 ):
     """What a thread runs when no network is left to begin: help with those that are not finished."""
     small()
     fleet = fleet_at(fleet_table, like)
-    tables = Tables(workspaces, fleet_table, shared_table, like)
+    tables = Tables(workspaces, fleet_table, data_table, like)
     while fetch(control, FINISHED) < fleet.n_jobs and not fetch(control, STOP):
         helped = False
         for owner in range(control[N_THREADS]):

@@ -1,9 +1,10 @@
 """Eight networks of one shape with a network in each lane: training where a mini-batch is too small to fill vectors.
 
-The networks of a job differ in their parameters, learning rates and shuffles, never in shape, batch size or steps. Each
-lane does what its own network asks for and nothing else; a job that has fewer than eight networks repeats the last of
-them in the lanes that are left. A mini-batch is one tile, and an optimizer that is DIRECT adds the gradient to the
-parameters as it comes out of the backward pass.
+The networks of a job differ in their parameters, learning rates, shuffles and data sets, never in shape, batch size,
+steps or the number of samples, so that one network for each of many data sets fills the lanes too. Each lane does what
+its own network asks for and nothing else; a job that has fewer than eight networks repeats the last of them in the
+lanes that are left. A mini-batch is one tile, and an optimizer that is DIRECT adds the gradient to the parameters as it
+comes out of the backward pass.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from shoal.kernels.simd.lanes import GROUP, NETWORKS
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
 from shoal.kernels.streams import shuffle
-from shoal.kernels.training.fleet import Fleet, Shared, fleet_at, job_at, shared_at
+from shoal.kernels.training.data import N_DATA_ROW, data_at, data_row_at, shared_of
+from shoal.kernels.training.fleet import Fleet, fleet_at, job_at
 from shoal.kernels.training.loop import Parts, make_loop
 from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.update import NUMBERS, compute_numbers, update
@@ -44,8 +46,8 @@ class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
     a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
-    a step. order: shuffled samples, network after network. costs: cost per output and network. scale: what the backward
-    pass multiplies gradients by. ones: see `add_gradients`.
+    a step. order: shuffled samples, network after network. X, Y: where the data set of each network begins. costs: cost
+    per output and network. scale: what the backward pass multiplies gradients by. ones: see `add_gradients`.
     """
 
     a: Pointer
@@ -56,6 +58,8 @@ class Workspace(NamedTuple):
     part: int
     numbers: Doubles
     order: Integers
+    X: Integers
+    Y: Integers
     costs: Doubles
     scale: Pointer
     ones: Pointer
@@ -64,20 +68,23 @@ class Workspace(NamedTuple):
 workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> Workspace:
+def workspace(fleet: Fleet) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
+    n_outputs = int(jobs["n_outputs"].max())
     buffer, part = (int(jobs["n_units"].max()) + 1) * ROW, (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
-        y=empty((shared.n_outputs + 1) * ROW, dtype),
+        y=empty((n_outputs + 1) * ROW, dtype),
         grads=empty(part * (not jobs["is_direct"].all()), dtype),
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
         numbers=empty(NUMBERS),
-        order=empty(GROUP * shared.n, np.int64),
-        costs=empty(shared.n_outputs * GROUP),
+        order=empty(GROUP * int(jobs["n_samples"].max()), np.int64),
+        X=empty(GROUP, np.int64),
+        Y=empty(GROUP, np.int64),
+        costs=empty(n_outputs * GROUP),
         scale=empty(GROUP, dtype),
         ones=filled(np.ones(ROW), dtype),
     )
@@ -88,6 +95,7 @@ class At(NamedTuple):
 
     ws: Any
     fleet: Any
+    data: Any
     shared: Any
     i: int
     job: Any
@@ -113,8 +121,8 @@ def minibatch_cost(at, low, n):
     small()
     ws, shared = at.ws, at.shared
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
-    gather(shared.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n)
-    gather(shared.Y, shared.ld, ws.order + low, shared.n, shared.n_outputs, ws.y, n)
+    gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n)
+    gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.n_outputs, ws.y, n)
     tile_cost(at, n, 1.0 / n)
 
 
@@ -122,6 +130,9 @@ def minibatch_cost(at, low, n):
 def _begin(at):
     ws, n = at.ws, at.shared.n
     fill(ws.states, at.job.n_states * ws.part, 0.0)
+    for lane in range(GROUP):
+        row = data_row_at(at.data.sets + at.fleet.data[at.i * GROUP + lane] * N_DATA_ROW)
+        ws.X[lane], ws.Y[lane] = row.X, row.Y
     for s in range(GROUP * n):  # of a full batch, which is never shuffled
         ws.order[s] = s % n
 
@@ -135,8 +146,8 @@ def _pass_over_all(at, with_gradient):
         fill(ws.costs, shared.n_outputs * GROUP, 0.0)
         for low in range(0, shared.n, MINIBATCH_TILE):
             n = min(MINIBATCH_TILE, shared.n - low)
-            spread(shared.X + low, shared.ld, shared.n_features, ws.a, n)
-            spread(shared.Y + low, shared.ld, shared.n_outputs, ws.y, n)
+            spread(at.data.values + low, ws.X, shared.ld, shared.n_features, ws.a, n)
+            spread(at.data.values + low, ws.Y, shared.ld, shared.n_outputs, ws.y, n)
             tile_cost(at, n, 1.0 / shared.n)
 
 
@@ -242,15 +253,15 @@ descend = make_loop(
 
 @linked(NETWORKS.name, entry=True)
 def train_groups(
-    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer
 ):
     """What every thread runs: train groups of networks from the queue; see team.py for `control`."""
     small()
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
-    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
+    fleet, data = fleet_at(fleet_table, like), data_at(data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(At(ws, fleet, shared, i, job_at(fleet, i)), control)
+        descend(At(ws, fleet, data, shared_of(data, fleet.data[i * GROUP]), i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 

@@ -1,8 +1,8 @@
 """Training methods: a file each, which says what a specification needs for it, and which way its networks go.
 
 A file has NEEDS, the keys of a specification that it needs; `hypers_of(spec)`, the numbers of its own;
-`way_of(job, n_samples)`, a function of the network and the data alone, as bits depend on it; and
-`recorded_steps(steps, batch_size)`.
+`way_of(job)`, a function of the network and the data alone, as bits depend on it; and `recorded_steps(steps,
+batch_size)`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Method:
     needs: tuple[str, ...]
     hypers: Mapping[str, float]
     hypers_of: Callable[[Any], tuple[float, ...]]
-    way_of: Callable[[Job, int], Way]
+    way_of: Callable[[Job], Way]
     recorded_steps: Callable[[int, int | None], np.ndarray]
 
 

@@ -21,9 +21,9 @@ def hypers_of(spec: Any) -> tuple[float, ...]:
     return tuple((dict(OPTIMIZERS[spec.optimizer].hypers) | dict(spec.hypers)).values())
 
 
-def way_of(job: Job, n_samples: int) -> Way:
+def way_of(job: Job) -> Way:
     """Networks stand side by side where a mini-batch is too small to fill vectors with its samples."""
-    return SIDE_BY_SIDE if (job.batch_size or n_samples) <= MINIBATCH_TILE else ONE_BY_ONE
+    return SIDE_BY_SIDE if (job.batch_size or job.n_samples) <= MINIBATCH_TILE else ONE_BY_ONE
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,8 @@ from shoal.kernels.network.tape import N_FIELDS, op_at
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.memory import empty
 from shoal.kernels.simd.vector import small
-from shoal.kernels.training.fleet import Fleet, Job, Shared, fleet_at, job_at, shared_at
+from shoal.kernels.training.data import data_at, shared_of
+from shoal.kernels.training.fleet import Fleet, Job, fleet_at, job_at
 from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.way import Way
 
@@ -53,10 +54,10 @@ hypers_at = unpacked(Hypers)
 workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> Workspace:
+def workspace(fleet: Fleet) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     units, dtype = int(fleet.jobs["n_units"].max()), fleet.params.dtype
-    rows = int(fleet.tapes["fan_in"].max()) + shared.n_outputs
+    rows = int(fleet.tapes["fan_in"].max()) + int(fleet.jobs["n_outputs"].max())
     return Workspace(
         a=empty(units * TILE, dtype),
         da=empty(units * TILE, dtype),
@@ -164,16 +165,16 @@ def readout_cost(at):
 
 @linked(SAMPLES.name, entry=True)
 def fit_readouts(
-    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer
 ):
     """What every thread runs: fit networks from the queue, see team.py for `control`; stopped[i] is 0 where the cost is
     not finite."""
     small()
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
-    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
+    fleet, data = fleet_at(fleet_table, like), data_at(data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        job = job_at(fleet, i)
+        job, shared = job_at(fleet, i), shared_of(data, fleet.data[i])
         at = At(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
         fit(at, hypers_at(fleet.hypers + job.hypers).alpha)
         if not np.isfinite(readout_cost(at)):
@@ -192,7 +193,7 @@ def hypers_of(spec: Any) -> tuple[float, ...]:
     return (spec.alpha,)
 
 
-def way_of(job: Job, n_samples: int) -> Way:
+def way_of(job: Job) -> Way:
     """All networks go one way."""
     return READOUT
 
