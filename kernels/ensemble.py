@@ -19,6 +19,8 @@ from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.network import whole
 from shoal.kernels.network.activate import activation_kernels, with_addresses
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.cost import COSTS
+from shoal.kernels.network.losses import loss_of
 from shoal.kernels.network.tape import Layout, layout_of
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.spec import NetworkSpec, initial_params
@@ -36,6 +38,7 @@ __all__ = [
     "Trained",
     "gradients",
     "initial_params",
+    "one_hot",
     "predict",
     "recorded_steps",
     "train",
@@ -51,7 +54,8 @@ Key = tuple[NetworkSpec, int]
 class Trained:
     """One network's result: flat parameters (n_params,), and the cost per output at `recorded_steps`.
 
-    `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse. A network that
+    `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse, or the mean of
+    another loss. A network that
     diverged keeps what it recorded before `diverged_step`, the first step whose cost was not finite.
     """
 
@@ -65,8 +69,8 @@ class Trained:
 class Gradients:
     """Gradients of the mean cost over the samples given.
 
-    half_mse (n_outputs,), its parts per output; W, b per dense layer in the order of the parameter row; a per node
-    but the input (n_samples, units); x (n_samples, n_features).
+    half_mse (n_outputs,), its parts per output, or those of another loss; W, b per dense layer in the order of the
+    parameter row; a per node but the input (n_samples, units); x (n_samples, n_features).
     """
 
     half_mse: np.ndarray
@@ -125,6 +129,8 @@ def train_on(
     datasets = [samples.checked() for samples in datasets]
     for spec, which in zip(specs, of, strict=True):
         spec.check(*datasets[which].shape)
+    for loss, which in {(spec.loss, which) for spec, which in zip(specs, of, strict=True)}:
+        loss_of(loss).check(datasets[which].y)
     if not specs:
         return []
     steps: dict[Key, list[int]] = {}
@@ -153,18 +159,32 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     return np.ascontiguousarray(outputs.reshape(architecture.n_outputs, data.ld)[:, : data.n].T, np.float64)
 
 
-def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
+def gradients(
+    architecture: Architecture,
+    params: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    loss: str = "squared",
+    loss_hypers: tuple[tuple[str, float], ...] = (),
+) -> Gradients:
     """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
 
     Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
     finite.
     """
-    samples, params = Samples(x, y).checked(), np.array(params)
+    samples, params = Samples(x, y, weights).checked(), np.array(params)
+    loss_of(loss).check(samples.y)
     layout, dtype = _fitting_layout(architecture, params, samples.x), params.dtype
     if architecture.n_outputs != samples.y.shape[1]:
         raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {samples.y.shape[1]}")
     data = shared_data(samples, dtype)
+    add_cost = COSTS[SAMPLES.name, loss, weights is not None]
+    load_all([(add_cost, dtype)])
     to = whole.Gradient(
+        add_cost=add_cost.address(dtype),
+        hypers=np.array([*loss_of(loss).hypers_of(loss_hypers), 0.0]),
         Y=data.Y,
         da=np.empty(layout.n_units * whole.TILE, dtype),
         dz=np.empty(layout.n_units * whole.TILE, dtype),
@@ -179,6 +199,21 @@ def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: 
     nodes = [block.T for block in np.split(deltas, np.cumsum(layout.sizes)[:-1])]
     pairs = list(layout.weights(to.grads))
     return Gradients(to.costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
+
+
+def one_hot(classes: np.ndarray, n_classes: int) -> np.ndarray:
+    """Probabilities (n, n_classes), of 0 and 1, from the index (n,) of each sample's class: what cross_entropy takes.
+
+    Raises ValueError where an index is not a whole number from 0 to n_classes - 1.
+    """
+    classes = np.asarray(classes)
+    allowed = f"whole numbers from 0 to {n_classes - 1} in one dimension"
+    if classes.ndim != 1 or classes.dtype.kind not in "iu":
+        raise ValueError(f"classes has shape {classes.shape} and dtype {classes.dtype}; allowed: {allowed}")
+    if bad := [index for index in classes.tolist() if not 0 <= index < n_classes]:
+        raise ValueError(f"classes has {bad[0]}; allowed: {allowed}")
+    probabilities: np.ndarray = np.eye(n_classes)[classes]
+    return probabilities
 
 
 def _check_dtype(name: str, dtype: str | np.dtype) -> None:
@@ -224,6 +259,9 @@ def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
         record_steps=_all_recorded(method, steps, spec.batch_size),
         snapshot_steps=steps,
         n_samples=len(samples.x),
+        is_weighted=samples.weights is not None,
+        loss=spec.loss,
+        loss_hypers=loss_of(spec.loss).hypers_of(spec.loss_hypers),
     )
 
 

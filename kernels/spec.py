@@ -8,6 +8,7 @@ import numpy as np
 
 from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.losses import LOSSES, loss_of
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.methods import METHODS
 
@@ -19,7 +20,8 @@ class NetworkSpec:
     """Everything that determines a network's result except the data, the root seed and the dtype.
 
     `optimizer` is one of METHODS, which says what it needs of the keys behind it. `batch_size` None is full batch.
-    `hypers` are pairs (name, value) of the optimizer's own numbers, where they are not the default.
+    `hypers` are pairs (name, value) of the optimizer's own numbers, where they are not the default. `loss` is one of
+    LOSSES, and `loss_hypers` are its own numbers.
     """
 
     architecture: Architecture
@@ -31,6 +33,8 @@ class NetworkSpec:
     steps: int | None = None
     alpha: float | None = None
     hypers: tuple[tuple[str, float], ...] = ()
+    loss: str = "squared"
+    loss_hypers: tuple[tuple[str, float], ...] = ()
 
     def check(self, n_samples: int, n_features: int, n_outputs: int) -> None:
         """Raise ValueError where the network cannot be trained on x (n_samples, n_features), y (n_samples, n_outputs).
@@ -52,6 +56,9 @@ class NetworkSpec:
                 raise ValueError(f"{name} {value} is not a finite number")
         if unknown := [name for name, _ in self.hypers if name not in method.hypers]:
             raise ValueError(f"{self.optimizer} has no {', '.join(unknown)}; allowed: {', '.join(method.hypers)}")
+        loss_of(self.loss).hypers_of(self.loss_hypers)
+        if self.loss not in (method.losses or LOSSES):
+            raise ValueError(f"{self.optimizer} has no loss '{self.loss}'; allowed: {', '.join(method.losses)}")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps {self.steps} is not 1 or more")
         if self.batch_size is not None and not 1 <= self.batch_size <= n_samples:

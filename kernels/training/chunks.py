@@ -13,7 +13,8 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
-from shoal.kernels.network.of_samples import add_cost, add_gradients, backward, forward
+from shoal.kernels.network.cost import add_cost
+from shoal.kernels.network.of_samples import add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns, fill, gather_columns
 from shoal.kernels.simd.lanes import SAMPLES, STRIPE
 from shoal.kernels.simd.memory import empty, filled
@@ -41,8 +42,8 @@ class Task(NamedTuple):
 class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
-    a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`. The rest is about the
-    network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
+    a, da, y: buffers of a tile of the thread's, targets and weights in y. ones: see `add_gradients`. The rest is about
+    the network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
     output; states (`part` apart) of the optimizer, and the numbers of a step; order, the shuffled samples; task,
     tickets, finished: its open loop.
     """
@@ -76,7 +77,7 @@ def workspace(fleet: Fleet) -> Workspace:
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
-        y=empty(n_outputs * int(jobs["tile"].max()), dtype),
+        y=empty((n_outputs + 1) * int(jobs["tile"].max()), dtype),
         ones=filled(np.ones(jobs["tile"].max()), dtype),
         grads=empty(int((sizes * jobs["max_chunks"]).max()), dtype),
         costs=empty(MAX_CHUNKS * n_outputs),
@@ -126,11 +127,12 @@ def tile_pass(ws, own, fleet, shared, job, phase, begin, n_real, n, share, grads
     if phase == MINIBATCH_GRADIENT:
         y, y_ld = ws.y, job.tile
         gather_columns(shared.X, shared.ld, own.order + begin, n_real, shared.n_features, ws.a, ld, n)
-        gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.n_outputs, y, y_ld, n)
+        gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.y_rows, y, y_ld, n)
     else:
         copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
     forward(ops, job.n_ops, params, ws.a, used, ld)
-    add_cost(ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share, costs, ws.da + output)
+    add_cost(job.add_cost, ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share,
+             fleet.loss_hypers + job.loss_hypers, costs, ws.da + output)  # fmt: skip
     if phase != COST:
         backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, used, ld, 0)
         add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a)

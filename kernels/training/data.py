@@ -17,10 +17,11 @@ from shoal.kernels.training import plan
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """A data set: x (n, n_features) and y (n, n_outputs)."""
+    """A data set: x (n, n_features), y (n, n_outputs) and weights (n,) of the samples, scaled to a mean of 1."""
 
     x: np.ndarray
     y: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -34,7 +35,14 @@ class Samples:
             raise ValueError(f"x has {len(x)} samples and y has {len(y)}; both need the same number, at least 1")
         check_finite("x", x)
         check_finite("y", y)
-        return Samples(x, y)
+        return Samples(x, y, None if self.weights is None else _checked_weights(self.weights, len(x)))
+
+    @property
+    def targets(self) -> np.ndarray:
+        """y, and a column of the weights behind it if there are any."""
+        if self.weights is None:
+            return self.y
+        return np.column_stack([self.y, self.weights * (len(self.weights) / self.weights.sum())])
 
 
 def matrix(name: str, values: np.ndarray) -> np.ndarray:
@@ -56,6 +64,16 @@ def check_finite(name: str, values: np.ndarray) -> None:
         raise ValueError(f"{name} has {found}; all of its numbers must be finite")
 
 
+def _checked_weights(weights: np.ndarray, n: int) -> np.ndarray:
+    weights = np.asarray(weights)
+    if weights.shape != (n,) or weights.dtype.kind not in "biuf":
+        raise ValueError(f"weights has shape {weights.shape} and dtype {weights.dtype}; it needs ({n},) numbers")
+    check_finite("weights", weights[:, None])
+    if (weights < 0).any() or not weights.any():
+        raise ValueError(f"weights has numbers from {weights.min()} to {weights.max()}; none may be below 0, or all 0")
+    return weights.astype(float)
+
+
 class DataRow(NamedTuple):
     """One data set as the kernels see it: a row of `Data.sets`, with offsets of its first numbers in `Data.values`."""
 
@@ -65,6 +83,7 @@ class DataRow(NamedTuple):
     ld: int
     n_features: int
     n_outputs: int
+    y_rows: int
 
 
 class Data(NamedTuple):
@@ -75,7 +94,10 @@ class Data(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """One data set: X and Y feature-major and flat, rows `ld` apart, the last sample repeated to fill them."""
+    """One data set: X and Y feature-major and flat, rows `ld` apart, the last sample repeated to fill them.
+
+    Y has `y_rows`: one for each of the n_outputs targets, and one for the weights of the samples if there are any.
+    """
 
     X: Pointer
     Y: Pointer
@@ -83,6 +105,7 @@ class Shared(NamedTuple):
     ld: int
     n_features: int
     n_outputs: int
+    y_rows: int
 
 
 data_at, data_row_at, N_DATA_ROW = unpacked(Data), unpacked(DataRow), len(DataRow._fields)
@@ -92,7 +115,8 @@ data_at, data_row_at, N_DATA_ROW = unpacked(Data), unpacked(DataRow), len(DataRo
 def shared_of(data, k):
     """Data set number k."""
     row = data_row_at(data.sets + k * N_DATA_ROW)
-    return Shared(data.values + row.X, data.values + row.Y, row.n, row.ld, row.n_features, row.n_outputs)
+    X, Y = data.values + row.X, data.values + row.Y
+    return Shared(X, Y, row.n, row.ld, row.n_features, row.n_outputs, row.y_rows)
 
 
 def pack_data(sets: Sequence[Samples], dtype: np.dtype) -> Data:
@@ -101,11 +125,12 @@ def pack_data(sets: Sequence[Samples], dtype: np.dtype) -> Data:
     rows = [
         DataRow(
             X=places.of(one.x),
-            Y=places.of(one.y),
+            Y=places.of(one.targets),
             n=len(one.x),
             ld=places.ld(one.x),
             n_features=one.x.shape[1],
             n_outputs=one.y.shape[1],
+            y_rows=one.y.shape[1] + (one.weights is not None),
         )
         for one in sets
     ]
@@ -116,7 +141,7 @@ def shared_data(samples: Samples, dtype: np.dtype) -> Shared:
     """One data set as kernels that take no other have it."""
     values, sets = pack_data([samples], dtype)
     row = DataRow(*sets[0].tolist())
-    return Shared(values[row.X :], values[row.Y :], row.n, row.ld, row.n_features, row.n_outputs)
+    return Shared(values[row.X :], values[row.Y :], *row[2:])
 
 
 class _Places:

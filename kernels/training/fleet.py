@@ -10,6 +10,7 @@ import numpy as np
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, unpacked
 from shoal.kernels.network.activate import with_addresses
+from shoal.kernels.network.cost import COSTS
 from shoal.kernels.network.tape import N_FIELDS, Layout
 from shoal.kernels.simd.memory import LINE, empty, filled
 from shoal.kernels.training import plan
@@ -44,6 +45,8 @@ class JobRow(NamedTuple):
     is_direct: int  # whether a backward pass may add the gradient to the parameters
     update: int  # addresses of the optimizer's kernels (update.py), 0 where it has none
     compute_numbers: int
+    add_cost: int  # and of the loss (network/cost.py)
+    loss_hypers: int  # in `loss_hypers`
     n_samples: int  # of the data set of each of its networks
     n_outputs: int
 
@@ -53,7 +56,7 @@ row_at, N_ROW = unpacked(JobRow), len(JobRow._fields)
 
 
 class Job(NamedTuple):
-    """What networks that may be trained side by side have in common; `hypers` are the method's own numbers.
+    """What networks that may be trained side by side have in common; `hypers` are the numbers of method and loss.
 
     Their data sets may differ, but not in the number of samples.
     """
@@ -65,6 +68,9 @@ class Job(NamedTuple):
     record_steps: tuple[int, ...]
     snapshot_steps: tuple[int, ...]
     n_samples: int
+    is_weighted: bool = False
+    loss: str = "squared"
+    loss_hypers: tuple[float, ...] = ()
 
 
 class Fleet(NamedTuple):
@@ -83,6 +89,7 @@ class Fleet(NamedTuple):
     data: Integers
     rates: Pointer
     hypers: Integers
+    loss_hypers: Doubles
     shuffle_keys: Integers
     costs: Doubles
     snapshots: Pointer
@@ -121,6 +128,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
     layouts = _places({job.layout: len(job.layout.ops) * N_FIELDS for job in jobs})
     schedules = _places({steps: len(steps) for job in jobs for steps in (job.record_steps, job.snapshot_steps)})
     hypers = _places({job.hypers: len(job.hypers) for job in jobs})
+    loss_hypers = _places({job.loss_hypers: len(job.loss_hypers) for job in jobs})
     addresses = {method: _addresses(lanes, method, dtype) for method in {job.method for job in jobs}}
     ends = np.zeros(3, np.int64)  # of params, costs and snapshots
     table = np.zeros(len(jobs), JOB)
@@ -145,6 +153,8 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
             n_snapshots=len(job.snapshot_steps),
             kept=kept,
             hypers=hypers[job.hypers],
+            add_cost=COSTS[lanes, job.loss, job.is_weighted].address(dtype),
+            loss_hypers=loss_hypers[job.loss_hypers],
             n_samples=job.n_samples,
             n_outputs=n_outputs,
             **addresses[job.method],
@@ -165,6 +175,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
         data=np.array([member.data for member in members], np.int64),
         rates=np.array([member.rate for member in members]).astype(dtype),
         hypers=np.array([*(number for own in hypers for number in own), 0.0]).view(np.int64),
+        loss_hypers=np.array([*(number for own in loss_hypers for number in own), 0.0]),
         shuffle_keys=np.array([member.shuffle_key for member in members], np.uint64).view(np.int64),
         costs=np.full(ends[1], np.nan),
         snapshots=empty(ends[2], dtype),

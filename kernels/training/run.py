@@ -14,6 +14,7 @@ import numpy as np
 from shoal.kernels.compile.linked import Linked, kernels_of, packed
 from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.network.activate import activation_kernels
+from shoal.kernels.network.cost import COSTS
 from shoal.kernels.training import work
 from shoal.kernels.training.data import Data
 from shoal.kernels.training.fleet import Fleet, Job, Member, pack
@@ -105,6 +106,7 @@ def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | Non
             wanted |= dict.fromkeys((kernel, kind) for kernel in kernels_of(way.lanes))
         ops = np.concatenate([layout.ops for layout in {job.layout for job in jobs}])
         own = [*activation_kernels(way.lanes, ops), *update_kernels(way.lanes, {job.method for job in jobs})]
+        own += [COSTS[loss] for loss in {(way.lanes, job.loss, job.is_weighted): None for job in jobs}]
         own += [kernel for kernel in (way.entry, way.help) if kernel]
         wanted |= dict.fromkeys((kernel, dtype) for kernel in own)
     load_all(list(wanted))

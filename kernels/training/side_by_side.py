@@ -15,9 +15,9 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.network.cost import add_cost
 from shoal.kernels.network.group_rows import apart, elements, gather, spread
 from shoal.kernels.network.of_networks import (
-    add_cost,
     add_gradients,
     backward,
     backward_and_gradients,
@@ -76,7 +76,7 @@ def workspace(fleet: Fleet) -> Workspace:
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
-        y=empty((n_outputs + 1) * ROW, dtype),
+        y=empty((n_outputs + 2) * ROW, dtype),
         grads=empty(part * (not jobs["is_direct"].all()), dtype),
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
@@ -112,7 +112,8 @@ def tile_cost(at, n, share):
         forward_one(ops, job.n_ops, params, ws.a)
     else:
         forward(ops, job.n_ops, params, ws.a, size, ld)
-    add_cost(ws.a + output, ld, ws.y, ld, n_outputs, n * GROUP, size, share, ws.costs, ws.da + output)
+    add_cost(job.add_cost, ws.a + output, ld, ws.y, ld, n_outputs, n * GROUP, size, share,
+             fleet.loss_hypers + job.loss_hypers, ws.costs, ws.da + output)  # fmt: skip
 
 
 @jit
@@ -122,7 +123,7 @@ def minibatch_cost(at, low, n):
     ws, shared = at.ws, at.shared
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
     gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n)
-    gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.n_outputs, ws.y, n)
+    gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.y_rows, ws.y, n)
     tile_cost(at, n, 1.0 / n)
 
 
@@ -147,7 +148,7 @@ def _pass_over_all(at, with_gradient):
         for low in range(0, shared.n, MINIBATCH_TILE):
             n = min(MINIBATCH_TILE, shared.n - low)
             spread(at.data.values + low, ws.X, shared.ld, shared.n_features, ws.a, n)
-            spread(at.data.values + low, ws.Y, shared.ld, shared.n_outputs, ws.y, n)
+            spread(at.data.values + low, ws.Y, shared.ld, shared.y_rows, ws.y, n)
             tile_cost(at, n, 1.0 / shared.n)
 
 

@@ -1,8 +1,8 @@
 """Training methods: a file each, which says what a specification needs for it, and which way its networks go.
 
-A file has NEEDS, the keys of a specification that it needs; `hypers_of(spec)`, the numbers of its own;
-`way_of(job)`, a function of the network and the data alone, as bits depend on it; and `recorded_steps(steps,
-batch_size)`.
+A file has NEEDS, the keys of a specification that it needs; LOSSES, those that it can minimise, if not all;
+`hypers_of(spec)`, the numbers of its own; `way_of(job)`, a function of the network and the data alone, as bits depend
+on it; and `recorded_steps(steps, batch_size)`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Method:
     """How a network is trained: see above. `hypers` are the numbers of its own that it takes, with their defaults."""
 
     needs: tuple[str, ...]
+    losses: tuple[str, ...]
     hypers: Mapping[str, float]
     hypers_of: Callable[[Any], tuple[float, ...]]
     way_of: Callable[[Job], Way]
@@ -34,7 +35,8 @@ class Method:
 
 
 def _method(file: ModuleType, hypers: Mapping[str, float]) -> Method:
-    return Method(file.NEEDS, hypers, file.hypers_of, file.way_of, file.recorded_steps)
+    losses = getattr(file, "LOSSES", ())
+    return Method(file.NEEDS, losses, hypers, file.hypers_of, file.way_of, file.recorded_steps)
 
 
 METHODS = {name: _method(descent, optimizer.hypers) for name, optimizer in OPTIMIZERS.items()}

@@ -2,6 +2,7 @@
 
 Minimises  sum_n sum_k (y_nk - W_k . h_n - b_k)^2 + alpha sum_k |W_k|^2  with b free: with H and Y centred,
 W^T = (H^T H + alpha I)^-1 H^T Y  and  b = mean(y) - W mean(h)  (Hoerl and Kennard, Technometrics 12, 1970).
+Where samples have weights w_n, of mean 1, their squares and the means are weighted: rows are multiplied by sqrt(w_n).
 Sums and solution are in float64, by Cholesky factors, whatever the dtype of the network.
 """
 
@@ -14,7 +15,8 @@ import numpy as np
 from shoal.kernels.compile.jit import jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
 from shoal.kernels.matrix.cholesky import cholesky, solve
-from shoal.kernels.network.of_samples import add_cost, forward, weight_gradient
+from shoal.kernels.network.cost import add_cost
+from shoal.kernels.network.of_samples import forward, weight_gradient
 from shoal.kernels.network.rows import copy_columns, fill
 from shoal.kernels.network.tape import N_FIELDS, op_at
 from shoal.kernels.simd.lanes import SAMPLES
@@ -26,6 +28,7 @@ from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.way import Way
 
 NEEDS = ("alpha",)
+LOSSES = ("squared",)
 TILE = 64
 """Samples worked on at once: a whole number of vectors in every dtype."""
 
@@ -33,13 +36,14 @@ TILE = 64
 class Workspace(NamedTuple):
     """Memory of a thread.
 
-    a, da: tile buffers. rows: the last layer's inputs h and the targets y of a tile, float64, less their means.
-    means: of h and y. gram: sums of the products of any two of their rows.
+    a, da: tile buffers. rows: the last layer's inputs h and the targets y of a tile, float64, less their means, times
+    roots: of the weights of its samples. means: of h and y. gram: sums of the products of any two of their rows.
     """
 
     a: Pointer
     da: Pointer
     rows: Doubles
+    roots: Doubles
     means: Doubles
     gram: Doubles
 
@@ -62,6 +66,7 @@ def workspace(fleet: Fleet) -> Workspace:
         a=empty(units * TILE, dtype),
         da=empty(units * TILE, dtype),
         rows=empty(rows * TILE),
+        roots=empty(TILE),
         means=empty(rows),
         gram=empty(rows * rows),
     )
@@ -90,19 +95,25 @@ def tile_forward(at, begin):
 
 @jit
 def hidden_rows(at, begin):
-    """Fill `rows` with h and y of a tile; returns its number of elements. What fills up the last vector is 0."""
+    """Fill `rows` with h and y of a tile, and `roots`; returns its number of elements. What fills up the last vector
+    is 0."""
     small()
     ws, shared, last = at.ws, at.shared, at.last
     n = tile_forward(at, begin)
     n_real = min(n, shared.n - begin)
+    fill(ws.roots, n, 1.0)
+    if shared.y_rows > shared.n_outputs:
+        for t in range(n):
+            ws.roots[t] = np.sqrt(np.float64(shared.Y[shared.n_outputs * shared.ld + begin + t]))
     for r in range(last.fan_in + shared.n_outputs):
         for t in range(n):
             if t >= n_real:
                 ws.rows[r * TILE + t] = 0.0
             elif r < last.fan_in:
-                ws.rows[r * TILE + t] = ws.a[(last.source + r) * TILE + t] - ws.means[r]
+                ws.rows[r * TILE + t] = (ws.a[(last.source + r) * TILE + t] - ws.means[r]) * ws.roots[t]
             else:
-                ws.rows[r * TILE + t] = shared.Y[(r - last.fan_in) * shared.ld + begin + t] - ws.means[r]
+                y = shared.Y[(r - last.fan_in) * shared.ld + begin + t]
+                ws.rows[r * TILE + t] = (y - ws.means[r]) * ws.roots[t]
     return n
 
 
@@ -118,7 +129,7 @@ def centred_sums(at, n_rows):
         n = hidden_rows(at, begin)
         for r in range(n_rows):
             for t in range(n):
-                sums[r] += rows[r * TILE + t]
+                sums[r] += rows[r * TILE + t] * at.ws.roots[t]
     for r in range(n_rows):
         means[r] = sums[r] / n_samples
     fill(gram, n_rows * n_rows, 0.0)
@@ -155,8 +166,8 @@ def readout_cost(at):
     fill(costs, n_outputs, 0.0)
     for begin in range(0, shared.n, TILE):
         n = tile_forward(at, begin)
-        add_cost(ws.a + output, TILE, shared.Y + begin, shared.ld, n_outputs, min(n, shared.n - begin), n,
-                 1.0 / shared.n, costs, ws.da + output)  # fmt: skip
+        add_cost(at.job.add_cost, ws.a + output, TILE, shared.Y + begin, shared.ld, n_outputs, min(n, shared.n - begin),
+                 n, 1.0 / shared.n, at.fleet.loss_hypers + at.job.loss_hypers, costs, ws.da + output)  # fmt: skip
     total = 0.0
     for k in range(n_outputs):
         total += costs[k]
