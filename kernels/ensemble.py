@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from shoal.kernels.training.fleet import Job, Member
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.methods.descent import recorded_steps
 from shoal.kernels.training.run import Note, Outcomes, Progress, run
+from shoal.kernels.training.stopping import validation_steps
 
 __all__ = [
     "ENGINE",
@@ -55,14 +56,26 @@ class Trained:
     """One network's result: flat parameters (n_params,), and the cost per output at `recorded_steps`.
 
     `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse, or the mean of
-    another loss. A network that
-    diverged keeps what it recorded before `diverged_step`, the first step whose cost was not finite.
+    another loss. A network that diverged keeps what it recorded before `diverged_step`, the first step whose cost was
+    not finite. One that takes validation costs has `validation_costs` (n_validated, n_outputs), those at
+    `validated_steps`, and of its parameters those of the lowest, unless it diverged; `stopped_step` is where they
+    stopped it, if that was before its last step.
     """
 
     params: np.ndarray
     recorded_steps: np.ndarray
     costs: np.ndarray
     diverged_step: int | None
+    stopped_step: int | None = None
+    validated_steps: np.ndarray | None = None
+    validation_costs: np.ndarray | None = None
+
+    @property
+    def status(self) -> str:
+        """One of "diverged", "stopped" (early) or "finished"."""
+        if self.diverged_step is not None:
+            return "diverged"
+        return "finished" if self.stopped_step is None else "stopped"
 
 
 @dataclass(frozen=True)
@@ -115,10 +128,10 @@ def train_on(
 
     A result is bit for bit the same whatever else is trained with it, in whatever order and on however many threads
     (`n_threads`; None is Numba's NUMBA_NUM_THREADS, by default one a processor). Networks that differ only in `steps`
-    are trained once, to the largest. `progress(done, total, share)` is told the trained networks and the part of the
-    work that is done from time to time; `note` is given a sentence where kernels have to be compiled first, which takes
-    seconds. Raises ValueError for arrays or specs that do not fit together, numbers that are not finite, and other
-    dtypes than DTYPES.
+    are trained once, to the largest, unless they take validation costs. `progress(done, total, share)` is told the
+    trained networks and the part of the work that is done from time to time; `note` is given a sentence where kernels
+    have to be compiled first, which takes seconds. Raises ValueError for arrays or specs that do not fit together,
+    numbers that are not finite, and other dtypes than DTYPES.
     """
     _check_dtype("dtype", dtype)
     if n_threads is not None and n_threads < 1:
@@ -129,12 +142,15 @@ def train_on(
     datasets = [samples.checked() for samples in datasets]
     for spec, which in zip(specs, of, strict=True):
         spec.check(*datasets[which].shape)
+        if spec.is_validated and datasets[which].validation is None:
+            raise ValueError(f"data set {which} has no validation samples, which {spec} needs for its keep or patience")
     for loss, which in {(spec.loss, which) for spec, which in zip(specs, of, strict=True)}:
-        loss_of(loss).check(datasets[which].y)
+        for samples in filter(None, (datasets[which], datasets[which].validation)):
+            loss_of(loss).check(samples.y)
     if not specs:
         return []
     steps: dict[Key, list[int]] = {}
-    keys = [(replace(spec, steps=None), which) for spec, which in zip(specs, of, strict=True)]
+    keys = [(spec.without_steps(), which) for spec, which in zip(specs, of, strict=True)]
     for key, spec in zip(keys, specs, strict=True):
         steps.setdefault(key, []).append(spec.steps or 0)
     jobs = {key: _job(key[0], tuple(sorted(set(own))), datasets[key[1]]) for key, own in steps.items()}
@@ -262,7 +278,19 @@ def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
         is_weighted=samples.weights is not None,
         loss=spec.loss,
         loss_hypers=loss_of(spec.loss).hypers_of(spec.loss_hypers),
+        **_validation(spec, samples),
     )
+
+
+def _validation(spec: NetworkSpec, samples: Samples) -> dict[str, Any]:
+    """What a job has of its validation costs."""
+    if not spec.is_validated or samples.validation is None:
+        return {}
+    return {
+        "validation_steps": validation_steps(spec.steps or 0, spec.batch_size, len(samples.x), spec.validate_every),
+        "n_validation": len(samples.validation.x),
+        "is_validation_weighted": samples.validation.weights is not None,
+    }
 
 
 def _member(spec: NetworkSpec, which: int, samples: Samples, seed: int) -> Member:
@@ -271,6 +299,8 @@ def _member(spec: NetworkSpec, which: int, samples: Samples, seed: int) -> Membe
         shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
         rate=spec.learning_rate or 0.0,
         data=which,
+        patience=np.inf if spec.patience is None else spec.patience,
+        min_delta=spec.min_delta,
     )
 
 
@@ -291,7 +321,24 @@ def _result(spec: NetworkSpec, i: int, job: Job, outcomes: Outcomes) -> Trained:
     bad = own[~np.isfinite(costs.sum(axis=1))]
     if 0 <= stopped < last:
         bad = np.append(bad, stopped)
+    if not job.validation_steps:
+        return _cut(params, own, costs, bad)
+    ended = outcomes.ended(i)
+    end = last if ended < 0 else ended
+    trained = _cut(params, own[own <= end], costs[own <= end], bad[bad <= end])
+    diverged, steps = trained.diverged_step, np.array(job.validation_steps)
+    kept = steps <= end if diverged is None else steps < diverged
+    return replace(
+        trained,
+        stopped_step=end if diverged is None and end < last else None,
+        validated_steps=steps[kept],
+        validation_costs=outcomes.validation_curve(i)[kept],
+    )
+
+
+def _cut(params: np.ndarray, steps: np.ndarray, costs: np.ndarray, bad: np.ndarray) -> Trained:
+    """What a network recorded before the first of the steps whose cost was bad, if there are any."""
     if not bad.size:
-        return Trained(params, own, costs, None)
-    kept = own < bad.min()
-    return Trained(params, own[kept], costs[kept], int(bad.min()))
+        return Trained(params, steps, costs, None)
+    kept = steps < bad.min()
+    return Trained(params, steps[kept], costs[kept], int(bad.min()))

@@ -356,6 +356,51 @@ def minibatch(
     return weights, np.array(costs)
 
 
+@dataclass(frozen=True)
+class Stopping:
+    """Validation samples, and what is made of their cost: taken every `every` steps and at the last."""
+
+    x: Array
+    y: Array
+    every: int
+    patience: float = np.inf
+    min_delta: float = 0.0
+    cost: Cost = SQUARED
+
+
+def watched(
+    architecture: Architecture,
+    weights: Weights,
+    x: Array,
+    y: Array,
+    optimizer: Optimizer,
+    batches: list[list[int]],
+    stopping: Stopping,
+) -> tuple[Weights, list[int], Array]:
+    """Training on these batches until no validation has improved on the best for `patience` of them.
+
+    Returns the weights of the lowest validation cost, the steps at which it was taken and the costs per output. An
+    improvement is more than `min_delta` below the last one.
+    """
+    steps, costs, improved, best = [], [], 0, weights
+    totals: list[float] = []
+    for step in range(len(batches) + 1):
+        if step % stopping.every == 0 or step == len(batches):
+            steps.append(step)
+            costs.append(half_mse(architecture, weights, stopping.x, stopping.y, stopping.cost))
+            totals.append(float(costs[-1].sum()))
+            if totals[-1] < totals[improved] - stopping.min_delta:
+                improved = len(totals) - 1
+            if totals[-1] < min(totals[:-1], default=np.inf):
+                best = weights
+            if len(totals) - 1 - improved >= stopping.patience:
+                break
+        if step < len(batches):
+            rows = batches[step]
+            weights = optimizer.step(weights, gradients(architecture, weights, x[rows], y[rows]).weights)
+    return best, steps, np.array(costs)
+
+
 def last_hidden(architecture: Architecture, weights: Weights, x: Array) -> Array:
     """What goes into the last dense layer, (n, units)."""
     return forward(architecture, weights, x)[1][-2]

@@ -19,13 +19,13 @@ from shoal.kernels.network.rows import copy_columns, fill, gather_columns
 from shoal.kernels.simd.lanes import SAMPLES, STRIPE
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
-from shoal.kernels.training.data import data_at, shared_of
+from shoal.kernels.training.data import data_at, shared_of, validation_of
 from shoal.kernels.training.fleet import ALIGNMENT, Fleet, fleet_at, job_at, rounded_up
 from shoal.kernels.training.plan import MAX_CHUNKS
 from shoal.kernels.training.team import TICKETS, fetch_add
 from shoal.kernels.training.update import NUMBERS, update
 
-COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
+VALIDATION, COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(5)
 """Phases of training that threads share."""
 width, aligned = SAMPLES.width, jit(rounded_up)
 
@@ -131,9 +131,10 @@ def tile_pass(ws, own, fleet, shared, job, phase, begin, n_real, n, share, grads
     else:
         copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
     forward(ops, job.n_ops, params, ws.a, used, ld)
-    add_cost(job.add_cost, ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share,
+    cost_kernel = job.add_validation_cost if phase == VALIDATION else job.add_cost
+    add_cost(cost_kernel, ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share,
              fleet.loss_hypers + job.loss_hypers, costs, ws.da + output)  # fmt: skip
-    if phase != COST:
+    if phase > COST:
         backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, used, ld, 0)
         add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a)
 
@@ -147,7 +148,7 @@ def chunk_pass(ws, own, fleet, shared, job, task, chunk):
     tiles, size = ((last - first) * stripe + job.tile - 1) // job.tile, aligned(job.n_params)
     grads, costs = own.grads + chunk * size, own.costs + chunk * shared.n_outputs
     fill(costs, shared.n_outputs, 0.0)
-    if task.phase != COST:
+    if task.phase > COST:
         fill(grads, size, 0.0)
     for k in range(tiles):
         begin, end = boundary(k, tiles, first, last) * stripe, boundary(k + 1, tiles, first, last) * stripe
@@ -175,8 +176,9 @@ def run_ticket(
     """Run one iteration of the loop that thread `owner` has opened, in the buffers of `thread`."""
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
     own = workspace_at(workspaces + owner * N_WORKSPACE, like)
-    fleet, task = fleet_at(fleet_table, like), task_at(own.task)
-    job, shared = job_at(fleet, task.i), shared_of(data_at(data_table, like), fleet.data[task.i])
+    fleet, data, task = fleet_at(fleet_table, like), data_at(data_table, like), task_at(own.task)
+    job, which = job_at(fleet, task.i), fleet.data[task.i]
+    shared = shared_of(data, validation_of(data, which) if task.phase == VALIDATION else which)
     if task.phase == UPDATE:
         update_slice(own, fleet, job, task, ticket)
     else:

@@ -17,11 +17,15 @@ from shoal.kernels.training import plan
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """A data set: x (n, n_features), y (n, n_outputs) and weights (n,) of the samples, scaled to a mean of 1."""
+    """A data set: x (n, n_features), y (n, n_outputs) and weights (n,) of the samples, scaled to a mean of 1.
+
+    `validation` are samples for early stopping; no others of that set's own.
+    """
 
     x: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None = None
+    validation: Samples | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -35,7 +39,20 @@ class Samples:
             raise ValueError(f"x has {len(x)} samples and y has {len(y)}; both need the same number, at least 1")
         check_finite("x", x)
         check_finite("y", y)
-        return Samples(x, y, None if self.weights is None else _checked_weights(self.weights, len(x)))
+        weights = None if self.weights is None else _checked_weights(self.weights, len(x))
+        checked = Samples(x, y, weights, self._checked_validation())
+        if checked.validation and checked.validation.shape[1:] != checked.shape[1:]:
+            found = "{} inputs and {} outputs".format(*checked.validation.shape[1:])
+            raise ValueError(f"validation has {found}; x has {x.shape[1]} and y {y.shape[1]}")
+        return checked
+
+    def _checked_validation(self) -> Samples | None:
+        if self.validation is None:
+            return None
+        try:
+            return Samples(self.validation.x, self.validation.y, self.validation.weights).checked()
+        except ValueError as error:
+            raise ValueError(f"validation: {error}") from None
 
     @property
     def targets(self) -> np.ndarray:
@@ -84,6 +101,7 @@ class DataRow(NamedTuple):
     n_features: int
     n_outputs: int
     y_rows: int
+    validation: int  # number of its validation set, -1 if it has none
 
 
 class Data(NamedTuple):
@@ -119,9 +137,18 @@ def shared_of(data, k):
     return Shared(X, Y, row.n, row.ld, row.n_features, row.n_outputs, row.y_rows)
 
 
+@inlined
+def validation_of(data, k):
+    """The number of the validation set of data set k."""
+    return data_row_at(data.sets + k * N_DATA_ROW).validation
+
+
 def pack_data(sets: Sequence[Samples], dtype: np.dtype) -> Data:
-    """Lay data sets out for the compiled calls; arrays of equal content are there once."""
+    """Lay data sets out for the compiled calls, their validation sets behind them; arrays of equal content are there
+    once."""
     places = _Places(plan.stripe_samples(dtype))
+    validations = [one.validation for one in sets if one.validation]
+    numbers = iter(range(len(sets), len(sets) + len(validations)))
     rows = [
         DataRow(
             X=places.of(one.x),
@@ -131,8 +158,9 @@ def pack_data(sets: Sequence[Samples], dtype: np.dtype) -> Data:
             n_features=one.x.shape[1],
             n_outputs=one.y.shape[1],
             y_rows=one.y.shape[1] + (one.weights is not None),
+            validation=next(numbers) if one.validation else -1,
         )
-        for one in sets
+        for one in (*sets, *validations)
     ]
     return Data(places.filled(dtype), np.array(rows, np.int64))
 
@@ -141,7 +169,7 @@ def shared_data(samples: Samples, dtype: np.dtype) -> Shared:
     """One data set as kernels that take no other have it."""
     values, sets = pack_data([samples], dtype)
     row = DataRow(*sets[0].tolist())
-    return Shared(values[row.X :], values[row.Y :], *row[2:])
+    return Shared(values[row.X :], values[row.Y :], *row[2:-1])
 
 
 class _Places:

@@ -15,6 +15,7 @@ from shoal.kernels.network.tape import N_FIELDS, Layout
 from shoal.kernels.simd.memory import LINE, empty, filled
 from shoal.kernels.training import plan
 from shoal.kernels.training.optimizers import OPTIMIZERS
+from shoal.kernels.training.stopping import watch_of
 from shoal.kernels.training.update import PAIRS
 
 ALIGNMENT = 16
@@ -47,6 +48,11 @@ class JobRow(NamedTuple):
     compute_numbers: int
     add_cost: int  # and of the loss (network/cost.py)
     loss_hypers: int  # in `loss_hypers`
+    validations: int  # in `steps`: those at which the validation cost is taken
+    n_validations: int
+    n_validation: int  # samples
+    validation_costs: int  # in `costs`
+    add_validation_cost: int  # as add_cost
     n_samples: int  # of the data set of each of its networks
     n_outputs: int
 
@@ -58,7 +64,8 @@ row_at, N_ROW = unpacked(JobRow), len(JobRow._fields)
 class Job(NamedTuple):
     """What networks that may be trained side by side have in common; `hypers` are the numbers of method and loss.
 
-    Their data sets may differ, but not in the number of samples.
+    Their data sets may differ, but not in the number of samples. Where there are `validation_steps`, there is one
+    snapshot, of the best parameters.
     """
 
     layout: Layout
@@ -71,6 +78,9 @@ class Job(NamedTuple):
     is_weighted: bool = False
     loss: str = "squared"
     loss_hypers: tuple[float, ...] = ()
+    validation_steps: tuple[int, ...] = ()
+    n_validation: int = 0
+    is_validation_weighted: bool = False
 
 
 class Fleet(NamedTuple):
@@ -78,7 +88,8 @@ class Fleet(NamedTuple):
 
     Arrays to Python, pointers to kernels. In `params`, `costs` and `snapshots` the numbers of a job's networks stand
     side by side. `data` (number of the data set), `rates` (learning rate), `shuffle_keys` and `stopped` (step at which
-    the cost was not finite, or -1) have one number for each network; `hypers` are float64, bit for bit.
+    the cost was not finite, or -1) have one number for each network, and so has `ended` (step at which its validation
+    cost stopped it, or -1); `hypers` are float64, bit for bit; `watches` have N_WATCH numbers (stopping.py).
     """
 
     jobs: Integers
@@ -94,6 +105,8 @@ class Fleet(NamedTuple):
     costs: Doubles
     snapshots: Pointer
     stopped: Integers
+    ended: Integers
+    watches: Doubles
 
 
 fleet_at = unpacked(Fleet)
@@ -112,6 +125,8 @@ class Member(NamedTuple):
     shuffle_key: np.uint64
     rate: float
     data: int = 0
+    patience: float = np.inf
+    min_delta: float = 0.0
 
 
 Key = TypeVar("Key")
@@ -126,7 +141,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
     """
     jobs = [job for job, _ in groups]
     layouts = _places({job.layout: len(job.layout.ops) * N_FIELDS for job in jobs})
-    schedules = _places({steps: len(steps) for job in jobs for steps in (job.record_steps, job.snapshot_steps)})
+    schedules = _places({steps: len(steps) for job in jobs for steps in _schedules(job)})
     hypers = _places({job.hypers: len(job.hypers) for job in jobs})
     loss_hypers = _places({job.loss_hypers: len(job.loss_hypers) for job in jobs})
     addresses = {method: _addresses(lanes, method, dtype) for method in {job.method for job in jobs}}
@@ -155,17 +170,23 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
             hypers=hypers[job.hypers],
             add_cost=COSTS[lanes, job.loss, job.is_weighted].address(dtype),
             loss_hypers=loss_hypers[job.loss_hypers],
+            validations=schedules[job.validation_steps],
+            n_validations=len(job.validation_steps),
+            n_validation=job.n_validation,
+            validation_costs=costs + len(job.record_steps) * n_outputs * stride,
+            add_validation_cost=_validation_kernel(job, lanes, dtype),
             n_samples=job.n_samples,
             n_outputs=n_outputs,
             **addresses[job.method],
         )
         sizes = (
             rounded_up(layout.n_params),
-            len(job.record_steps) * n_outputs,
+            (len(job.record_steps) + len(job.validation_steps)) * n_outputs,
             layout.n_params * len(job.snapshot_steps),
         )
         ends += np.array(sizes) * stride
     members = [member for _, own in groups for member in (*own, *[own[-1]] * (stride - len(own)))]
+    watched = any(job.validation_steps for job in jobs)
     fleet = Fleet(
         jobs=table,
         n_jobs=len(table),
@@ -180,6 +201,8 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
         costs=np.full(ends[1], np.nan),
         snapshots=empty(ends[2], dtype),
         stopped=np.full(len(members), -1, np.int64),
+        ended=np.full(len(members), -1, np.int64),
+        watches=np.array([watch_of(member.patience, member.min_delta) for member in members * watched]),
     )
     for i, member in enumerate(members):
         job, lane = table[i // stride], i % stride
@@ -191,6 +214,15 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
 def rounded_up(n: Any) -> Any:
     """n, up to the next multiple of ALIGNMENT."""
     return (n + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+def _schedules(job: Job) -> tuple[tuple[int, ...], ...]:
+    return job.record_steps, job.snapshot_steps, job.validation_steps
+
+
+def _validation_kernel(job: Job, lanes: str, dtype: np.dtype) -> int:
+    """The address of its loss' kernel, 0 where no validation cost is taken."""
+    return COSTS[lanes, job.loss, job.is_validation_weighted].address(dtype) if job.validation_steps else 0
 
 
 def _places(lengths: Mapping[Key, int]) -> dict[Key, int]:

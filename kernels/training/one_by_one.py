@@ -18,6 +18,7 @@ from shoal.kernels.training.chunks import (
     MINIBATCH_GRADIENT,
     N_WORKSPACE,
     UPDATE,
+    VALIDATION,
     Task,
     n_chunks,
     run_ticket,
@@ -28,6 +29,7 @@ from shoal.kernels.training.chunks import (
 from shoal.kernels.training.data import data_at, shared_of
 from shoal.kernels.training.fleet import fleet_at, job_at
 from shoal.kernels.training.loop import Parts, make_loop
+from shoal.kernels.training.stopping import N_WATCH, is_lowest, is_over
 from shoal.kernels.training.team import (
     FINISHED,
     N_THREADS,
@@ -110,6 +112,21 @@ def _begin(at):
     fill(at.ws.states, at.job.n_states * at.ws.part, 0.0)
 
 
+@jit
+def _validate(at, validation, step):
+    small()
+    fleet, job, n_outputs, total = at.fleet, at.job, at.shared.n_outputs, 0.0
+    run_pass(at, VALIDATION, 0, job.n_validation)
+    target, watch = fleet.costs + job.validation_costs + validation * n_outputs, fleet.watches + at.i * N_WATCH
+    for k in range(n_outputs):
+        target[k] = at.ws.total[k]
+        total += at.ws.total[k]
+    if is_lowest(watch, total, validation == 0):
+        _keep(at, 0)
+    if is_over(watch):
+        fleet.ended[at.i] = step
+
+
 @inlined
 def _pass_over_all(at, with_gradient):
     run_pass(at, GRADIENT if with_gradient else COST, 0, at.shared.n)
@@ -144,6 +161,8 @@ def _keep(at, snapshot):
 @jit
 def _stop_diverged(at, step, snapshot):
     small()
+    if at.fleet.ended[at.i] >= 0:
+        return 0
     total = 0.0
     for k in range(at.shared.n_outputs):
         total += at.ws.total[k]
@@ -165,6 +184,7 @@ def _update(at, step, n):
 descend = make_loop(
     Parts(
         begin=_begin,
+        validate=_validate,
         pass_over_all=_pass_over_all,
         shuffle=_shuffle,
         pass_over_batch=_pass_over_batch,

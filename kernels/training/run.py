@@ -51,10 +51,17 @@ class Outcomes:
 
     def curve(self, place: int) -> np.ndarray:
         """Doubles (n_records, n_outputs)."""
+        return self._costs(place, "costs", "n_records")
+
+    def validation_curve(self, place: int) -> np.ndarray:
+        """Doubles (n_validations, n_outputs)."""
+        return self._costs(place, "validation_costs", "n_validations")
+
+    def _costs(self, place: int, begin: str, number: str) -> np.ndarray:
         fleet, job, _, lane, stride = self._find(place)
         n_outputs = int(job["n_outputs"])
-        size = job["n_records"] * n_outputs * stride
-        costs: np.ndarray = fleet.costs[job["costs"] : job["costs"] + size].reshape(-1, n_outputs, stride)
+        size = job[number] * n_outputs * stride
+        costs: np.ndarray = fleet.costs[job[begin] : job[begin] + size].reshape(-1, n_outputs, stride)
         return costs[:, :, lane]
 
     def snapshot(self, place: int, which: int) -> np.ndarray:
@@ -67,6 +74,11 @@ class Outcomes:
         """The step at which the cost was not finite, or -1."""
         fleet, _, number, _, _ = self._find(place)
         return int(fleet.stopped[number])
+
+    def ended(self, place: int) -> int:
+        """The step at which the validation cost stopped the network, or -1."""
+        fleet, _, number, _, _ = self._find(place)
+        return int(fleet.ended[number])
 
 
 def run(
@@ -106,7 +118,9 @@ def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | Non
             wanted |= dict.fromkeys((kernel, kind) for kernel in kernels_of(way.lanes))
         ops = np.concatenate([layout.ops for layout in {job.layout for job in jobs}])
         own = [*activation_kernels(way.lanes, ops), *update_kernels(way.lanes, {job.method for job in jobs})]
-        own += [COSTS[loss] for loss in {(way.lanes, job.loss, job.is_weighted): None for job in jobs}]
+        losses = {(way.lanes, job.loss, job.is_weighted): None for job in jobs}
+        losses |= {(way.lanes, job.loss, job.is_validation_weighted): None for job in jobs if job.validation_steps}
+        own += [COSTS[loss] for loss in losses]
         own += [kernel for kernel in (way.entry, way.help) if kernel]
         wanted |= dict.fromkeys((kernel, dtype) for kernel in own)
     load_all(list(wanted))
@@ -126,7 +140,10 @@ def _groups(jobs: Sequence[Job], way: Way) -> list[list[int]]:
 def _work(job: Job) -> float:
     layout, n_records = job.layout, len(job.record_steps)
     steps = job.snapshot_steps[-1]
-    return float(work.operations(layout.n_params, layout.n_units, job.batch_size, steps, n_records, job.n_samples))
+    validated = len(job.validation_steps) * job.n_validation
+    return float(
+        work.operations(layout.n_params, layout.n_units, job.batch_size, steps, n_records, job.n_samples, validated)
+    )
 
 
 class Call(NamedTuple):

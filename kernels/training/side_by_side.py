@@ -29,9 +29,10 @@ from shoal.kernels.simd.lanes import GROUP, NETWORKS
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
 from shoal.kernels.streams import shuffle
-from shoal.kernels.training.data import N_DATA_ROW, data_at, data_row_at, shared_of
+from shoal.kernels.training.data import N_DATA_ROW, data_at, data_row_at, shared_of, validation_of
 from shoal.kernels.training.fleet import Fleet, fleet_at, job_at
 from shoal.kernels.training.loop import Parts, make_loop
+from shoal.kernels.training.stopping import N_WATCH, is_lowest, is_over
 from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.update import NUMBERS, compute_numbers, update
 from shoal.kernels.training.way import Way
@@ -46,8 +47,9 @@ class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
     a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
-    a step. order: shuffled samples, network after network. X, Y: where the data set of each network begins. costs: cost
-    per output and network. scale: what the backward pass multiplies gradients by. ones: see `add_gradients`.
+    a step. order: shuffled samples, network after network. X, Y, validation_x, validation_y: where the data set of each
+    network begins. costs: cost per output and network. scale: what the backward pass multiplies gradients by. ones: see
+    `add_gradients`.
     """
 
     a: Pointer
@@ -60,6 +62,8 @@ class Workspace(NamedTuple):
     order: Integers
     X: Integers
     Y: Integers
+    validation_x: Integers
+    validation_y: Integers
     costs: Doubles
     scale: Pointer
     ones: Pointer
@@ -84,6 +88,8 @@ def workspace(fleet: Fleet) -> Workspace:
         order=empty(GROUP * int(jobs["n_samples"].max()), np.int64),
         X=empty(GROUP, np.int64),
         Y=empty(GROUP, np.int64),
+        validation_x=empty(GROUP, np.int64),
+        validation_y=empty(GROUP, np.int64),
         costs=empty(n_outputs * GROUP),
         scale=empty(GROUP, dtype),
         ones=filled(np.ones(ROW), dtype),
@@ -102,7 +108,7 @@ class At(NamedTuple):
 
 
 @jit
-def tile_cost(at, n, share):
+def tile_cost(at, n, share, cost_kernel):
     """Forward pass over the n samples in the buffers: add their cost per output and network, and set dC/dy_hat."""
     small()
     ws, fleet, job, n_outputs = at.ws, at.fleet, at.job, at.shared.n_outputs
@@ -112,7 +118,7 @@ def tile_cost(at, n, share):
         forward_one(ops, job.n_ops, params, ws.a)
     else:
         forward(ops, job.n_ops, params, ws.a, size, ld)
-    add_cost(job.add_cost, ws.a + output, ld, ws.y, ld, n_outputs, n * GROUP, size, share,
+    add_cost(cost_kernel, ws.a + output, ld, ws.y, ld, n_outputs, n * GROUP, size, share,
              fleet.loss_hypers + job.loss_hypers, ws.costs, ws.da + output)  # fmt: skip
 
 
@@ -124,16 +130,44 @@ def minibatch_cost(at, low, n):
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
     gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n)
     gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.y_rows, ws.y, n)
-    tile_cost(at, n, 1.0 / n)
+    tile_cost(at, n, 1.0 / n, at.job.add_cost)
+
+
+@jit
+def cost_over_all(at, shared, X, Y, cost_kernel):
+    """The cost over all samples of the networks' data sets like `shared`, which begin at X and Y."""
+    small()
+    ws, values = at.ws, at.data.values
+    fill(ws.costs, shared.n_outputs * GROUP, 0.0)
+    for low in range(0, shared.n, MINIBATCH_TILE):
+        n = min(MINIBATCH_TILE, shared.n - low)
+        spread(values + low, X, shared.ld, shared.n_features, ws.a, n)
+        spread(values + low, Y, shared.ld, shared.y_rows, ws.y, n)
+        tile_cost(at, n, 1.0 / shared.n, cost_kernel)
+
+
+@jit
+def find_data(at, of_validation, X, Y):
+    """Fill X and Y with where each network's data set begins, or its validation set; returns the number of the first
+    one's."""
+    small()
+    first = -1
+    for lane in range(GROUP):
+        which = at.fleet.data[at.i * GROUP + lane]
+        if of_validation:
+            which = validation_of(at.data, which)
+        row = data_row_at(at.data.sets + which * N_DATA_ROW)
+        X[lane], Y[lane] = row.X, row.Y
+        if lane == 0:
+            first = which
+    return first
 
 
 @inlined
 def _begin(at):
     ws, n = at.ws, at.shared.n
     fill(ws.states, at.job.n_states * ws.part, 0.0)
-    for lane in range(GROUP):
-        row = data_row_at(at.data.sets + at.fleet.data[at.i * GROUP + lane] * N_DATA_ROW)
-        ws.X[lane], ws.Y[lane] = row.X, row.Y
+    find_data(at, False, ws.X, ws.Y)
     for s in range(GROUP * n):  # of a full batch, which is never shuffled
         ws.order[s] = s % n
 
@@ -144,12 +178,7 @@ def _pass_over_all(at, with_gradient):
     if at.job.batch_size == 0:
         minibatch_cost(at, 0, shared.n)  # one tile
     else:
-        fill(ws.costs, shared.n_outputs * GROUP, 0.0)
-        for low in range(0, shared.n, MINIBATCH_TILE):
-            n = min(MINIBATCH_TILE, shared.n - low)
-            spread(at.data.values + low, ws.X, shared.ld, shared.n_features, ws.a, n)
-            spread(at.data.values + low, ws.Y, shared.ld, shared.y_rows, ws.y, n)
-            tile_cost(at, n, 1.0 / shared.n)
+        cost_over_all(at, shared, ws.X, ws.Y, at.job.add_cost)
 
 
 @inlined
@@ -182,6 +211,26 @@ def keep_lane(at, snapshot, lane):
         target[p] = source[p]
 
 
+@jit
+def _validate(at, validation, step):
+    small()
+    ws, fleet, job, n_outputs = at.ws, at.fleet, at.job, at.shared.n_outputs
+    first = find_data(at, True, ws.validation_x, ws.validation_y)
+    cost_over_all(at, shared_of(at.data, first), ws.validation_x, ws.validation_y, job.add_validation_cost)
+    target = fleet.costs + job.validation_costs + validation * n_outputs * GROUP
+    for lane in range(GROUP):
+        network, total = at.i * GROUP + lane, 0.0
+        if fleet.stopped[network] >= 0 or fleet.ended[network] >= 0:
+            continue
+        for k in range(n_outputs):
+            target[k * GROUP + lane] = ws.costs[k * GROUP + lane]
+            total += ws.costs[k * GROUP + lane]
+        if is_lowest(fleet.watches + network * N_WATCH, total, validation == 0):
+            keep_lane(at, 0, lane)
+        if is_over(fleet.watches + network * N_WATCH):
+            fleet.ended[network] = step
+
+
 @inlined
 def _keep(at, snapshot):
     for lane in range(GROUP):
@@ -192,9 +241,9 @@ def _keep(at, snapshot):
 @inlined
 def _stop_diverged(at, step, snapshot):
     """The lanes of stopped networks run on, of no effect."""
-    going, stopped = 0, at.fleet.stopped + at.i * GROUP
+    going, stopped, ended = 0, at.fleet.stopped + at.i * GROUP, at.fleet.ended + at.i * GROUP
     for lane in range(GROUP):
-        if stopped[lane] >= 0:
+        if stopped[lane] >= 0 or ended[lane] >= 0:
             continue
         total = 0.0
         for k in range(at.shared.n_outputs):
@@ -241,6 +290,7 @@ def _update(at, step, n):
 descend = make_loop(
     Parts(
         begin=_begin,
+        validate=_validate,
         pass_over_all=_pass_over_all,
         shuffle=_shuffle,
         pass_over_batch=_pass_over_batch,
