@@ -6,7 +6,7 @@ Arrays outside are sample-major, x (n_samples, n_features) and y (n_samples, n_o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypedDict, Unpack
 
@@ -22,13 +22,14 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.cost import COSTS
 from shoal.kernels.network.losses import loss_of
 from shoal.kernels.network.tape import Layout, layout_of
+from shoal.kernels.results import Trained, result_of
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.spec import NetworkSpec, initial_params
 from shoal.kernels.training.data import Samples, Shared, matrix, pack_data, shared_data
 from shoal.kernels.training.fleet import Job, Member
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.methods.descent import recorded_steps
-from shoal.kernels.training.run import Note, Outcomes, Progress, run
+from shoal.kernels.training.run import Note, Progress, run
 from shoal.kernels.training.stopping import validation_steps
 
 __all__ = [
@@ -49,33 +50,6 @@ __all__ = [
 DTYPES = ("float64", "float32")
 Key = tuple[NetworkSpec, int]
 """A specification without its steps, and the number of its data set."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """One network's result: flat parameters (n_params,), and the cost per output at `recorded_steps`.
-
-    `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse, or the mean of
-    another loss. A network that diverged keeps what it recorded before `diverged_step`, the first step whose cost was
-    not finite. One that takes validation costs has `validation_costs` (n_validated, n_outputs), those at
-    `validated_steps`, and of its parameters those of the lowest, unless it diverged; `stopped_step` is where they
-    stopped it, if that was before its last step.
-    """
-
-    params: np.ndarray
-    recorded_steps: np.ndarray
-    costs: np.ndarray
-    diverged_step: int | None
-    stopped_step: int | None = None
-    validated_steps: np.ndarray | None = None
-    validation_costs: np.ndarray | None = None
-
-    @property
-    def status(self) -> str:
-        """One of "diverged", "stopped" (early) or "finished"."""
-        if self.diverged_step is not None:
-            return "diverged"
-        return "finished" if self.stopped_step is None else "stopped"
 
 
 @dataclass(frozen=True)
@@ -136,28 +110,16 @@ def train_on(
     _check_dtype("dtype", dtype)
     if n_threads is not None and n_threads < 1:
         raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
-    if len(of) != len(specs) or not all(0 <= which < len(datasets) for which in of):
-        allowed = f"one of the {len(datasets)} data sets, from 0 on, for each of {len(specs)} specs"
-        raise ValueError(f"of has {len(of)} numbers, {[*of][:8]} ...; it has to name {allowed}")
     datasets = [samples.checked() for samples in datasets]
-    for spec, which in zip(specs, of, strict=True):
-        spec.check(*datasets[which].shape)
-        if spec.is_validated and datasets[which].validation is None:
-            raise ValueError(f"data set {which} has no validation samples, which {spec} needs for its keep or patience")
-    for loss, which in {(spec.loss, which) for spec, which in zip(specs, of, strict=True)}:
-        for samples in filter(None, (datasets[which], datasets[which].validation)):
-            loss_of(loss).check(samples.y)
+    _check_specs(specs, datasets, of)
     if not specs:
         return []
-    steps: dict[Key, list[int]] = {}
     keys = [(spec.without_steps(), which) for spec, which in zip(specs, of, strict=True)]
-    for key, spec in zip(keys, specs, strict=True):
-        steps.setdefault(key, []).append(spec.steps or 0)
-    jobs = {key: _job(key[0], tuple(sorted(set(own))), datasets[key[1]]) for key, own in steps.items()}
+    jobs = _jobs(specs, keys, datasets)
     members = [_member(spec, which, datasets[which], seed) for spec, which in jobs]
     outcomes = run(list(jobs.values()), members, pack_data(datasets, np.dtype(dtype)), progress, note, n_threads)
     index = {key: i for i, key in enumerate(jobs)}
-    return [_result(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
+    return [result_of(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
 
 
 def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -265,6 +227,32 @@ def _single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared, n_o
     )
 
 
+def _check_specs(specs: Sequence[NetworkSpec], datasets: Sequence[Samples], of: Sequence[int]) -> None:
+    """Raise ValueError where specs[i] cannot be trained on datasets[of[i]], or there is no such data set."""
+    if len(of) != len(specs) or not all(0 <= which < len(datasets) for which in of):
+        allowed = f"one of the {len(datasets)} data sets, from 0 on, for each of {len(specs)} specs"
+        raise ValueError(f"of has {len(of)} numbers, {[*of][:8]} ...; it has to name {allowed}")
+    for spec, which in zip(specs, of, strict=True):
+        spec.check(*datasets[which].shape)
+        if spec.is_validated and datasets[which].validation is None:
+            raise ValueError(f"data set {which} has no validation samples, which {spec} needs for its keep or patience")
+    for loss, which in {(spec.loss, which) for spec, which in zip(specs, of, strict=True)}:
+        for samples in filter(None, (datasets[which], datasets[which].validation)):
+            loss_of(loss).check(samples.y)
+
+
+def _jobs(specs: Sequence[NetworkSpec], keys: Sequence[Key], datasets: Sequence[Samples]) -> dict[Key, Job]:
+    """The job of each key, to all steps that its specs ask for; networks that train alike have one in memory."""
+    steps: dict[Key, list[int]] = {}
+    for key, spec in zip(keys, specs, strict=True):
+        steps.setdefault(key, []).append(spec.steps or 0)
+    jobs, alike = {}, dict[Job, Job]()
+    for (spec, which), own in steps.items():
+        job = _job(spec, tuple(sorted(set(own))), datasets[which])
+        jobs[spec, which] = alike.setdefault(job, job)
+    return jobs
+
+
 def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
     method = METHODS[spec.optimizer]
     return Job(
@@ -308,37 +296,3 @@ def _member(spec: NetworkSpec, which: int, samples: Samples, seed: int) -> Membe
 def _all_recorded(method: Method, steps: tuple[int, ...], batch_size: int | None) -> tuple[int, ...]:
     recorded = [method.recorded_steps(last, batch_size) for last in steps]
     return tuple(np.unique(np.concatenate(recorded)).tolist())
-
-
-def _result(spec: NetworkSpec, i: int, job: Job, outcomes: Outcomes) -> Trained:
-    """Read a spec's own result off a run that may have gone on longer, and recorded more, than the spec asks for."""
-    last = spec.steps or 0
-    own = METHODS[spec.optimizer].recorded_steps(last, spec.batch_size)
-    costs, stopped = outcomes.curve(i), outcomes.stopped(i)
-    if len(own) < len(costs):
-        costs = costs[np.searchsorted(job.record_steps, own)]
-    params = outcomes.snapshot(i, job.snapshot_steps.index(last))
-    bad = own[~np.isfinite(costs.sum(axis=1))]
-    if 0 <= stopped < last:
-        bad = np.append(bad, stopped)
-    if not job.validation_steps:
-        return _cut(params, own, costs, bad)
-    ended = outcomes.ended(i)
-    end = last if ended < 0 else ended
-    trained = _cut(params, own[own <= end], costs[own <= end], bad[bad <= end])
-    diverged, steps = trained.diverged_step, np.array(job.validation_steps)
-    kept = steps <= end if diverged is None else steps < diverged
-    return replace(
-        trained,
-        stopped_step=end if diverged is None and end < last else None,
-        validated_steps=steps[kept],
-        validation_costs=outcomes.validation_curve(i)[kept],
-    )
-
-
-def _cut(params: np.ndarray, steps: np.ndarray, costs: np.ndarray, bad: np.ndarray) -> Trained:
-    """What a network recorded before the first of the steps whose cost was bad, if there are any."""
-    if not bad.size:
-        return Trained(params, steps, costs, None)
-    kept = steps < bad.min()
-    return Trained(params, steps[kept], costs[kept], int(bad.min()))
