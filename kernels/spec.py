@@ -9,10 +9,13 @@ import numpy as np
 from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.laws import BIASES, INITIALISERS, STREAM, law_of
+from shoal.kernels.network.losses import LOSSES, loss_of
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.regularise import KINDS, Regularised
 from shoal.kernels.training.schedules import SCHEDULES
+
+KEPT = ("last", "best")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class NetworkSpec:
     `l2` (0: none), `clip_norm` (None: not clipped) and `weight_decay` (0: none; None: the optimizer's, which is 0 for
     all but adamw) are what is done beside an optimizer's step (regularise.py). The penalty of l2 is part of the cost
     that is differentiated, not of the cost that is recorded.
+
+    `loss` is one of LOSSES, and `loss_hypers` are its own numbers. `keep` is "last", or "best": the parameters of the
+    lowest validation cost. `patience` (None: never) is the number of validations without an improvement of more than
+    `min_delta` that stop the network, and keeps the best too. Either asks for validation costs, at the end of every
+    epoch, under full batch every `validate_every` steps (stopping.py).
     """
 
     architecture: Architecture
@@ -46,6 +54,12 @@ class NetworkSpec:
     l2: float = 0.0
     clip_norm: float | None = None
     weight_decay: float | None = None
+    loss: str = "squared"
+    loss_hypers: tuple[tuple[str, float], ...] = ()
+    keep: str = "last"
+    patience: int | None = None
+    min_delta: float = 0.0
+    validate_every: int = 10
 
     @property
     def decay(self) -> float:
@@ -58,12 +72,19 @@ class NetworkSpec:
         """What is done beside the optimizer's step."""
         return KINDS[self.l2 > 0, self.clip_norm is not None, self.decay > 0]
 
+    @property
+    def is_validated(self) -> bool:
+        """Whether it takes validation costs."""
+        return self.patience is not None or self.keep == "best"
+
     def without_steps(self) -> NetworkSpec:
         """What it has in common with those that it is trained once with, to the largest of their steps.
 
         They differ in steps alone, and have one learning rate step by step: a schedule may depend on the last of them.
+        What the last step is validated for does not end there for a longer run.
         """
-        return self if SCHEDULES[self.schedule].depends_on_end else replace(self, steps=None)
+        depends_on_end = SCHEDULES[self.schedule].depends_on_end or self.is_validated
+        return self if depends_on_end else replace(self, steps=None)
 
     def check(self, n_samples: int, n_features: int, n_outputs: int) -> None:
         """Raise ValueError where the network cannot be trained on x (n_samples, n_features), y (n_samples, n_outputs).
@@ -92,6 +113,10 @@ class NetworkSpec:
             whose = [self.optimizer, *[self.schedule] * (self.schedule != "constant")]
             raise ValueError(f"{' and '.join(whose)} has no {', '.join(unknown)}; allowed: {', '.join(hypers)}")
         _check_descent(self, method)
+        loss_of(self.loss).hypers_of(self.loss_hypers)
+        if self.loss not in (method.losses or LOSSES):
+            raise ValueError(f"{self.optimizer} has no loss '{self.loss}'; allowed: {', '.join(method.losses)}")
+        _check_stopping(self)
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps {self.steps} is not 1 or more")
         if self.batch_size is not None and not 1 <= self.batch_size <= n_samples:
@@ -130,6 +155,20 @@ def _check_descent(spec: NetworkSpec, method: Method) -> None:
     for name, scale in (("clip_norm", spec.clip_norm), ("gamma", numbers.get("gamma"))):
         if scale is not None and scale <= 0:
             raise ValueError(f"{name} {scale} is not above 0")
+
+
+def _check_stopping(spec: NetworkSpec) -> None:
+    """Raise ValueError where stopping is not one that there is."""
+    if spec.keep not in KEPT:
+        raise ValueError(f"keep '{spec.keep}' is none; allowed: {', '.join(KEPT)}")
+    if spec.is_validated and spec.steps is None:
+        raise ValueError(f"{spec.optimizer} makes no steps: it has no patience, and keeps the last parameters")
+    if spec.patience is not None and not (isinstance(spec.patience, int) and spec.patience >= 1):
+        raise ValueError(f"patience {spec.patience} is not a whole number of 1 or more; None is never to stop")
+    if not 0 <= spec.min_delta < np.inf:
+        raise ValueError(f"min_delta {spec.min_delta} is not a finite number of 0 or more")
+    if not (isinstance(spec.validate_every, int) and spec.validate_every >= 1):
+        raise ValueError(f"validate_every {spec.validate_every} is not a whole number of 1 or more")
 
 
 def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int) -> np.ndarray:

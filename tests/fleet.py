@@ -115,8 +115,9 @@ def train(specs: list[NetworkSpec], dtype: str = "float64", n: int = N_SAMPLES, 
 
 def bits(run: Trained) -> Bits:
     """All that a result consists of, to be compared bit for bit; NaN equals itself."""
-    diverged = run.diverged_step
-    return str(run.params.dtype), run.params.tobytes(), run.recorded_steps.tobytes(), run.costs.tobytes(), diverged
+    curves = [run.recorded_steps, run.costs, run.validated_steps, run.validation_costs]
+    ends = run.stopped_step, run.diverged_step
+    return str(run.params.dtype), run.params.tobytes(), *(None if v is None else v.tobytes() for v in curves), *ends
 
 
 def all_bits(fleets: Fleets, **keys: Any) -> dict[tuple[int, str], list[Bits]]:

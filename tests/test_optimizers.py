@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training import plan
 from shoal.kernels.training.optimizers import OPTIMIZERS
+from shoal.kernels.training.regularise import clip_factor
 from shoal.kernels.training.schedules import SCHEDULES
 from tests import naive
 from tests.naive import Array, Weights
@@ -237,3 +239,13 @@ def test_numbers_of_an_optimizer_can_be_given() -> None:
         assert relative(got, want) <= 1e-14
         run, usual = Run(name, hypers=tuple(numbers.items())), Run(name)
         assert not np.array_equal(run.train([PLAIN])[0].params, usual.train([PLAIN])[0].params)
+
+
+@numba.njit
+def factors(squares: Any, clip_norm: Any) -> Any:
+    return [clip_factor(own, clip_norm) for own in squares]
+
+
+def test_a_gradient_is_multiplied_by_at_most_1_and_by_0_where_its_norm_is_infinite() -> None:
+    got = factors(np.array([9.0, 6.0, 0.0, np.inf, np.nan]), 2.5)
+    np.testing.assert_array_equal(got, [2.5 / (3 + 1e-6), 1.0, 1.0, 0.0, np.nan])

@@ -1,8 +1,8 @@
 """Training methods: a file each, which says what a specification needs for it, and which way its networks go.
 
-A file has NEEDS, the keys of a specification that it needs; `hypers_of(spec)`, the numbers of its own;
-`way_of(job, n_samples)`, a function of the network and the data alone, as bits depend on it; and
-`recorded_steps(steps, batch_size)`.
+A file has NEEDS, the keys of a specification that it needs; LOSSES, those that it can minimise, if not all;
+`hypers_of(spec)`, the numbers of its own; `way_of(job)`, a function of the network and the data alone, as bits depend
+on it; and `recorded_steps(steps, batch_size)`.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ class Method:
     """
 
     needs: tuple[str, ...]
+    losses: tuple[str, ...]
     hypers: Mapping[str, float]
     weight_decay: float | None
     hypers_of: Callable[[Any], tuple[float, ...]]
-    way_of: Callable[[Job, int], Way]
+    way_of: Callable[[Job], Way]
     recorded_steps: Callable[[int, int | None], np.ndarray]
 
 
 def _method(file: ModuleType, hypers: Mapping[str, float], weight_decay: float | None) -> Method:
-    return Method(file.NEEDS, hypers, weight_decay, file.hypers_of, file.way_of, file.recorded_steps)
+    losses = getattr(file, "LOSSES", ())
+    return Method(file.NEEDS, losses, hypers, weight_decay, file.hypers_of, file.way_of, file.recorded_steps)
 
 
 METHODS = {name: _method(descent, own.hypers, own.weight_decay) for name, own in OPTIMIZERS.items()}

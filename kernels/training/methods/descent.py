@@ -27,9 +27,9 @@ def _hypers(optimizer: str, given: tuple[tuple[str, float], ...]) -> tuple[float
     return tuple(numbers.get(name, default) for name, default in OPTIMIZERS[optimizer].hypers.items())
 
 
-def way_of(job: Job, n_samples: int) -> Way:
+def way_of(job: Job) -> Way:
     """Networks stand side by side where a mini-batch is too small to fill vectors with its samples."""
-    return SIDE_BY_SIDE if (job.batch_size or n_samples) <= MINIBATCH_TILE else ONE_BY_ONE
+    return SIDE_BY_SIDE if (job.batch_size or job.n_samples) <= MINIBATCH_TILE else ONE_BY_ONE
 
 
 @lru_cache(maxsize=256)
