@@ -6,8 +6,9 @@ Arrays outside are sample-major, x (n_samples, n_features) and y (n_samples, n_o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -18,49 +19,46 @@ from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.network import whole
 from shoal.kernels.network.activate import activation_kernels, with_addresses
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.cost import COSTS
+from shoal.kernels.network.losses import loss_of
 from shoal.kernels.network.tape import Layout, layout_of
+from shoal.kernels.results import Trained, result_of
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.spec import NetworkSpec, initial_params
-from shoal.kernels.training.fleet import Job, Member, Shared, shared_data
+from shoal.kernels.training.data import Samples, Shared, matrix, pack_data, shared_data
+from shoal.kernels.training.fleet import Job, Member
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.methods.descent import recorded_steps
-from shoal.kernels.training.run import Note, Outcomes, Progress, run
+from shoal.kernels.training.run import Note, Progress, run
+from shoal.kernels.training.schedules import rates_of
+from shoal.kernels.training.stopping import validation_steps
 
 __all__ = [
     "ENGINE",
     "Gradients",
     "NetworkSpec",
+    "Samples",
     "Trained",
     "gradients",
     "initial_params",
+    "one_hot",
     "predict",
     "recorded_steps",
     "train",
+    "train_on",
 ]
 
 DTYPES = ("float64", "float32")
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """One network's result: flat parameters (n_params,), and the cost per output at `recorded_steps`.
-
-    `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse. A network that
-    diverged keeps what it recorded before `diverged_step`, the first step whose cost was not finite.
-    """
-
-    params: np.ndarray
-    recorded_steps: np.ndarray
-    costs: np.ndarray
-    diverged_step: int | None
+Key = tuple[NetworkSpec, int]
+"""A specification without its steps, and the number of its data set."""
 
 
 @dataclass(frozen=True)
 class Gradients:
     """Gradients of the mean cost over the samples given.
 
-    half_mse (n_outputs,), its parts per output; W, b per dense layer in the order of the parameter row; a per node
-    but the input (n_samples, units); x (n_samples, n_features).
+    half_mse (n_outputs,), its parts per output, or those of another loss; W, b per dense layer in the order of the
+    parameter row; a per node but the input (n_samples, units); x (n_samples, n_features).
     """
 
     half_mse: np.ndarray
@@ -70,10 +68,26 @@ class Gradients:
     x: np.ndarray
 
 
+class Options(TypedDict, total=False):
+    """How networks are trained, whichever they are; see `train_on`."""
+
+    dtype: str
+    progress: Progress | None
+    note: Note | None
+    n_threads: int | None
+
+
 def train(
+    specs: Sequence[NetworkSpec], x: np.ndarray, y: np.ndarray, *, seed: int, **options: Unpack[Options]
+) -> list[Trained]:
+    """Train every network of `specs` on x (n, n_features) and y (n, n_outputs): `train_on` with one data set."""
+    return train_on(specs, [Samples(x, y)], [0] * len(specs), seed=seed, **options)
+
+
+def train_on(
     specs: Sequence[NetworkSpec],
-    x: np.ndarray,
-    y: np.ndarray,
+    datasets: Sequence[Samples],
+    of: Sequence[int],
     *,
     seed: int,
     dtype: str = "float64",
@@ -81,33 +95,32 @@ def train(
     note: Note | None = None,
     n_threads: int | None = None,
 ) -> list[Trained]:
-    """Train every network of `specs` on x (n, n_features) and y (n, n_outputs); results in the order of `specs`.
+    """Train specs[i] on datasets[of[i]], for every i in one compiled call a thread; results in the order of `specs`.
+
+    Data sets may differ in everything. Which one a network is trained on is no part of its specification: neither its
+    identity nor its bits depend on the place of a data set in a list. Arrays that data sets have in common (the inputs
+    of several targets) are in memory once.
 
     A result is bit for bit the same whatever else is trained with it, in whatever order and on however many threads
     (`n_threads`; None is Numba's NUMBA_NUM_THREADS, by default one a processor). Networks that differ only in `steps`
-    are trained once, to the largest. `progress(done, total, share)` is told the trained networks and the part of the
-    work that is done from time to time; `note` is given a sentence where kernels have to be compiled first, which takes
-    seconds. Raises ValueError for arrays or specs that do not fit together, numbers that are not finite, and other
-    dtypes than DTYPES.
+    are trained once, to the largest, unless their schedule depends on it or they take validation costs. `progress(done,
+    total, share)` is told the trained networks and the part of the work that is done from time to time; `note` is given
+    a sentence where kernels have to be compiled first, which takes seconds. Raises ValueError for arrays or specs that
+    do not fit together, numbers that are not finite, and other dtypes than DTYPES.
     """
-    x, y = _samples(x, y)
     _check_dtype("dtype", dtype)
     if n_threads is not None and n_threads < 1:
         raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
-    for spec in specs:
-        spec.check(len(x), x.shape[1], y.shape[1])
+    datasets = [samples.checked() for samples in datasets]
+    _check_specs(specs, datasets, of)
     if not specs:
         return []
-    steps: dict[NetworkSpec, set[int]] = {}
-    keys = [replace(spec, steps=None) for spec in specs]
-    for key, spec in zip(keys, specs, strict=True):
-        steps.setdefault(key, set()).add(spec.steps or 0)
-    jobs = {key: _job(key, tuple(sorted(wanted)), x.shape[1]) for key, wanted in steps.items()}
-    members = [_member(key, len(x), x.shape[1], seed) for key in jobs]
-    data = shared_data(x, y, np.dtype(dtype))
-    outcomes = run(list(jobs.values()), members, data, progress, note, n_threads)
+    keys = [(spec.without_steps(), which) for spec, which in zip(specs, of, strict=True)]
+    jobs = _jobs(specs, keys, datasets)
+    members = [_member(spec, which, datasets[which], seed) for spec, which in jobs]
+    outcomes = run(list(jobs.values()), members, pack_data(datasets, np.dtype(dtype)), progress, note, n_threads)
     index = {key: i for i, key in enumerate(jobs)}
-    return [_result(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
+    return [result_of(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
 
 
 def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -116,27 +129,41 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     NaN stays NaN, in the parameters of a diverged network and in x. Raises ValueError for arrays that do not fit the
     architecture.
     """
-    x, params = _matrix("x", x), np.array(params)
+    x, params = matrix("x", x), np.array(params)
     layout = _fitting_layout(architecture, params, x)
-    data = shared_data(x, np.zeros((len(x), 0)), params.dtype)
+    data = shared_data(Samples(x, np.zeros((len(x), 0))), params.dtype)
     outputs = np.empty(architecture.n_outputs * data.ld, params.dtype)
     single = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
     whole.predict_all(params.dtype, packed(single), outputs)
     return np.ascontiguousarray(outputs.reshape(architecture.n_outputs, data.ld)[:, : data.n].T, np.float64)
 
 
-def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
+def gradients(
+    architecture: Architecture,
+    params: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    loss: str = "squared",
+    loss_hypers: tuple[tuple[str, float], ...] = (),
+) -> Gradients:
     """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
 
     Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
     finite.
     """
-    (x, y), params = _samples(x, y), np.array(params)
-    layout, dtype = _fitting_layout(architecture, params, x), params.dtype
-    if architecture.n_outputs != y.shape[1]:
-        raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {y.shape[1]}")
-    data = shared_data(x, y, dtype)
+    samples, params = Samples(x, y, weights).checked(), np.array(params)
+    loss_of(loss).check(samples.y)
+    layout, dtype = _fitting_layout(architecture, params, samples.x), params.dtype
+    if architecture.n_outputs != samples.y.shape[1]:
+        raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {samples.y.shape[1]}")
+    data = shared_data(samples, dtype)
+    add_cost = COSTS[SAMPLES.name, loss, weights is not None]
+    load_all([(add_cost, dtype)])
     to = whole.Gradient(
+        add_cost=add_cost.address(dtype),
+        hypers=np.array([*loss_of(loss).hypers_of(loss_hypers), 0.0]),
         Y=data.Y,
         da=np.empty(layout.n_units * whole.TILE, dtype),
         dz=np.empty(layout.n_units * whole.TILE, dtype),
@@ -153,30 +180,19 @@ def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: 
     return Gradients(to.costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
 
 
-def _samples(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    x, y = _matrix("x", x), _matrix("y", y)
-    if len(x) != len(y) or not len(x):
-        raise ValueError(f"x has {len(x)} samples and y has {len(y)}; both need the same number, at least 1")
-    _check_finite("x", x)
-    _check_finite("y", y)
-    return x, y
+def one_hot(classes: np.ndarray, n_classes: int) -> np.ndarray:
+    """Probabilities (n, n_classes), of 0 and 1, from the index (n,) of each sample's class: what cross_entropy takes.
 
-
-def _matrix(name: str, values: np.ndarray) -> np.ndarray:
-    values = np.asarray(values)
-    if values.ndim != 2:
-        raise ValueError(f"{name} has shape {values.shape}; it needs two dimensions, (n_samples, columns)")
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {values.dtype}; it needs numbers")
-    return values
-
-
-def _check_finite(name: str, values: np.ndarray) -> None:
-    bad = np.argwhere(~np.isfinite(values))
-    if bad.size:
-        row, column = bad[0]
-        found = f"{values[row, column]} in row {row}, column {column} (counted from 0)"
-        raise ValueError(f"{name} has {found}; all of its numbers must be finite")
+    Raises ValueError where an index is not a whole number from 0 to n_classes - 1.
+    """
+    classes = np.asarray(classes)
+    allowed = f"whole numbers from 0 to {n_classes - 1} in one dimension"
+    if classes.ndim != 1 or classes.dtype.kind not in "iu":
+        raise ValueError(f"classes has shape {classes.shape} and dtype {classes.dtype}; allowed: {allowed}")
+    if bad := [index for index in classes.tolist() if not 0 <= index < n_classes]:
+        raise ValueError(f"classes has {bad[0]}; allowed: {allowed}")
+    probabilities: np.ndarray = np.eye(n_classes)[classes]
+    return probabilities
 
 
 def _check_dtype(name: str, dtype: str | np.dtype) -> None:
@@ -212,23 +228,73 @@ def _single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared, n_o
     )
 
 
-def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
+def _check_specs(specs: Sequence[NetworkSpec], datasets: Sequence[Samples], of: Sequence[int]) -> None:
+    """Raise ValueError where specs[i] cannot be trained on datasets[of[i]], or there is no such data set."""
+    if len(of) != len(specs) or not all(0 <= which < len(datasets) for which in of):
+        allowed = f"one of the {len(datasets)} data sets, from 0 on, for each of {len(specs)} specs"
+        raise ValueError(f"of has {len(of)} numbers, {[*of][:8]} ...; it has to name {allowed}")
+    for spec, which in zip(specs, of, strict=True):
+        spec.check(*datasets[which].shape)
+        if spec.is_validated and datasets[which].validation is None:
+            raise ValueError(f"data set {which} has no validation samples, which {spec} needs for its keep or patience")
+    for loss, which in {(spec.loss, which) for spec, which in zip(specs, of, strict=True)}:
+        for samples in filter(None, (datasets[which], datasets[which].validation)):
+            loss_of(loss).check(samples.y)
+
+
+def _jobs(specs: Sequence[NetworkSpec], keys: Sequence[Key], datasets: Sequence[Samples]) -> dict[Key, Job]:
+    """The job of each key, to all steps that its specs ask for; networks that train alike have one in memory."""
+    steps: dict[Key, list[int]] = {}
+    for key, spec in zip(keys, specs, strict=True):
+        steps.setdefault(key, []).append(spec.steps or 0)
+    jobs, alike = {}, dict[Job, Job]()
+    for (spec, which), own in steps.items():
+        job = _job(spec, tuple(sorted(set(own))), datasets[which])
+        jobs[spec, which] = alike.setdefault(job, job)
+    return jobs
+
+
+def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
     method = METHODS[spec.optimizer]
     return Job(
-        layout=layout_of(spec.architecture, n_features),
+        layout=layout_of(spec.architecture, samples.x.shape[1]),
         method=spec.optimizer,
         hypers=method.hypers_of(spec),
         batch_size=spec.batch_size or 0,
         record_steps=_all_recorded(method, steps, spec.batch_size),
         snapshot_steps=steps,
+        regularised=spec.regularised,
+        rates=rates_of(spec, steps[-1], len(samples.x)),
+        n_samples=len(samples.x),
+        is_weighted=samples.weights is not None,
+        loss=spec.loss,
+        loss_hypers=loss_of(spec.loss).hypers_of(spec.loss_hypers),
+        **_validation(spec, samples),
     )
 
 
-def _member(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Member:
+def _validation(spec: NetworkSpec, samples: Samples) -> dict[str, Any]:
+    """What a job has of its validation costs."""
+    if not spec.is_validated or samples.validation is None:
+        return {}
+    return {
+        "validation_steps": validation_steps(spec.steps or 0, spec.batch_size, len(samples.x), spec.validate_every),
+        "n_validation": len(samples.validation.x),
+        "is_validation_weighted": samples.validation.weights is not None,
+    }
+
+
+def _member(spec: NetworkSpec, which: int, samples: Samples, seed: int) -> Member:
     return Member(
-        params=initial_params(spec, n_features, n_samples, seed),
+        params=initial_params(spec, samples.x.shape[1], len(samples.x), seed),
         shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
         rate=spec.learning_rate or 0.0,
+        data=which,
+        l2=spec.l2,
+        clip_norm=spec.clip_norm or np.inf,
+        weight_decay=spec.decay,
+        patience=np.inf if spec.patience is None else spec.patience,
+        min_delta=spec.min_delta,
     )
 
 
@@ -236,20 +302,3 @@ def _member(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Me
 def _all_recorded(method: Method, steps: tuple[int, ...], batch_size: int | None) -> tuple[int, ...]:
     recorded = [method.recorded_steps(last, batch_size) for last in steps]
     return tuple(np.unique(np.concatenate(recorded)).tolist())
-
-
-def _result(spec: NetworkSpec, i: int, job: Job, outcomes: Outcomes) -> Trained:
-    """Read a spec's own result off a run that may have gone on longer, and recorded more, than the spec asks for."""
-    last = spec.steps or 0
-    own = METHODS[spec.optimizer].recorded_steps(last, spec.batch_size)
-    costs, stopped = outcomes.curve(i), outcomes.stopped(i)
-    if len(own) < len(costs):
-        costs = costs[np.searchsorted(job.record_steps, own)]
-    params = outcomes.snapshot(i, job.snapshot_steps.index(last))
-    bad = own[~np.isfinite(costs.sum(axis=1))]
-    if 0 <= stopped < last:
-        bad = np.append(bad, stopped)
-    if not bad.size:
-        return Trained(params, own, costs, None)
-    kept = own < bad.min()
-    return Trained(params, own[kept], costs[kept], int(bad.min()))

@@ -15,6 +15,7 @@ import numpy as np
 from shoal.kernels import ensemble
 from shoal.kernels.ensemble import NetworkSpec, Trained
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.training.optimizers import OPTIMIZERS
 from tests.naive import Array
 from tests.problems import SEED
 
@@ -62,6 +63,31 @@ def fleet(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: int) -
     ]
 
 
+BESIDE: tuple[dict[str, Any], ...] = (
+    {"l2": 0.1, "schedule": "cosine"},
+    {"l2": 0.01, "schedule": "cosine"},
+    {"clip_norm": 0.5, "schedule": "exponential", "hypers": (("gamma", 0.9),)},
+    {"clip_norm": 0.1, "schedule": "step", "hypers": (("every", 2),)},
+    {"weight_decay": 0.3, "warmup": 3},
+    {"weight_decay": 0.2, "warmup": 2, "schedule": "cosine"},
+    {"l2": 0.1, "clip_norm": 0.3, "weight_decay": 0.1},
+    {"l2": 0.2, "clip_norm": 0.2, "weight_decay": 0.2},
+    {"l2": 0.2, "clip_norm": 0.2, "weight_decay": 0.2, "learning_rate": 1e30},
+)
+"""What is done beside an optimizer's step, and schedules; some of them stand side by side in the lanes."""
+
+
+def regularised(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: int) -> list[NetworkSpec]:
+    """Every optimizer with all of these; of adam and adamw, which may agree, from other parameters."""
+    return [
+        spec(text, n + k, optimizer=optimizer, batch_size=batch_size, steps=steps, **keys)
+        for text in texts
+        for n, optimizer in enumerate(OPTIMIZERS)
+        for batch_size in batch_sizes
+        for k, keys in enumerate(BESIDE)
+    ]
+
+
 def readouts(texts: Sequence[str]) -> list[NetworkSpec]:
     """A ridge readout of each network."""
     return [spec(text, optimizer="ridge", alpha=0.1, learning_rate=None, steps=None) for text in texts]
@@ -69,8 +95,13 @@ def readouts(texts: Sequence[str]) -> list[NetworkSpec]:
 
 FLEETS: Fleets = {
     FEW: fleet(NETWORKS[1:3], (None, 1, 7), 12) + readouts(NETWORKS[:2]),
-    N_SAMPLES: fleet(NETWORKS, (None, 1, 2, 7), 60) + fleet(NETWORKS[2:4], (10, 32, 33, 64), 25) + readouts(NETWORKS),
-    MANY: fleet((NETWORKS[2], WIDE), (None, 10, 33, 700), 6) + readouts((NETWORKS[2], WIDE)),
+    N_SAMPLES: fleet(NETWORKS, (None, 1, 2, 7), 60)
+    + fleet(NETWORKS[2:4], (10, 32, 33, 64), 25)
+    + regularised(NETWORKS[1:2], (None, 1, 7, 64), 25)
+    + readouts(NETWORKS),
+    MANY: fleet((NETWORKS[2], WIDE), (None, 10, 33, 700), 6)
+    + regularised((WIDE,), (None,), 6)
+    + readouts((NETWORKS[2], WIDE)),
 }
 """By the number of samples."""
 FLEET = FLEETS[N_SAMPLES]
@@ -84,8 +115,9 @@ def train(specs: list[NetworkSpec], dtype: str = "float64", n: int = N_SAMPLES, 
 
 def bits(run: Trained) -> Bits:
     """All that a result consists of, to be compared bit for bit; NaN equals itself."""
-    diverged = run.diverged_step
-    return str(run.params.dtype), run.params.tobytes(), run.recorded_steps.tobytes(), run.costs.tobytes(), diverged
+    curves = [run.recorded_steps, run.costs, run.validated_steps, run.validation_costs]
+    ends = run.stopped_step, run.diverged_step
+    return str(run.params.dtype), run.params.tobytes(), *(None if v is None else v.tobytes() for v in curves), *ends
 
 
 def all_bits(fleets: Fleets, **keys: Any) -> dict[tuple[int, str], list[Bits]]:

@@ -76,6 +76,75 @@ def sigma_prime(name: str, z: Array) -> Array:
     return SIGMA[name][1](z).astype(z.dtype)
 
 
+# --- losses -----------------------------------------------------------------------------------------------------------
+
+
+def softmax(z: Array) -> Array:
+    """exp(z_k) / sum_j exp(z_j), row by row."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def loss(name: str, y_hat: Array, y: Array, number: float) -> Array:
+    """c_nk of every sample and output, whose sum over the outputs is a sample's loss; `number` is delta or q."""
+    r = y - y_hat
+    if name == "squared":
+        return np.asarray(r**2 / 2)
+    if name == "absolute":
+        return np.abs(r)
+    if name == "huber":
+        return np.where(np.abs(r) <= number, r**2 / 2, number * (np.abs(r) - number / 2))
+    if name == "quantile":
+        return np.maximum(number * r, (number - 1) * r)
+    if name == "cross_entropy":
+        top = y_hat.max(axis=1, keepdims=True)
+        return -y * (y_hat - top - np.log(np.exp(y_hat - top).sum(axis=1, keepdims=True)))
+    raise ValueError(f"no loss '{name}' here")
+
+
+def loss_slope(name: str, y_hat: Array, y: Array, number: float) -> Array:
+    """The derivatives of a sample's loss by its y_hat_nk; 0 at the kink of absolute and quantile."""
+    r = y - y_hat
+    if name == "squared":
+        return -r
+    if name == "absolute":
+        return -np.sign(r)
+    if name == "huber":
+        return -np.clip(r, -number, number)
+    if name == "quantile":
+        return np.where(r > 0, -number, np.where(r < 0, 1 - number, 0.0))
+    if name == "cross_entropy":
+        return softmax(y_hat) - y
+    raise ValueError(f"no loss '{name}' here")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """(1/N) sum_n w_n c_nk for every output k: a loss, its number, and weights (n,) that are scaled to mean 1."""
+
+    loss: str = "squared"
+    number: float = np.nan
+    weights: Array | None = None
+
+    def scaled(self, n: int) -> Array:
+        """The weights as a column."""
+        weights = np.ones(n) if self.weights is None else self.weights
+        return np.asarray(weights / np.mean(weights))[:, None]
+
+    def of(self, y_hat: Array, y: Array, rows: slice | list[int] = slice(None)) -> Array:
+        """Of the samples `rows`, whose y_hat and y are given."""
+        c = loss(self.loss, y_hat, y, self.number)
+        return c.mean(axis=0) if self.weights is None else np.mean(self.scaled(len(self.weights))[rows] * c, axis=0)
+
+    def slope(self, y_hat: Array, y: Array, rows: slice | list[int] = slice(None)) -> Array:
+        """The derivative of the sum over the outputs by every y_hat."""
+        slope = loss_slope(self.loss, y_hat, y, self.number)
+        return (slope if self.weights is None else self.scaled(len(self.weights))[rows] * slope) / len(y)
+
+
+SQUARED = Cost()
+
+
 # --- forward and backward -------------------------------------------------------------------------------------------
 
 
@@ -150,11 +219,21 @@ def visible(path: Path) -> list[int]:
     ]
 
 
-def gradients(architecture: Architecture, weights: Weights, x: Array, y: Array) -> Gradients:
-    """Of half_mse over the samples given; `a` holds the branches' values, their sum (if any), the trunk's values."""
+def gradients(
+    architecture: Architecture,
+    weights: Weights,
+    x: Array,
+    y: Array,
+    cost: Cost = SQUARED,
+    rows: slice | list[int] = slice(None),
+) -> Gradients:
+    """Of the cost over the samples given, which are `rows` of those that the cost has weights for.
+
+    `a` holds the branches' values, their sum (if any), the trunk's values.
+    """
     branches, trunk = forward(architecture, weights, x)
     of_branches, of_trunk = split_weights(architecture, weights)
-    deltas, trunk_grads = backward_path(architecture.trunk, of_trunk, trunk, (trunk[-1] - y) / len(x))
+    deltas, trunk_grads = backward_path(architecture.trunk, of_trunk, trunk, cost.slope(trunk[-1], y, rows))
     a = [deltas[i + 1] for i in visible(architecture.trunk)]
     if not branches:
         return Gradients(trunk_grads, a, deltas[0])
@@ -167,9 +246,9 @@ def gradients(architecture: Architecture, weights: Weights, x: Array, y: Array) 
     return Gradients(grads + trunk_grads, [*before, deltas[0], *a], dx)
 
 
-def half_mse(architecture: Architecture, weights: Weights, x: Array, y: Array) -> Array:
-    """(1/N) sum_n 1/2 (y_hat_nk - y_nk)^2 for every output k, (n_outputs,); the cost is their sum."""
-    return np.asarray(0.5 * np.mean((forward(architecture, weights, x)[1][-1] - y) ** 2, axis=0))
+def half_mse(architecture: Architecture, weights: Weights, x: Array, y: Array, cost: Cost = SQUARED) -> Array:
+    """(1/N) sum_n 1/2 (y_hat_nk - y_nk)^2, or another cost, for every output k, (n_outputs,); the cost is their sum."""
+    return cost.of(forward(architecture, weights, x)[1][-1], y)
 
 
 def kink_distance(architecture: Architecture, weights: Weights, x: Array) -> float:
@@ -308,19 +387,122 @@ class Adam:
         return list(zip(new[::2], new[1::2], strict=True))
 
 
-Optimizer = GradientDescent | Momentum | Adam
-OPTIMIZERS: dict[str, type[Optimizer]] = {"gd": GradientDescent, "momentum": Momentum, "adam": Adam}
+class Nesterov:
+    """v = momentum v + g,  p -= rate (g + momentum v)."""
+
+    def __init__(self, rate: float, momentum: float = 0.9) -> None:
+        self.rate, self.momentum = rate, momentum
+        self.v: list[Array] = []
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        p, g = ([tensor for pair in pairs for tensor in pair] for pairs in (weights, grads))
+        self.v = self.v or [0 * tensor for tensor in g]
+        self.v = [self.momentum * v + tensor for v, tensor in zip(self.v, g, strict=True)]
+        moves = [tensor + self.momentum * v for v, tensor in zip(self.v, g, strict=True)]
+        new = [w - self.rate * move for w, move in zip(p, moves, strict=True)]
+        return list(zip(new[::2], new[1::2], strict=True))
+
+
+class AdaGrad:
+    """v += g^2,  p -= rate g / (sqrt(v) + epsilon)."""
+
+    keep, take, epsilon = 1.0, 1.0, 1e-10
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.v: list[Array] = []
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        p, g = ([tensor for pair in pairs for tensor in pair] for pairs in (weights, grads))
+        self.v = self.v or [0 * tensor for tensor in g]
+        self.v = [self.keep * v + self.take * tensor**2 for v, tensor in zip(self.v, g, strict=True)]
+        moves = [tensor / (np.sqrt(v) + self.epsilon) for v, tensor in zip(self.v, g, strict=True)]
+        new = [w - self.rate * move for w, move in zip(p, moves, strict=True)]
+        return list(zip(new[::2], new[1::2], strict=True))
+
+
+class RMSProp(AdaGrad):
+    """v = 0.99 v + 0.01 g^2,  p -= rate g / (sqrt(v) + epsilon)."""
+
+    keep, take, epsilon = 0.99, 0.01, 1e-8
+
+
+def factor(schedule: str, e: int, n: int, gamma: float = 1.0, every: float = 1.0) -> float:
+    """What a schedule multiplies the learning rate by in epoch e of n."""
+    factors = {
+        "constant": 1.0,
+        "step": gamma ** np.floor(e / every),
+        "exponential": gamma**e,
+        "cosine": (1 + np.cos(np.pi * e / n)) / 2,
+    }
+    return float(factors[schedule])
+
+
+def rates(rate: float, schedule: str, n: int, warmup: int = 0, **numbers: float) -> list[float]:
+    """The learning rates of n epochs: of the warm-up 1/(w + 1), 2/(w + 1), ..., w/(w + 1), then the schedule's own."""
+    rise = [rate * (e + 1) / (warmup + 1) for e in range(warmup)]
+    return [*rise, *(rate * factor(schedule, e, n - warmup, **numbers) for e in range(n - warmup))][:n]
+
+
+class Regularised:
+    """An optimizer's steps at given learning rates, one a step, along the gradient of C + l2/2 sum W^2.
+
+    It is clipped to a norm, and weights, not biases, are decayed before the step.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        rates: list[float],
+        l2: float = 0.0,
+        clip_norm: float = np.inf,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.optimizer, self.rates, self.t = optimizer, rates, 0
+        self.l2, self.clip_norm, self.weight_decay = l2, clip_norm, weight_decay
+
+    def step(self, weights: Weights, grads: Weights) -> Weights:
+        """The weights after one step."""
+        self.optimizer.rate = rate = self.rates[self.t]
+        self.t += 1
+        grads = [(dW + self.l2 * W, db) for (W, _), (dW, db) in zip(weights, grads, strict=True)]
+        norm = np.sqrt(sum(np.sum(tensor**2) for pair in grads for tensor in pair))
+        scale = min(1.0, self.clip_norm / (norm + 1e-6))
+        weights = [(W - rate * self.weight_decay * W, b) for W, b in weights]
+        return self.optimizer.step(weights, [(scale * dW, scale * db) for dW, db in grads])
+
+
+Optimizer = GradientDescent | Momentum | Nesterov | AdaGrad | Adam
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "gd": GradientDescent,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adagrad": AdaGrad,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "adamw": Adam,
+}
+"""By name; the weight decay that adamw has by default is up to `Regularised`."""
+Stepper = Optimizer | Regularised
 
 
 def full_batch(
-    architecture: Architecture, weights: Weights, x: Array, y: Array, optimizer: Optimizer, steps: int
+    architecture: Architecture,
+    weights: Weights,
+    x: Array,
+    y: Array,
+    optimizer: Stepper,
+    steps: int,
+    cost: Cost = SQUARED,
 ) -> tuple[Weights, Array]:
     """Training on all samples; the costs (steps + 1, n_outputs) before every update and after the last."""
     costs = []
     for _ in range(steps):
-        costs.append(half_mse(architecture, weights, x, y))
-        weights = optimizer.step(weights, gradients(architecture, weights, x, y).weights)
-    return weights, np.array([*costs, half_mse(architecture, weights, x, y)])
+        costs.append(half_mse(architecture, weights, x, y, cost))
+        weights = optimizer.step(weights, gradients(architecture, weights, x, y, cost).weights)
+    return weights, np.array([*costs, half_mse(architecture, weights, x, y, cost)])
 
 
 def recorded_steps(steps: int) -> list[int]:
@@ -333,23 +515,70 @@ def minibatch(
     weights: Weights,
     x: Array,
     y: Array,
-    optimizer: Optimizer,
+    optimizer: Stepper,
     steps: int,
     batch_size: int,
     key: int,
+    cost: Cost = SQUARED,
 ) -> tuple[Weights, Array]:
     """Training on mini-batches, a fresh shuffle each epoch; the costs over all samples at the recorded steps."""
     n, recorded, costs = len(x), recorded_steps(steps), []
     batches_per_epoch = -(-n // batch_size)
     for step in range(steps + 1):
         if step in recorded:
-            costs.append(half_mse(architecture, weights, x, y))
+            costs.append(half_mse(architecture, weights, x, y, cost))
         if step < steps:
             epoch, batch = divmod(step, batches_per_epoch)
             batch_samples = shuffled(key, epoch, n)[batch * batch_size : (batch + 1) * batch_size]
-            grads = gradients(architecture, weights, x[batch_samples], y[batch_samples])
+            grads = gradients(architecture, weights, x[batch_samples], y[batch_samples], cost, batch_samples)
             weights = optimizer.step(weights, grads.weights)
     return weights, np.array(costs)
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Validation samples, and what is made of their cost: taken every `every` steps and at the last."""
+
+    x: Array
+    y: Array
+    every: int
+    patience: float = np.inf
+    min_delta: float = 0.0
+    cost: Cost = SQUARED
+
+
+def watched(
+    architecture: Architecture,
+    weights: Weights,
+    x: Array,
+    y: Array,
+    optimizer: Stepper,
+    batches: list[list[int]],
+    stopping: Stopping,
+    cost: Cost = SQUARED,
+) -> tuple[Weights, list[int], Array]:
+    """Training on these batches until no validation has improved on the best for `patience` of them.
+
+    Returns the weights of the lowest validation cost, the steps at which it was taken and the costs per output. An
+    improvement is more than `min_delta` below the last one.
+    """
+    steps, costs, improved, best = [], [], 0, weights
+    totals: list[float] = []
+    for step in range(len(batches) + 1):
+        if step % stopping.every == 0 or step == len(batches):
+            steps.append(step)
+            costs.append(half_mse(architecture, weights, stopping.x, stopping.y, stopping.cost))
+            totals.append(float(costs[-1].sum()))
+            if totals[-1] < totals[improved] - stopping.min_delta:
+                improved = len(totals) - 1
+            if totals[-1] < min(totals[:-1], default=np.inf):
+                best = weights
+            if len(totals) - 1 - improved >= stopping.patience:
+                break
+        if step < len(batches):
+            rows = batches[step]
+            weights = optimizer.step(weights, gradients(architecture, weights, x[rows], y[rows], cost, rows).weights)
+    return best, steps, np.array(costs)
 
 
 def last_hidden(architecture: Architecture, weights: Weights, x: Array) -> Array:
@@ -357,9 +586,12 @@ def last_hidden(architecture: Architecture, weights: Weights, x: Array) -> Array
     return forward(architecture, weights, x)[1][-2]
 
 
-def ridge(architecture: Architecture, weights: Weights, x: Array, y: Array, alpha: float) -> Weights:
+def ridge(
+    architecture: Architecture, weights: Weights, x: Array, y: Array, alpha: float, cost: Cost = SQUARED
+) -> Weights:
     """The last dense layer by the normal equations of the centred values, so that its b is not penalised."""
-    h = last_hidden(architecture, weights, x)
-    centred, centred_y = h - h.mean(axis=0), y - y.mean(axis=0)
-    W = np.linalg.solve(centred.T @ centred + alpha * np.eye(h.shape[1]), centred.T @ centred_y).T
-    return [*weights[:-1], (W, y.mean(axis=0) - W @ h.mean(axis=0))]
+    h, w = last_hidden(architecture, weights, x), cost.scaled(len(x))
+    mean, mean_y = (w * h).mean(axis=0), (w * y).mean(axis=0)
+    centred = h - mean
+    W = np.linalg.solve(centred.T @ (w * centred) + alpha * np.eye(h.shape[1]), centred.T @ (w * (y - mean_y))).T
+    return [*weights[:-1], (W, mean_y - W @ mean)]

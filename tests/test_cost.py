@@ -2,74 +2,61 @@
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 import pytest
 
 from shoal.kernels.compile.host import HOST
-from shoal.kernels.compile.linked import kernels
 from shoal.kernels.compile.warmup import load_all
-from shoal.kernels.network import cost, losses
-from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.network.losses import squared
-from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES, Lanes
+from shoal.kernels.network.cost import COSTS
+from shoal.kernels.network.losses import LOSSES
+from shoal.kernels.simd.lanes import NETWORKS, SAMPLES, Lanes
 from shoal.kernels.simd.memory import filled
-from tests import naive
-from tests.naive import Array
+from tests.naive import Array, Cost
 
 N_OUTPUTS = 3
-ROUNDINGS = 8
-"""Of a residual, its cost and its slope, at most."""
+ROUNDINGS = 16
+"""Of a residual or of exp and log, of a weight, a cost and its slope, at most."""
+CASES = list(product((SAMPLES, NETWORKS), LOSSES, (False, True), ("float64", "float32")))
 
 
-def half_mse(y_hat: Array, y: Array) -> tuple[Array, Array]:
-    """The oracle's cost per output, and its derivative: of a network that hands on what it sees."""
-    architecture, weights = Architecture.parse(f"dense {N_OUTPUTS}"), [(np.eye(N_OUTPUTS), np.zeros(N_OUTPUTS))]
-    return naive.half_mse(architecture, weights, y_hat, y), naive.gradients(architecture, weights, y_hat, y).a[-1]
-
-
-ORACLES: dict[str, Callable[[Array, Array], tuple[Array, Array]]] = {"squared": half_mse}
-
-
-def test_every_loss_has_an_oracle() -> None:
-    assert [file.name for file in pkgutil.iter_modules(losses.__path__)] == list(ORACLES)
-
-
-def test_the_slope_is_that_of_the_cost() -> None:
-    r, step = np.linspace(-3.0, 3.0, 61), 1e-5
-    slopes = (squared.cost(r + step) - squared.cost(r - step)) / (2.0 * step)
-    np.testing.assert_allclose(squared.slope(r), slopes, rtol=0, atol=1e-9)
+def numbers(loss: str, n: int, group: int, dtype: str) -> tuple[Array, Array, Array]:
+    """y_hat and y (N_OUTPUTS, n, group), and weights (n, group) of mean 1."""
+    generator = np.random.default_rng(n)
+    y_hat, y = generator.normal(size=(2, N_OUTPUTS, n, group))
+    if loss == "cross_entropy":
+        y = np.exp(y) / np.exp(y).sum(axis=0)
+    weights = generator.gamma(2.0, size=(n, group))
+    return y_hat.astype(dtype), y.astype(dtype), (weights / weights.mean(axis=0)).astype(dtype)
 
 
 @pytest.mark.parametrize(
-    ("lanes", "dtype"),
-    list(product((SAMPLES, NETWORKS), ("float64", "float32"))),
-    ids=lambda kind: getattr(kind, "name", kind),
+    ("lanes", "loss", "is_weighted", "dtype"), CASES, ids=lambda kind: str(getattr(kind, "name", kind))
 )
-def test_cost_and_derivative_agree_with_the_oracle(lanes: Lanes, dtype: str) -> None:
+def test_cost_and_derivative_agree_with_the_oracle(lanes: Lanes, loss: str, is_weighted: bool, dtype: str) -> None:
     """What stands behind the samples counts nothing, and its derivative is 0; costs are added to what is there."""
-    assert cost.loss
-    run, group, unit = kernels[lanes.name, "add_cost"], lanes.group, np.finfo(dtype).eps / 2
+    run, group, unit = COSTS[lanes.name, loss, is_weighted], lanes.group, np.finfo(dtype).eps / 2
     load_all([(run, np.dtype(dtype))])
+    own = LOSSES[loss].hypers_of(())
     width = max(group, HOST.vector_bytes // np.dtype(dtype).itemsize)
     for n in range(1, 71 if lanes is SAMPLES else 33):
         used = -(-n * group // width) * width
         ld, y_ld = used + width, used + 2 * width
-        generator = np.random.default_rng(n)
-        y_hat, y = (np.full((N_OUTPUTS, size), np.nan, dtype) for size in (ld, y_ld))
+        y_hat, y, weights = numbers(loss, n, group, dtype)
+        rows, targets = np.full((N_OUTPUTS, ld), np.nan, dtype), np.full((N_OUTPUTS + 1, y_ld), 0.5, dtype)
+        rows[:, : n * group], targets[:-1, : n * group] = y_hat.reshape(3, -1), y.reshape(3, -1)
+        targets[-1, : n * group] = weights.ravel()
         dy, costs = np.full((N_OUTPUTS, ld), 7.0, dtype), filled(np.ones(N_OUTPUTS * group), np.float64)
-        for rows in (y_hat, y):
-            rows[:, : n * group] = generator.normal(size=(N_OUTPUTS, n * group))
-        run(np.dtype(dtype), y_hat, ld, y, y_ld, N_OUTPUTS, n * group, used, 1.0 / n, costs, dy)
+        sizes = (n * group, used, 1.0 / n)
+        run(np.dtype(dtype), rows, ld, targets, y_ld, N_OUTPUTS, *sizes, np.array([*own, 0.0]), costs, dy)
+        got = dy[:, : n * group].reshape(N_OUTPUTS, n, group)
         for lane in range(group):
-            own = [rows[:, lane : n * group : group].T.astype(np.longdouble) for rows in (y_hat, y)]
-            want, slopes = half_mse(*own)
-            sizes = abs(own[0]) + abs(own[1])
-            assert np.all(abs(dy[:, lane : n * group : group].T - slopes) <= ROUNDINGS * unit * sizes / n)
-            largest = 1 + (sizes**2).mean(axis=0)
-            assert np.all(abs(costs[lane::group] - 1 - want) <= ROUNDINGS * unit * largest)
+            a, b, w = (values[..., lane].astype(np.longdouble) for values in (y_hat, y, weights))
+            w = w if is_weighted else np.ones_like(w)
+            oracle = Cost(loss, own[0] if own else np.nan, w)
+            size = (1 + abs(a) + abs(b)) * w
+            assert np.all(abs(got[:, :, lane] - oracle.slope(a.T, b.T).T) <= ROUNDINGS * unit * size / n)
+            largest = 1 + ((1 + abs(a) + abs(b)) ** 2 * w).mean(axis=1)
+            assert np.all(abs(costs[lane::group] - 1 - oracle.of(a.T, b.T)) <= ROUNDINGS * unit * largest)
         assert (dy[:, n * group : used] == 0).all() and (dy[:, used:] == 7).all()
-        assert len(costs) == N_OUTPUTS * group and GROUP % group == 0

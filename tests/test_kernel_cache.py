@@ -24,7 +24,7 @@ from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.training.update import PAIRS
 dtype = np.dtype("float64")
 update = PAIRS["samples", "gd"].update
-wanted = [kernels["samples", "put"], update, kernels["samples", "add_cost"]]
+wanted = [kernels["samples", "put"], update, kernels["samples", "weight_gradient"]]
 load_all([(kernel, dtype) for kernel in wanted])
 p, g, rate = np.ones(16), np.full(16, 2.0), np.array([0.25])
 update(dtype, p, 16, g, 1, 0, p, 0, rate, rate)

@@ -26,16 +26,15 @@ PER_NETWORK = 2000
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_the_workspace_does_not_grow_with_the_number_of_networks(way: Way, method: str) -> None:
-    job = fleet.Job(LAYOUT, method, (), 0, (0, 1), (1,))
+    job = fleet.Job(LAYOUT, method, (), 0, (0, 1), (1,), 20)
     member = fleet.Member(np.zeros(LAYOUT.n_params), np.uint64(1), 0.1)
     dtype = np.dtype(float)
-    data = fleet.shared_data(np.zeros((20, 2)), np.zeros((20, 2)), dtype)
     run.load({way: [job]}, dtype, None)
 
     def sizes(n_networks: int) -> list[int]:
         n_jobs = -(-n_networks // way.stride)
-        packed = fleet.pack([(job, [member] * way.stride)] * n_jobs, way.stride, way.lanes, 2, dtype)
-        return [part.size for part in way.workspace(packed, data) if isinstance(part, np.ndarray)]
+        packed = fleet.pack([(job, [member] * way.stride)] * n_jobs, way.stride, way.lanes, dtype)
+        return [part.size for part in way.workspace(packed) if isinstance(part, np.ndarray)]
 
     assert sizes(10_000) == sizes(10)
 

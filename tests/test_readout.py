@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 from shoal.kernels import ensemble
 from shoal.kernels.ensemble import Trained
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.training import data as data_sets
 from tests import naive
 from tests.naive import Array
 from tests.problems import SEED, Problem, problems, relative, tensors, unflat
@@ -86,7 +87,7 @@ def test_more_penalty_means_smaller_weights_and_in_the_limit_the_mean() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_one_bad_number_past_the_door_diverges_at_step_0(bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensemble, "_check_finite", lambda name, values: None)
+    monkeypatch.setattr(data_sets, "check_finite", lambda name, values: None)
     problem = Problem(Architecture.plain((3,), "tanh", 1), 70, 2, 0, 0)
     y = problem.y.copy()
     y[66] = bad

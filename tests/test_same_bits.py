@@ -58,7 +58,7 @@ def test_the_fleets_are_mixed_ones(together: Together) -> None:
 def test_the_fleets_go_every_way() -> None:
     asked = [(n, one, layout_of(one.architecture, 2)) for n, specs in FLEETS.items() for one in specs]
     ways = [
-        METHODS[one.optimizer].way_of(jobs.Job(layout, one.optimizer, (), one.batch_size or 0, (), ()), n)
+        METHODS[one.optimizer].way_of(jobs.Job(layout, one.optimizer, (), one.batch_size or 0, (), (), n))
         for n, one, layout in asked
     ]
     in_ways = {way.name: {(n, one.batch_size) for (n, one, _), w in zip(asked, ways, strict=True) if w is way}

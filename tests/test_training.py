@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shoal.kernels import ensemble
 from shoal.kernels.ensemble import NetworkSpec, Trained
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
+from shoal.kernels.training import data as data_sets
 from tests import naive
 from tests.naive import Array, Weights
 from tests.problems import (
@@ -245,7 +246,7 @@ def test_a_minibatch_run_that_diverges_keeps_what_came_before(batch_size: int) -
 def test_one_bad_number_past_the_door_diverges_at_step_0(
     bad: float, name: str, batch_size: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ensemble, "_check_finite", lambda name, values: None)
+    monkeypatch.setattr(data_sets, "check_finite", lambda name, values: None)
     problem = Problem(Architecture.plain((3,), name, 1), 70, 2, 0, 0)
     y = problem.y.copy()
     y[66] = bad
@@ -256,7 +257,7 @@ def test_one_bad_number_past_the_door_diverges_at_step_0(
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_nan_is_not_lost_in_an_activation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ensemble, "_check_finite", lambda name, values: None)
+    monkeypatch.setattr(data_sets, "check_finite", lambda name, values: None)
     problem = Problem(Architecture.plain((3, 4), name, 1), 70, 2, 0, 0)
     x = problem.x.copy()
     x[66, 1] = np.nan

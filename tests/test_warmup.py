@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("samples.put.float64", "samples.add_cost.float64", "samples.forward.float64")
+NAMES = ("samples.put.float64", "samples.weight_gradient.float64", "samples.forward.float64")
 READY = """
 import sys
 import numpy as np
@@ -29,7 +29,7 @@ from shoal.kernels.compile.warmup import load_all
 sys.executable = sys.argv[1]
 from shoal.kernels.training.update import PAIRS
 update, dtype = PAIRS["samples", "gd"].update, np.dtype("float64")
-load_all([(kernel, dtype) for kernel in (kernels["samples", "put"], update, kernels["samples", "add_cost"])])
+load_all([(kernel, dtype) for kernel in (kernels["samples", "put"], update, kernels["samples", "weight_gradient"])])
 p, g, rate = np.ones(16), np.full(16, 2.0), np.array([0.5])
 update(dtype, p, 16, g, 1, 0, p, 0, rate, rate)
 print(p.sum())
@@ -70,4 +70,4 @@ def test_kernels_are_ready_whatever_becomes_of_the_other_process(other: str, tmp
 def test_a_start_that_was_interrupted_is_taken_up_again(tmp_path: Path) -> None:
     callees = ("put", "product")
     assert python(tmp_path, "-c", LOADED, *callees) == ["loaded"]
-    assert python(tmp_path, "-c", LOADED, *callees, "forward", "add_cost") == ["loaded"]
+    assert python(tmp_path, "-c", LOADED, *callees, "forward", "weight_gradient") == ["loaded"]

@@ -1,45 +1,137 @@
 """The cost of a tile, and its derivative: the mean over the samples of the sum over the outputs of a loss.
 
-    C = (1/N) sum_n sum_k c(y_hat_nk - y_nk)         dC/dy_hat_nk = (1/N) c'(y_hat_nk - y_nk)
+    C = (1/N) sum_n w_n sum_k c_nk         dC/dy_hat_nk = (1/N) w_n dc_n/dy_hat_nk
 
-It is kept per output k; their sum is the number that is differentiated, optimised and recorded.
+It is kept per output k; their sum is the number that is differentiated, optimised and recorded. The weights w_n, of
+mean 1 over the training samples, stand in a row behind the targets; without them there is a kernel that knows none.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from shoal.kernels.compile.linked import Doubles, Pointer, linked
-from shoal.kernels.network.losses import squared
-from shoal.kernels.simd.formula import lifted
-from shoal.kernels.simd.lanes import GROUP, Lanes
-from shoal.kernels.simd.vector import keep_first, store, widened, zeros
+from shoal.kernels.compile.jit import inlined
+from shoal.kernels.compile.linked import Doubles, Linked, Pointer, called_by_address, linked
+from shoal.kernels.network.losses import LOSSES, Loss
+from shoal.kernels.simd.exp import exp_of_minus
+from shoal.kernels.simd.formula import at_least, lifted
+from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES, Lanes
+from shoal.kernels.simd.log import log_from_1
+from shoal.kernels.simd.vector import keep_first, narrowed, store, widened, zeros
 
 UNSCALED = np.ones(GROUP)
-loss, slope = lifted(squared.cost, 1), lifted(squared.slope, 1)
+exp, log, larger = lifted(lambda d: exp_of_minus(-d), 1), lifted(log_from_1, 1), lifted(at_least, 2)
 
 
-def make_cost(lanes: Lanes) -> Any:
-    """Compile the cost for samples or for networks in lanes."""
+@called_by_address
+def add_cost(
+    y_hat: Pointer, ld: int, y: Pointer, y_ld: int, n_outputs: int, n_real: int, n: int, share: float, hypers: Doubles,
+    costs: Doubles, dy: Pointer,
+):  # fmt: skip
+    """costs[k] (float64) += share sum w c and dy = share w dc/dy_hat, laid out as y_hat.
+
+    `share` is 1 / N, `hypers` the loss' own numbers. Of the n elements of a row those from n_real on fill up the last
+    vector and count nothing.
+    """
+
+
+def _weighing(lanes: Lanes, is_weighted: bool) -> Any:
+    """Two operations (value, weights, t): a vector of the dtype, and one of float64, times the weights at t."""
+    load = lanes.load
+
+    @inlined
+    def leave(value, weights, t):
+        return value
+
+    @inlined
+    def weigh(value, weights, t):
+        return value * load(weights, t)
+
+    @inlined
+    def weigh_double(value, weights, t):
+        return value * widened(load(weights, t))
+
+    return (weigh, weigh_double) if is_weighted else (leave, leave)
+
+
+def _of_residual(formula: Any, n_hypers: int) -> Any:
+    """A formula of r and the loss' own numbers as an operation (r, hypers) of kernels."""
+    operation = lifted(formula, 1 + n_hypers)
+
+    @inlined
+    def alone(r, hypers):
+        return operation(r)
+
+    @inlined
+    def with_number(r, hypers):
+        return operation(r, hypers[0])
+
+    return with_number if n_hypers else alone
+
+
+def _separate(lanes: Lanes, loss: Loss, is_weighted: bool) -> Any:
+    """The kernel of a loss that is output by output a function of y_hat - y."""
     load, width, add_total, stride = lanes.load, lanes.width, lanes.add_gradient, lanes.stride
+    weigh, weigh_double = _weighing(lanes, is_weighted)
+    cost, slope = (_of_residual(formula, len(loss.hypers)) for formula in (loss.cost, loss.slope))
 
-    @linked(lanes.name)
     def add_cost(
         y_hat: Pointer, ld: int, y: Pointer, y_ld: int, n_outputs: int, n_real: int, n: int, share: float,
-        costs: Doubles, dy: Pointer,
+        hypers: Doubles, costs: Doubles, dy: Pointer,
     ):  # fmt: skip
-        """costs[k] (float64) += share sum c(y_hat - y) and dy = share c'(y_hat - y), laid out as y_hat.
-
-        `share` is 1 / N. Of the n elements of a row those from n_real on fill up the last vector and count nothing.
-        """
+        weights = y + n_outputs * y_ld
         for k in range(n_outputs):
             sums = widened(zeros(load(y_hat, 0)))
             for t in range(0, n, width(y_hat)):
                 r = keep_first(load(y_hat, k * ld + t) - load(y, k * y_ld + t), n_real - t)
-                sums = sums + loss(widened(r))
-                store(dy, k * ld + t, slope(r) * share)
+                sums = sums + weigh_double(cost(widened(r), hypers), weights, t)
+                store(dy, k * ld + t, weigh(slope(r, hypers), weights, t) * share)
             add_total(sums * share, costs, k * stride(), UNSCALED)
 
     return add_cost
+
+
+def _joint(lanes: Lanes, loss: Loss, is_weighted: bool) -> Any:
+    """The kernel of a loss of softmax(y_hat), in float64 throughout: log p is lost in float32 where p is nearly 1."""
+    load, width, add_total, stride = lanes.load, lanes.width, lanes.add_gradient, lanes.stride
+    _, weigh = _weighing(lanes, is_weighted)
+    cost, slope = lifted(loss.cost, 3), lifted(loss.slope, 2)
+
+    def add_cost(
+        y_hat: Pointer, ld: int, y: Pointer, y_ld: int, n_outputs: int, n_real: int, n: int, share: float,
+        hypers: Doubles, costs: Doubles, dy: Pointer,
+    ):  # fmt: skip
+        weights = y + n_outputs * y_ld
+        for t in range(0, n, width(y_hat)):
+            top = widened(load(y_hat, t))
+            for k in range(1, n_outputs):
+                top = larger(widened(load(y_hat, k * ld + t)), top)
+            total = zeros(top)
+            for k in range(n_outputs):
+                total = total + exp(widened(load(y_hat, k * ld + t)) - top)
+            log_total = log(total)
+            for k in range(n_outputs):
+                target, d = widened(load(y, k * y_ld + t)), widened(load(y_hat, k * ld + t)) - top
+                costs_k = weigh(cost(target, d, log_total), weights, t) * share
+                slopes = weigh(slope(target, exp(d) / total), weights, t) * share
+                add_total(keep_first(costs_k, n_real - t), costs, k * stride(), UNSCALED)
+                store(dy, k * ld + t, narrowed(keep_first(slopes, n_real - t), dy))
+
+    return add_cost
+
+
+def _kernel(lanes: Lanes, loss: Loss, is_weighted: bool) -> Linked:
+    kernel = (_joint if loss.is_joint else _separate)(lanes, loss, is_weighted)
+    kernel.__name__ = f"add_{'weighted_' * is_weighted}{loss.name}"
+    made: Linked = linked(lanes.name, entry=True)(kernel)
+    return made
+
+
+COSTS = {
+    (lanes.name, name, is_weighted): _kernel(lanes, loss, is_weighted)
+    for lanes, (name, loss), is_weighted in product((SAMPLES, NETWORKS), LOSSES.items(), (False, True))
+}
+"""By meaning of the lanes, name of the loss, and whether samples have weights."""

@@ -1,4 +1,7 @@
-"""Samples of networks side by side into the rows of a tile; rows of X and Y are `source_ld` apart."""
+"""Samples of networks side by side into the rows of a tile, of each network from where its data set begins.
+
+Rows of X and Y are `source_ld` apart.
+"""
 
 from __future__ import annotations
 
@@ -27,25 +30,25 @@ def apart(n, like):
 
 
 @jit
-def gather(source, source_ld, order, n_samples, rows, target, n):
-    """target[r, t, lane] = source[r, order[lane, t]] for n samples, then the last of them again; the networks' orders
-    are `n_samples` apart."""
+def gather(source, begins, source_ld, order, n_samples, rows, target, n):
+    """target[r, t, lane] = source[begins[lane] + (r, order[lane, t])] for n samples, then the last of them again; the
+    networks' orders are `n_samples` apart."""
     small()
     ld, filled_up = apart(n, target), elements(n, target) // GROUP
     for r in range(rows):
         for t in range(filled_up):
             at, sample = r * ld + t * GROUP, min(t, n - 1)
             for lane in range(GROUP):
-                target[at + lane] = source[r * source_ld + order[lane * n_samples + sample]]
+                target[at + lane] = source[begins[lane] + r * source_ld + order[lane * n_samples + sample]]
 
 
 @jit
-def spread(source, source_ld, rows, target, n):
-    """target[r, t, lane] = source[r, t] for n samples, then the last of them again."""
+def spread(source, begins, source_ld, rows, target, n):
+    """target[r, t, lane] = source[begins[lane] + (r, t)] for n samples, then the last of them again."""
     small()
     ld, filled_up = apart(n, target), elements(n, target) // GROUP
     for r in range(rows):
         for t in range(filled_up):
-            value, at = source[r * source_ld + min(t, n - 1)], r * ld + t * GROUP
+            from_, at = r * source_ld + min(t, n - 1), r * ld + t * GROUP
             for lane in range(GROUP):
-                target[at + lane] = value
+                target[at + lane] = source[begins[lane] + from_]

@@ -1,8 +1,7 @@
-"""The passes and the cost of eight networks side by side, one in each lane."""
+"""The passes of eight networks side by side, one in each lane."""
 
 from __future__ import annotations
 
-from shoal.kernels.network.cost import make_cost
 from shoal.kernels.network.forward_backward import make_passes, make_put
 from shoal.kernels.network.single_sample import make_single_passes
 from shoal.kernels.simd.lanes import NETWORKS, narrow
@@ -10,4 +9,3 @@ from shoal.kernels.simd.lanes import NETWORKS, narrow
 _put = make_put(NETWORKS, narrow, NETWORKS.step)
 forward, backward, add_gradients, _ = make_passes(NETWORKS, _put)
 forward_one, backward_and_gradients = make_single_passes(NETWORKS, _put)
-add_cost = make_cost(NETWORKS)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from shoal.kernels.compile.jit import jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
-from shoal.kernels.network.of_samples import add_cost, add_gradients, backward, forward
+from shoal.kernels.network.cost import add_cost
+from shoal.kernels.network.of_samples import add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns
 from shoal.kernels.simd.lanes import SAMPLES
 
@@ -34,8 +35,10 @@ class Single(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """What its gradients take beside: targets Y, buffers da, dz as a, ones (TILE), and what is filled."""
+    """What its gradients take beside: targets Y, a loss, buffers da, dz as a, ones (TILE), and what is filled."""
 
+    add_cost: int  # address of the loss' kernel
+    hypers: Doubles  # of the loss
     Y: Pointer
     da: Pointer
     dz: Pointer
@@ -84,8 +87,8 @@ def differentiate_all(table: Integers, gradient_table: Integers, like: Pointer):
     output = (net.n_units - net.n_outputs) * TILE
     for begin in range(0, net.n, TILE):
         n = tile_forward(net, begin)
-        add_cost(net.a + output, TILE, to.Y + begin, net.ld, net.n_outputs, min(n, net.n - begin), n, 1.0 / net.n,
-                 to.costs, to.da + output)  # fmt: skip
+        add_cost(to.add_cost, net.a + output, TILE, to.Y + begin, net.ld, net.n_outputs, min(n, net.n - begin), n,
+                 1.0 / net.n, to.hypers, to.costs, to.da + output)  # fmt: skip
         backward(net.ops, net.n_ops, net.params, net.a, to.da, to.dz, n, TILE, 1)
         add_gradients(net.ops, net.n_ops, net.a, to.dz, n, TILE, to.ones, to.grads, net.a)
         copy_back(to.da, net.n_units, to.deltas + begin, net.ld, n)

@@ -13,18 +13,21 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
-from shoal.kernels.network.of_samples import add_cost, add_gradients, backward, forward
+from shoal.kernels.network.cost import add_cost
+from shoal.kernels.network.of_samples import add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns, fill, gather_columns
 from shoal.kernels.simd.lanes import SAMPLES, STRIPE
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
-from shoal.kernels.training.fleet import ALIGNMENT, Fleet, Shared, fleet_at, job_at, rounded_up, shared_at
+from shoal.kernels.training.data import data_at, shared_of, validation_of
+from shoal.kernels.training.fleet import ALIGNMENT, Fleet, fleet_at, job_at, rounded_up
 from shoal.kernels.training.plan import MAX_CHUNKS
+from shoal.kernels.training.regularise import add_weights, collect, multiply
 from shoal.kernels.training.team import TICKETS, fetch_add
 from shoal.kernels.training.update import NUMBERS, update
 
-COST, GRADIENT, MINIBATCH_GRADIENT, UPDATE = range(4)
-"""Phases of training that threads share."""
+VALIDATION, COST, GRADIENT, MINIBATCH_GRADIENT, NORM, UPDATE = range(6)
+"""Phases of training that threads share: passes over samples, then those over slices of the parameters."""
 width, aligned = SAMPLES.width, jit(rounded_up)
 
 
@@ -40,10 +43,11 @@ class Task(NamedTuple):
 class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
-    a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`. The rest is about the
-    network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
-    output; states (`part` apart) of the optimizer, and the numbers of a step; order, the shuffled samples; task,
-    tickets, finished: its open loop.
+    a, da, y: buffers of a tile of the thread's, targets and weights in y. ones: see `add_gradients`. The rest is about
+    the network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
+    output; states (`part` apart) of the optimizer, and the numbers of a step; rates: its learning rate, shrink: what
+    its weights are decayed by, squares: those of its gradient, slice by slice, clip: what that is multiplied by; order,
+    the shuffled samples; task, tickets, finished: its open loop.
     """
 
     a: Pointer
@@ -56,6 +60,10 @@ class Workspace(NamedTuple):
     states: Pointer
     part: int
     numbers: Doubles
+    rates: Pointer
+    shrink: Pointer
+    squares: Doubles
+    clip: Pointer
     order: Integers
     task: Integers
     tickets: Integers
@@ -87,23 +95,28 @@ workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 task_at = unpacked(Task)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> Workspace:
+def workspace(fleet: Fleet) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = rounded_up(jobs["n_params"])
     part, buffer = int(sizes.max()), int((jobs["n_units"] * jobs["ld"]).max())
+    n_outputs = int(jobs["n_outputs"].max())
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
-        y=empty(shared.n_outputs * int(jobs["tile"].max()), dtype),
+        y=empty((n_outputs + 1) * int(jobs["tile"].max()), dtype),
         ones=filled(np.ones(jobs["tile"].max()), dtype),
         grads=empty(int((sizes * jobs["max_chunks"]).max()), dtype),
-        costs=empty(MAX_CHUNKS * shared.n_outputs),
-        total=empty(shared.n_outputs),
+        costs=empty(MAX_CHUNKS * n_outputs),
+        total=empty(n_outputs),
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
         numbers=empty(NUMBERS),
-        order=empty(shared.n, np.int64),
+        rates=empty(1, dtype),
+        shrink=empty(1, dtype),
+        squares=empty(MAX_CHUNKS),
+        clip=empty(1, dtype),
+        order=empty(int(jobs["n_samples"].max()), np.int64),
         task=empty(len(Task._fields), np.int64),
         tickets=filled(np.zeros(TICKETS), np.int64),
         finished=filled(np.zeros(TICKETS), np.int64),
@@ -147,12 +160,14 @@ def tile_pass(at, cut, grads, costs):
     if phase == MINIBATCH_GRADIENT:
         y, y_ld = ws.y, job.tile
         gather_columns(shared.X, shared.ld, own.order + begin, n_real, shared.n_features, ws.a, ld, n)
-        gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.n_outputs, y, y_ld, n)
+        gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.y_rows, y, y_ld, n)
     else:
         copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
     forward(ops, job.n_ops, params, ws.a, used, ld)
-    add_cost(ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share, costs, ws.da + output)
-    if phase != COST:
+    cost_kernel = job.add_validation_cost if phase == VALIDATION else job.add_cost
+    add_cost(cost_kernel, ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share,
+             fleet.loss_hypers + job.loss_hypers, costs, ws.da + output)  # fmt: skip
+    if phase > COST:
         backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, used, ld, 0)
         add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a)
 
@@ -167,37 +182,66 @@ def chunk_pass(at, chunk):
     tiles, size = ((last - first) * stripe + job.tile - 1) // job.tile, aligned(job.n_params)
     grads, costs = own.grads + chunk * size, own.costs + chunk * shared.n_outputs
     fill(costs, shared.n_outputs, 0.0)
-    if task.phase != COST:
+    if task.phase > COST:
         fill(grads, size, 0.0)
     for k in range(tiles):
         begin, end = boundary(k, tiles, first, last) * stripe, boundary(k + 1, tiles, first, last) * stripe
         tile_pass(at, Cut(task.low + begin, min(end, n) - begin, end - begin), grads, costs)
 
 
+@jit
+def slice_of(job, part):
+    """Where one slice of a row of parameters begins and ends."""
+    small()
+    rows = aligned(job.n_params) // ALIGNMENT
+    return boundary(part, job.n_slices, 0, rows) * ALIGNMENT, boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
+
+
+@inlined
+def norm_slice(own, fleet, job, task, part):
+    """Collect one slice of the gradient, with the l2 penalty's, in its first part, and add up its squares."""
+    begin, end = slice_of(job, part)
+    if job.penalise:
+        add_weights(job.penalise, fleet.tapes + job.ops, job.n_ops, fleet.params + job.params, begin, end,
+                    fleet.l2 + task.i, own.grads)  # fmt: skip
+    own.squares[part] = 0.0
+    chunks = n_chunks(task.n, job, stripe_of(own.a))
+    collect(job.collect, own.grads + begin, end - begin, chunks, aligned(job.n_params), own.squares + part)
+
+
 @inlined
 def update_slice(own, fleet, job, task, part):
-    """Update one slice of the parameters from the partial gradients of a pass over n samples."""
-    size = aligned(job.n_params)
-    rows = size // ALIGNMENT
-    begin = boundary(part, job.n_slices, 0, rows) * ALIGNMENT
-    end = boundary(part + 1, job.n_slices, 0, rows) * ALIGNMENT
-    chunks = n_chunks(task.n, job, stripe_of(own.a))
-    update(job.update, fleet.params + job.params + begin, end - begin, own.grads + begin, chunks, size,
-           own.states + begin, own.part, fleet.rates + task.i, own.numbers)  # fmt: skip
+    """Update one slice of the parameters from the partial gradients of a pass over n samples.
+
+    Where the gradient is clipped, `norm_slice` has made it one.
+    """
+    begin, end = slice_of(job, part)
+    ops, params, chunks = fleet.tapes + job.ops, fleet.params + job.params, n_chunks(task.n, job, stripe_of(own.a))
+    if job.clip:
+        multiply(job.clip, own.grads + begin, end - begin, own.clip)
+        chunks = 1
+    elif job.penalise:
+        add_weights(job.penalise, ops, job.n_ops, params, begin, end, fleet.l2 + task.i, own.grads)
+    if job.decay:
+        add_weights(job.decay, ops, job.n_ops, params, begin, end, own.shrink, params)
+    update(job.update, params + begin, end - begin, own.grads + begin, chunks, aligned(job.n_params),
+           own.states + begin, own.part, own.rates, own.numbers)  # fmt: skip
 
 
 @linked(SAMPLES.name)
 def run_ticket(
-    workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer, thread: int, owner: int,
+    workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer, thread: int, owner: int,
     ticket: int,
 ):  # fmt: skip
     """Run one iteration of the loop that thread `owner` has opened, in the buffers of `thread`."""
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
     own = workspace_at(workspaces + owner * N_WORKSPACE, like)
-    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
-    task = task_at(own.task)
-    job = job_at(fleet, task.i)
-    if task.phase == UPDATE:
+    fleet, data, task = fleet_at(fleet_table, like), data_at(data_table, like), task_at(own.task)
+    job, which = job_at(fleet, task.i), fleet.data[task.i]
+    shared = shared_of(data, validation_of(data, which) if task.phase == VALIDATION else which)
+    if task.phase == NORM:
+        norm_slice(own, fleet, job, task, ticket)
+    elif task.phase == UPDATE:
         update_slice(own, fleet, job, task, ticket)
     else:
         chunk_pass(TicketAt(ws, own, fleet, shared, job, task), ticket)

@@ -15,26 +15,32 @@ class Parts(NamedTuple):
     """What the loop is made of. `at` is where it takes place: a NamedTuple with the fields fleet, shared and job."""
 
     begin: Any  # (at): the state before the first step
+    validate: Any  # (at, validation, step): take the validation cost, keep the best parameters, say who is to stop
     pass_over_all: Any  # (at, with_gradient): the cost over all samples, and its gradient
+    set_rates: Any  # (at, epoch): the learning rates; under full batch an epoch is a step
     shuffle: Any  # (at, epoch): the order of the mini-batches
     pass_over_batch: Any  # (at, low, n): the cost of samples low..low + n - 1 of that order, and its gradient
     record: Any  # (at, record): put the cost of the last pass into the curves
     keep: Any  # (at, snapshot): copy the parameters of what is still trained
-    stop_diverged: Any  # (at, step, snapshot): stop what has no finite cost; returns how many networks go on
+    stop_diverged: Any  # (at, step, snapshot): stop what has no finite cost; returns how many networks go on at all
     update: Any  # (at, step, n): step along the gradient of the last pass, which was over n samples
 
 
 def make_loop(parts: Parts) -> Any:
     """The loop as a kernel (at, control), to be inlined."""
-    begin, pass_over_all, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
+    begin, validate, pass_over_all, set_rates, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
 
     @inlined
     def descend(at, control):
         job, steps, n = at.job, at.fleet.steps, at.shared.n
         n_steps, full = steps[job.snapshots + job.n_snapshots - 1], job.batch_size == 0
-        recorded, kept, epoch, low, high = 0, 0, 0, 0, n
+        validated, recorded, kept, epoch, low, high = 0, 0, 0, 0, 0, n
         begin(at)
         for step in range(n_steps + 1):
+            # first, as what the pass over the training samples leaves behind is needed by the update
+            if validated < job.n_validations and steps[job.validations + validated] == step:
+                validate(at, validated, step)
+                validated += 1
             is_due = recorded < job.n_records and steps[job.records + recorded] == step
             if full or is_due:
                 pass_over_all(at, full and step < n_steps)
@@ -42,13 +48,17 @@ def make_loop(parts: Parts) -> Any:
                 record(at, recorded)
                 recorded += 1
             while kept < job.n_snapshots and steps[job.snapshots + kept] <= step:
-                keep(at, kept)
+                if job.n_validations == 0:  # else it is the best parameters that are kept
+                    keep(at, kept)
                 kept += 1
             # the last step has a cost and no update: what is kept is what the last cost was of
             if step == n_steps or fetch(control, STOP):
                 break
-            if not full:
+            if full:
+                set_rates(at, step)
+            else:
                 if high == n:
+                    set_rates(at, epoch)
                     shuffle(at, epoch)
                     high, epoch = 0, epoch + 1
                 low, high = high, min(high + job.batch_size, n)

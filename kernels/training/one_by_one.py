@@ -17,7 +17,9 @@ from shoal.kernels.training.chunks import (
     GRADIENT,
     MINIBATCH_GRADIENT,
     N_WORKSPACE,
+    NORM,
     UPDATE,
+    VALIDATION,
     Task,
     n_chunks,
     run_ticket,
@@ -25,8 +27,11 @@ from shoal.kernels.training.chunks import (
     workspace,
     workspace_at,
 )
-from shoal.kernels.training.fleet import fleet_at, job_at, shared_at
+from shoal.kernels.training.data import data_at, shared_of
+from shoal.kernels.training.fleet import fleet_at, job_at
 from shoal.kernels.training.loop import Parts, make_loop
+from shoal.kernels.training.regularise import clip_factor
+from shoal.kernels.training.stopping import N_WATCH, is_lowest, is_over
 from shoal.kernels.training.team import (
     FINISHED,
     N_THREADS,
@@ -39,7 +44,7 @@ from shoal.kernels.training.team import (
     take,
     wait,
 )
-from shoal.kernels.training.update import compute_numbers
+from shoal.kernels.training.update import compute_numbers, set_rates
 from shoal.kernels.training.way import Way
 
 
@@ -48,7 +53,7 @@ class Tables(NamedTuple):
 
     workspaces: Integers
     fleet: Integers
-    shared: Integers
+    data: Integers
     like: Pointer
 
 
@@ -73,7 +78,7 @@ def help_with(tables, ws, thread, owner):
         ticket = take(ws.tickets)
         if ticket < 0:
             return helped
-        run_ticket(tables.workspaces, tables.fleet, tables.shared, tables.like, thread, owner, ticket)
+        run_ticket(tables.workspaces, tables.fleet, tables.data, tables.like, thread, owner, ticket)
         helped = True
 
 
@@ -84,7 +89,7 @@ def together(at, phase, low, n):
     ws, task = at.ws, Task(at.i, phase, low, n)
     for k in range(len(task)):
         ws.task[k] = task[k]
-    parts = at.job.n_slices if phase == UPDATE else n_chunks(n, at.job, stripe_of(ws.a))
+    parts = at.job.n_slices if phase >= NORM else n_chunks(n, at.job, stripe_of(ws.a))
     open_loop(ws.tickets, ws.finished, parts)
     help_with(at.tables, ws, at.thread, at.thread)
     wait(ws.finished, parts)
@@ -109,9 +114,29 @@ def _begin(at):
     fill(at.ws.states, at.job.n_states * at.ws.part, 0.0)
 
 
+@jit
+def _validate(at, validation, step):
+    small()
+    fleet, job, n_outputs, total = at.fleet, at.job, at.shared.n_outputs, 0.0
+    run_pass(at, VALIDATION, 0, job.n_validation)
+    target, watch = fleet.costs + job.validation_costs + validation * n_outputs, fleet.watches + at.i * N_WATCH
+    for k in range(n_outputs):
+        target[k] = at.ws.total[k]
+        total += at.ws.total[k]
+    if is_lowest(watch, total, validation == 0):
+        _keep(at, 0)
+    if is_over(watch):
+        fleet.ended[at.i] = step
+
+
 @inlined
 def _pass_over_all(at, with_gradient):
     run_pass(at, GRADIENT if with_gradient else COST, 0, at.shared.n)
+
+
+@inlined
+def _set_rates(at, epoch):
+    set_rates(at, epoch, at.i, 1)
 
 
 @inlined
@@ -143,6 +168,8 @@ def _keep(at, snapshot):
 @jit
 def _stop_diverged(at, step, snapshot):
     small()
+    if at.fleet.ended[at.i] >= 0:
+        return 0
     total = 0.0
     for k in range(at.shared.n_outputs):
         total += at.ws.total[k]
@@ -154,17 +181,32 @@ def _stop_diverged(at, step, snapshot):
     return 0
 
 
+@jit
+def _find_clip(at, n):
+    """Find what the gradient is multiplied by, from its norm, in the order of its slices."""
+    small()
+    together(at, NORM, 0, n)
+    squares = 0.0
+    for part in range(at.job.n_slices):
+        squares += at.ws.squares[part]
+    at.ws.clip[0] = clip_factor(squares, at.fleet.clip_norms[at.i])
+
+
 @inlined
 def _update(at, step, n):
     if at.job.compute_numbers:
         compute_numbers(at.job.compute_numbers, step + 1, at.fleet.hypers + at.job.hypers, at.ws.numbers)
+    if at.job.clip:
+        _find_clip(at, n)
     together(at, UPDATE, 0, n)
 
 
 descend = make_loop(
     Parts(
         begin=_begin,
+        validate=_validate,
         pass_over_all=_pass_over_all,
+        set_rates=_set_rates,
         shuffle=_shuffle,
         pass_over_batch=_pass_over_batch,
         record=_record,
@@ -177,28 +219,28 @@ descend = make_loop(
 
 @linked(SAMPLES.name, entry=True)
 def train_networks(
-    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer
 ):
     """What every thread runs: train networks from the queue; see team.py for `control`."""
     small()
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
-    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
-    tables = Tables(workspaces, fleet_table, shared_table, like)
+    fleet, data = fleet_at(fleet_table, like), data_at(data_table, like)
+    tables = Tables(workspaces, fleet_table, data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(At(tables, thread, ws, fleet, shared, i, job_at(fleet, i)), control)
+        descend(At(tables, thread, ws, fleet, shared_of(data, fleet.data[i]), i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 
 
 @linked(SAMPLES.name, entry=True)
 def help_networks(
-    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer
 ):
     """What a thread runs when no network is left to begin: help with those that are not finished."""
     small()
     fleet = fleet_at(fleet_table, like)
-    tables = Tables(workspaces, fleet_table, shared_table, like)
+    tables = Tables(workspaces, fleet_table, data_table, like)
     while fetch(control, FINISHED) < fleet.n_jobs and not fetch(control, STOP):
         helped = False
         for owner in range(control[N_THREADS]):

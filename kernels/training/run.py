@@ -14,9 +14,12 @@ import numpy as np
 from shoal.kernels.compile.linked import Linked, kernels_of, packed
 from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.network.activate import activation_kernels
+from shoal.kernels.network.cost import COSTS
 from shoal.kernels.training import work
-from shoal.kernels.training.fleet import Fleet, Job, Member, Shared, pack
+from shoal.kernels.training.data import Data
+from shoal.kernels.training.fleet import Fleet, Job, Member, pack
 from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.regularise import regularising_kernels
 from shoal.kernels.training.team import BEGUN, FINISHED, STOP
 from shoal.kernels.training.update import update_kernels
 from shoal.kernels.training.way import Way
@@ -30,8 +33,7 @@ log = logging.getLogger(__name__)
 class Outcomes:
     """What came of each network, by its place in the list that `run` was given."""
 
-    def __init__(self, n_networks: int, n_outputs: int) -> None:
-        self.n_outputs = n_outputs
+    def __init__(self, n_networks: int) -> None:
         self._fleets: list[Fleet] = []
         self._places = np.empty((n_networks, 2), np.int64)
 
@@ -50,9 +52,17 @@ class Outcomes:
 
     def curve(self, place: int) -> np.ndarray:
         """Costs (n_records, n_outputs)."""
+        return self._costs(place, "costs", "n_records")
+
+    def validation_curve(self, place: int) -> np.ndarray:
+        """Costs (n_validations, n_outputs)."""
+        return self._costs(place, "validation_costs", "n_validations")
+
+    def _costs(self, place: int, begin: str, number: str) -> np.ndarray:
         fleet, job, _, lane, stride = self._find(place)
-        size = job["n_records"] * self.n_outputs * stride
-        costs: np.ndarray = fleet.costs[job["costs"] : job["costs"] + size].reshape(-1, self.n_outputs, stride)
+        n_outputs = int(job["n_outputs"])
+        size = job[number] * n_outputs * stride
+        costs: np.ndarray = fleet.costs[job[begin] : job[begin] + size].reshape(-1, n_outputs, stride)
         return costs[:, :, lane]
 
     def snapshot(self, place: int, which: int) -> np.ndarray:
@@ -66,28 +76,33 @@ class Outcomes:
         fleet, _, number, _, _ = self._find(place)
         return int(fleet.stopped[number])
 
+    def ended(self, place: int) -> int:
+        """The step at which the validation cost stopped the network, or -1."""
+        fleet, _, number, _, _ = self._find(place)
+        return int(fleet.ended[number])
+
 
 def run(
     jobs: Sequence[Job],
     members: Sequence[Member],
-    data: Shared,
+    data: Data,
     progress: Progress | None,
     note: Note | None,
     n_threads: int | None,
 ) -> Outcomes:
     """Train members[i] as jobs[i] says, all of them over all threads, in the dtype of the data."""
-    threads, dtype = n_threads or numba.config.NUMBA_NUM_THREADS, data.X.dtype
-    outcomes = Outcomes(len(jobs), data.n_outputs)
+    threads, dtype = n_threads or numba.config.NUMBA_NUM_THREADS, data.values.dtype
+    outcomes = Outcomes(len(jobs))
     calls = []
-    places_of = {way: places for way in WAYS if (places := _groups(jobs, way, data.n))}
+    places_of = {way: places for way in WAYS if (places := _groups(jobs, way))}
     load({way: [jobs[group[0]] for group in places] for way, places in places_of.items()}, dtype, note)
     for way, places in places_of.items():
         together = [(jobs[group[0]], [members[place] for place in group]) for group in places]
-        fleet = pack(together, way.stride, way.lanes, data.n_outputs, dtype)
+        fleet = pack(together, way.stride, way.lanes, dtype)
         outcomes.add(fleet, places, way.stride)
         control = np.array([0, 0, 0, threads])
-        workspaces = [way.workspace(fleet, data) for _ in range(threads)]
-        effort = work.of_fleet(fleet, way.stride, data.n)
+        workspaces = [way.workspace(fleet) for _ in range(threads)]
+        effort = work.of_fleet(fleet, way.stride)
         calls.append(Call(way, sum(map(len, places)), control, workspaces, fleet, data, effort))
     _run_threads(calls, threads, len(jobs), progress)
     return outcomes
@@ -104,26 +119,33 @@ def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | Non
             wanted |= dict.fromkeys((kernel, kind) for kernel in kernels_of(way.lanes))
         ops = np.concatenate([layout.ops for layout in {job.layout for job in jobs}])
         own = [*activation_kernels(way.lanes, ops), *update_kernels(way.lanes, {job.method for job in jobs})]
+        own += regularising_kernels(way.lanes, {job.regularised for job in jobs})
+        losses = {(way.lanes, job.loss, job.is_weighted): None for job in jobs}
+        losses |= {(way.lanes, job.loss, job.is_validation_weighted): None for job in jobs if job.validation_steps}
+        own += [COSTS[loss] for loss in losses]
         own += [kernel for kernel in (way.entry, way.help) if kernel]
         wanted |= dict.fromkeys((kernel, dtype) for kernel in own)
     load_all(list(wanted))
 
 
-def _groups(jobs: Sequence[Job], way: Way, n_samples: int) -> list[list[int]]:
+def _groups(jobs: Sequence[Job], way: Way) -> list[list[int]]:
     """Places of the networks that go one way, as many as fit side by side; the most work first, so that no thread
     idles at the end."""
     alike: dict[Job, list[int]] = {}
     for place, job in enumerate(jobs):
-        if METHODS[job.method].way_of(job, n_samples) is way:
+        if METHODS[job.method].way_of(job) is way:
             alike.setdefault(job, []).append(place)
-    ordered = sorted(alike.items(), key=lambda item: _work(item[0], n_samples), reverse=True)
+    ordered = sorted(alike.items(), key=lambda item: _work(item[0]), reverse=True)
     return [places[at : at + way.stride] for _, places in ordered for at in range(0, len(places), way.stride)]
 
 
-def _work(job: Job, n_samples: int) -> float:
+def _work(job: Job) -> float:
     layout, n_records = job.layout, len(job.record_steps)
     steps = job.snapshot_steps[-1]
-    return float(work.operations(layout.n_params, layout.n_units, job.batch_size, steps, n_records, n_samples))
+    validated = len(job.validation_steps) * job.n_validation
+    return float(
+        work.operations(layout.n_params, layout.n_units, job.batch_size, steps, n_records, job.n_samples, validated)
+    )
 
 
 class Call(NamedTuple):
@@ -134,13 +156,14 @@ class Call(NamedTuple):
     control: np.ndarray
     workspaces: list[Any]
     fleet: Fleet
-    data: Shared
+    data: Data
     work: np.ndarray
 
     def run(self, kernel: Linked, thread: int) -> None:
         """Make the call as thread number `thread`."""
         workspaces = np.concatenate([packed(workspace) for workspace in self.workspaces])
-        kernel(self.data.X.dtype, thread, self.control, workspaces, packed(self.fleet), packed(self.data), self.data.X)
+        values = self.data.values
+        kernel(values.dtype, thread, self.control, workspaces, packed(self.fleet), packed(self.data), values)
 
     @property
     def n_finished(self) -> int:
@@ -151,7 +174,7 @@ class Call(NamedTuple):
     def work_done(self) -> float:
         """Operations done, of running jobs too."""
         n_begun = min(int(self.control[BEGUN]), self.fleet.n_jobs)
-        return work.done(self.fleet, self.work, n_begun, self.data.n_outputs)
+        return work.done(self.fleet, self.work, n_begun)
 
 
 def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progress | None) -> None:

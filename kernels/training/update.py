@@ -16,7 +16,7 @@ from shoal.kernels.compile.linked import Doubles, Integers, Linked, Pointer, cal
 from shoal.kernels.simd.formula import V
 from shoal.kernels.simd.instructions import INT64, Builder, broadcast, load_at, repeated_at, store_at
 from shoal.kernels.simd.lanes import NETWORKS, SAMPLES, Lanes
-from shoal.kernels.simd.vector import Vector
+from shoal.kernels.simd.vector import Vector, small
 from shoal.kernels.training.optimizers import OPTIMIZERS, Optimizer
 
 types: Any = numba.types
@@ -46,6 +46,19 @@ def update(
 @called_by_address
 def compute_numbers(t: int, hypers: Integers, numbers: Doubles):
     """Fill the numbers of step t."""
+
+
+@jit
+def set_rates(at, epoch, first, n):
+    """Fill `rates` of a workspace with the learning rates of an epoch, and `shrink` with what weights are decayed by,
+    for n networks of a job, of which `first` is the first in the fleet."""
+    small()
+    ws, fleet, job = at.ws, at.fleet, at.job
+    if epoch < job.n_factors:
+        for k in range(n):
+            rate = fleet.factors[job.factors + epoch] * fleet.rates[first + k]
+            ws.rates[k] = rate
+            ws.shrink[k] = -rate * fleet.weight_decays[first + k]
 
 
 def _pair(lanes: Lanes, optimizer: Optimizer) -> Pair:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from shoal.kernels.compile.linked import Linked
-from shoal.kernels.training.fleet import Fleet, Shared
+from shoal.kernels.training.fleet import Fleet
 
 
 class Way(NamedTuple):
@@ -14,7 +14,7 @@ class Way(NamedTuple):
 
     name: str
     entry: Linked
-    workspace: Callable[[Fleet, Shared], Any]  # of one thread, for the largest network of the fleet
+    workspace: Callable[[Fleet], Any]  # of one thread, for the largest network of the fleet
     stride: int
     lanes: str
     help: Linked | None = None  # what a thread runs when there is no job left to begin

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 from shoal.kernels.ensemble import NetworkSpec, recorded_steps
 from shoal.kernels.network.tape import layout_of
@@ -33,6 +32,6 @@ def sweep_flops(trained: Iterable[tuple[NetworkSpec, int]], n_features: int, n_s
     """Operations of many networks, each with the steps that it took; those that differ in steps alone ran once."""
     longest: dict[NetworkSpec, float] = {}
     for spec, steps in trained:
-        key = replace(spec, steps=None)
+        key = spec.without_steps()
         longest[key] = max(longest.get(key, 0.0), training_flops(spec, steps, n_features, n_samples))
     return sum(longest.values())

@@ -6,6 +6,9 @@ derivative sigma'(z) as a function of the activation a = sigma(z) alone, so that
 for which it is; and `through(da, a)` where da sigma'(z) is no plain product. (One that rises everywhere does not need
 z.) FUSED names those of `value` and `slope` that are taken while a matrix product is still in the registers. They are
 compiled for each size of register tile, whether a network uses them or not, and should be a few instructions.
+
+Errors that a file states are those of the value as a function of z, and of the slope as a function of what it is given,
+which may be the rounded activation.
 """
 
 from __future__ import annotations

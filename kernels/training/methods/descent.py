@@ -18,12 +18,18 @@ NEEDS = ("learning_rate", "steps")
 
 def hypers_of(spec: Any) -> tuple[float, ...]:
     """The optimizer's own numbers in a specification, or their defaults."""
-    return tuple((dict(OPTIMIZERS[spec.optimizer].hypers) | dict(spec.hypers)).values())
+    return _hypers(spec.optimizer, spec.hypers)
 
 
-def way_of(job: Job, n_samples: int) -> Way:
+@lru_cache(maxsize=256)
+def _hypers(optimizer: str, given: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
+    numbers = dict(given)
+    return tuple(numbers.get(name, default) for name, default in OPTIMIZERS[optimizer].hypers.items())
+
+
+def way_of(job: Job) -> Way:
     """Networks stand side by side where a mini-batch is too small to fill vectors with its samples."""
-    return SIDE_BY_SIDE if (job.batch_size or n_samples) <= MINIBATCH_TILE else ONE_BY_ONE
+    return SIDE_BY_SIDE if (job.batch_size or job.n_samples) <= MINIBATCH_TILE else ONE_BY_ONE
 
 
 @lru_cache(maxsize=256)

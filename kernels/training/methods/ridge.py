@@ -2,6 +2,7 @@
 
 Minimises  sum_n sum_k (y_nk - W_k . h_n - b_k)^2 + alpha sum_k |W_k|^2  with b free: with H and Y centred,
 W^T = (H^T H + alpha I)^-1 H^T Y  and  b = mean(y) - W mean(h)  (Hoerl and Kennard, Technometrics 12, 1970).
+Where samples have weights w_n, of mean 1, their squares and the means are weighted: rows are multiplied by sqrt(w_n).
 Sums and solution are in float64, by Cholesky factors, whatever the dtype of the network.
 """
 
@@ -14,30 +15,34 @@ import numpy as np
 from shoal.kernels.compile.jit import jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
 from shoal.kernels.matrix.cholesky import cholesky, solve
-from shoal.kernels.network.of_samples import add_cost, forward, weight_gradient
+from shoal.kernels.network.cost import add_cost
+from shoal.kernels.network.of_samples import forward, weight_gradient
 from shoal.kernels.network.rows import copy_columns, fill
 from shoal.kernels.network.tape import N_FIELDS, op_at
 from shoal.kernels.network.whole import TILE
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.memory import empty
 from shoal.kernels.simd.vector import small
-from shoal.kernels.training.fleet import Fleet, Job, Shared, fleet_at, job_at, shared_at
+from shoal.kernels.training.data import data_at, shared_of
+from shoal.kernels.training.fleet import Fleet, Job, fleet_at, job_at
 from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.way import Way
 
 NEEDS = ("alpha",)
+LOSSES = ("squared",)
 
 
 class Workspace(NamedTuple):
     """Memory of a thread.
 
-    a, da: tile buffers. rows: the last layer's inputs h and the targets y of a tile, float64, less their means.
-    means: of h and y. gram: sums of the products of any two of their rows.
+    a, da: tile buffers. rows: the last layer's inputs h and the targets y of a tile, float64, less their means, times
+    roots: of the weights of its samples. means: of h and y. gram: sums of the products of any two of their rows.
     """
 
     a: Pointer
     da: Pointer
     rows: Doubles
+    roots: Doubles
     means: Doubles
     gram: Doubles
 
@@ -52,14 +57,15 @@ hypers_at = unpacked(Hypers)
 workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 
 
-def workspace(fleet: Fleet, shared: Shared) -> Workspace:
+def workspace(fleet: Fleet) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     units, dtype = int(fleet.jobs["n_units"].max()), fleet.params.dtype
-    rows = int(fleet.tapes["fan_in"].max()) + shared.n_outputs
+    rows = int(fleet.tapes["fan_in"].max()) + int(fleet.jobs["n_outputs"].max())
     return Workspace(
         a=empty(units * TILE, dtype),
         da=empty(units * TILE, dtype),
         rows=empty(rows * TILE),
+        roots=empty(TILE),
         means=empty(rows),
         gram=empty(rows * rows),
     )
@@ -88,19 +94,25 @@ def tile_forward(at, begin):
 
 @jit
 def hidden_rows(at, begin):
-    """Fill `rows` with h and y of a tile; returns its number of elements. What fills up the last vector is 0."""
+    """Fill `rows` with h and y of a tile, and `roots`; returns its number of elements. What fills up the last vector
+    is 0."""
     small()
     ws, shared, last = at.ws, at.shared, at.last
     n = tile_forward(at, begin)
     n_real = min(n, shared.n - begin)
+    fill(ws.roots, n, 1.0)
+    if shared.y_rows > shared.n_outputs:
+        for t in range(n):
+            ws.roots[t] = np.sqrt(np.float64(shared.Y[shared.n_outputs * shared.ld + begin + t]))
     for r in range(last.fan_in + shared.n_outputs):
         for t in range(n):
             if t >= n_real:  # sums are over whole vectors, whose other lanes must count nothing
                 ws.rows[r * TILE + t] = 0.0
             elif r < last.fan_in:
-                ws.rows[r * TILE + t] = ws.a[(last.source + r) * TILE + t] - ws.means[r]
+                ws.rows[r * TILE + t] = (ws.a[(last.source + r) * TILE + t] - ws.means[r]) * ws.roots[t]
             else:
-                ws.rows[r * TILE + t] = shared.Y[(r - last.fan_in) * shared.ld + begin + t] - ws.means[r]
+                y = shared.Y[(r - last.fan_in) * shared.ld + begin + t]
+                ws.rows[r * TILE + t] = (y - ws.means[r]) * ws.roots[t]
     return n
 
 
@@ -116,7 +128,7 @@ def centred_sums(at, n_rows):
         n = hidden_rows(at, begin)
         for r in range(n_rows):
             for t in range(n):
-                sums[r] += rows[r * TILE + t]
+                sums[r] += rows[r * TILE + t] * at.ws.roots[t]
     for r in range(n_rows):
         means[r] = sums[r] / n_samples
     fill(gram, n_rows * n_rows, 0.0)
@@ -153,8 +165,8 @@ def readout_cost(at):
     fill(costs, n_outputs, 0.0)
     for begin in range(0, shared.n, TILE):
         n = tile_forward(at, begin)
-        add_cost(ws.a + output, TILE, shared.Y + begin, shared.ld, n_outputs, min(n, shared.n - begin), n,
-                 1.0 / shared.n, costs, ws.da + output)  # fmt: skip
+        add_cost(at.job.add_cost, ws.a + output, TILE, shared.Y + begin, shared.ld, n_outputs, min(n, shared.n - begin),
+                 n, 1.0 / shared.n, at.fleet.loss_hypers + at.job.loss_hypers, costs, ws.da + output)  # fmt: skip
     total = 0.0
     for k in range(n_outputs):
         total += costs[k]
@@ -163,16 +175,16 @@ def readout_cost(at):
 
 @linked(SAMPLES.name, entry=True)
 def fit_readouts(
-    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, shared_table: Integers, like: Pointer
+    thread: int, control: Integers, workspaces: Integers, fleet_table: Integers, data_table: Integers, like: Pointer
 ):
     """What every thread runs: fit networks from the queue, see team.py for `control`; stopped[i] is 0 where the cost is
     not finite."""
     small()
     ws = workspace_at(workspaces + thread * N_WORKSPACE, like)
-    fleet, shared = fleet_at(fleet_table, like), shared_at(shared_table, like)
+    fleet, data = fleet_at(fleet_table, like), data_at(data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        job = job_at(fleet, i)
+        job, shared = job_at(fleet, i), shared_of(data, fleet.data[i])
         at = At(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
         fit(at, hypers_at(fleet.hypers + job.hypers).alpha)
         if not np.isfinite(readout_cost(at)):
@@ -191,7 +203,7 @@ def hypers_of(spec: Any) -> tuple[float, ...]:
     return (spec.alpha,)
 
 
-def way_of(job: Job, n_samples: int) -> Way:
+def way_of(job: Job) -> Way:
     """All networks go one way."""
     return READOUT
 

@@ -4,7 +4,8 @@ A file has HYPERS, the numbers of its own that it takes beside the learning rate
 numbers it keeps for each parameter, 0 at first; and `update(p, g, state, rate, numbers)`, which returns the parameter
 and the state after a step along the gradient g. `numbers(t, h)` are what it needs of step t = 1, 2, ..., computed once
 for all parameters, in float64, from the hyper-parameters h. DIRECT says that a step is p += -rate g and no more, so
-that a backward pass may add the gradient to the parameters as it comes out.
+that a backward pass may add the gradient to the parameters as it comes out. WEIGHT_DECAY is the decay of networks that
+do not say which one (../regularise.py), 0 where a file has none.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-NAMES = ("gd", "momentum", "adam")
+NAMES = ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Optimizer:
     update: Callable[..., Any]
     numbers: Callable[..., Any] | None
     is_direct: bool
+    weight_decay: float
     Hypers: Any
 
     @property
@@ -41,7 +43,8 @@ def _read(name: str) -> Optimizer:
     hypers = file["HYPERS"]
     kind = namedtuple(f"HypersOf{name.title()}", list(hypers))  # type: ignore[misc]
     kind.__annotations__ = dict.fromkeys(hypers, "float")
-    return Optimizer(name, hypers, file["STATES"], file["update"], file.get("numbers"), file.get("DIRECT", False), kind)
+    is_direct, weight_decay = file.get("DIRECT", False), file.get("WEIGHT_DECAY", 0.0)
+    return Optimizer(name, hypers, file["STATES"], file["update"], file.get("numbers"), is_direct, weight_decay, kind)
 
 
 OPTIMIZERS = {name: _read(name) for name in NAMES}
