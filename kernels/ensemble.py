@@ -225,9 +225,11 @@ def _job(spec: NetworkSpec, steps: tuple[int, ...], n_features: int) -> Job:
 
 
 def _member(spec: NetworkSpec, n_samples: int, n_features: int, seed: int) -> Member:
+    has_dropout = layout_of(spec.architecture, n_features).n_masks > 0
     return Member(
         params=initial_params(spec, n_features, n_samples, seed),
         shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
+        dropout_key=streams.dropout_key(seed, spec.replicate) if has_dropout else np.uint64(0),
         rate=spec.learning_rate or 0.0,
     )
 

@@ -31,6 +31,11 @@ def shuffle_key(seed: int, replicate: int) -> np.uint64:
     return np.uint64(seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0])
 
 
+def dropout_key(seed: int, replicate: int) -> np.uint64:
+    """The key of a replicate's dropout masks; see network/dropout.py."""
+    return np.uint64(seed_sequence(seed, "dropout", replicate).generate_state(1, np.uint64)[0])
+
+
 @jit
 def random_bits(key, counter):
     """64 random bits: draw `counter` (uint64) of stream `key` (uint64).

@@ -13,6 +13,7 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.network.dropout import draw_masks
 from shoal.kernels.network.of_samples import add_cost, add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns, fill, gather_columns
 from shoal.kernels.simd.lanes import SAMPLES, STRIPE
@@ -40,16 +41,18 @@ class Task(NamedTuple):
 class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
-    a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`. The rest is about the
-    network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
-    output; states (`part` apart) of the optimizer, and the numbers of a step; order, the shuffled samples; task,
-    tickets, finished: its open loop.
+    a, da, y: buffers of a tile of the thread's, the targets in y. ones: see `add_gradients`; rows, unit_key: see
+    `draw_masks`. The rest is about the network that the thread owns: grads, costs, its partial gradients and costs
+    chunk by chunk; total, its cost per output; states (`part` apart) of the optimizer, and the numbers of a step;
+    order, the shuffled samples; step_key, of its dropout; task, tickets, finished: its open loop.
     """
 
     a: Pointer
     da: Pointer
     y: Pointer
     ones: Pointer
+    rows: Integers
+    unit_key: Integers
     grads: Pointer
     costs: Doubles
     total: Doubles
@@ -57,6 +60,7 @@ class Workspace(NamedTuple):
     part: int
     numbers: Doubles
     order: Integers
+    step_key: Integers
     task: Integers
     tickets: Integers
     finished: Integers
@@ -70,12 +74,14 @@ def workspace(fleet: Fleet, shared: Shared) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = rounded_up(jobs["n_params"])
-    part, buffer = int(sizes.max()), int((jobs["n_units"] * jobs["ld"]).max())
+    part, buffer = int(sizes.max()), int(((jobs["n_units"] + jobs["n_masks"]) * jobs["ld"]).max())
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
         y=empty(shared.n_outputs * int(jobs["tile"].max()), dtype),
         ones=filled(np.ones(jobs["tile"].max()), dtype),
+        rows=empty(int(jobs["tile"].max()), np.int64),
+        unit_key=empty(1, np.int64),
         grads=empty(int((sizes * jobs["max_chunks"]).max()), dtype),
         costs=empty(MAX_CHUNKS * shared.n_outputs),
         total=empty(shared.n_outputs),
@@ -83,6 +89,7 @@ def workspace(fleet: Fleet, shared: Shared) -> Workspace:
         part=part,
         numbers=empty(NUMBERS),
         order=empty(shared.n, np.int64),
+        step_key=empty(1, np.int64),
         task=empty(len(Task._fields), np.int64),
         tickets=filled(np.zeros(TICKETS), np.int64),
         finished=filled(np.zeros(TICKETS), np.int64),
@@ -111,13 +118,25 @@ def boundary(k, parts, first, last):
     return first + k * (last - first) // parts
 
 
+@jit
+def draw(ws, own, ops, job, phase, begin, n_real, n):
+    """Draw the masks of a tile of samples, those from `begin` on of the order or of all samples."""
+    small()
+    for t in range(n):
+        row = begin + min(t, n_real - 1)
+        ws.rows[t] = own.order[row] if phase == MINIBATCH_GRADIENT else row
+    draw_masks(job.draw, ops, job.n_ops, job.n_units, own.step_key, ws.unit_key, ws.rows, ws.a, n, job.ld)
+
+
 @inlined
 def tile_pass(ws, own, fleet, shared, job, phase, begin, n_real, n, share, grads, costs):
     """Add the cost of a tile of samples to the partial costs, and its gradient to the partial gradient.
 
-    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample.
+    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample. Units are dropped
+    out, if any, in the passes of steps, whose cost a full batch records; in passes that only take the cost they are not.
     """
-    ops, params, ld = fleet.tapes + job.ops, fleet.params + job.params, job.ld
+    trains = phase != COST or job.batch_size == 0
+    ops, params, ld = fleet.tapes + (job.training_ops if trains else job.ops), fleet.params + job.params, job.ld
     used = (n_real + width(ws.a) - 1) // width(ws.a) * width(ws.a)
     output = (job.n_units - shared.n_outputs) * ld
     y, y_ld = shared.Y + begin, shared.ld
@@ -127,6 +146,8 @@ def tile_pass(ws, own, fleet, shared, job, phase, begin, n_real, n, share, grads
         gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.n_outputs, y, y_ld, n)
     else:
         copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
+    if trains and job.draw:
+        draw(ws, own, ops, job, phase, begin, n_real, used)
     forward(ops, job.n_ops, params, ws.a, used, ld)
     add_cost(ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share, costs, ws.da + output)
     if phase != COST:

@@ -15,6 +15,7 @@ class Parts(NamedTuple):
     """What the loop is made of. `at` is where it takes place: a NamedTuple with the fields fleet, shared and job."""
 
     begin: Any  # (at): the state before the first step
+    begin_step: Any  # (at, step): the keys of what is drawn at random in the passes of a step
     pass_over_all: Any  # (at, with_gradient): the cost over all samples, and its gradient
     shuffle: Any  # (at, epoch): the order of the mini-batches
     pass_over_batch: Any  # (at, low, n): the cost of samples low..low + n - 1 of that order, and its gradient
@@ -26,7 +27,7 @@ class Parts(NamedTuple):
 
 def make_loop(parts: Parts) -> Any:
     """The loop as a kernel (at, control), to be inlined."""
-    begin, pass_over_all, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
+    begin, begin_step, pass_over_all, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
 
     @inlined
     def descend(at, control):
@@ -35,6 +36,7 @@ def make_loop(parts: Parts) -> Any:
         recorded, kept, epoch, low, high = 0, 0, 0, 0, n
         begin(at)
         for step in range(n_steps + 1):
+            begin_step(at, step)
             is_due = recorded < job.n_records and steps[job.records + recorded] == step
             if full or is_due:
                 pass_over_all(at, full and step < n_steps)

@@ -14,6 +14,7 @@ import numpy as np
 from shoal.kernels.compile.linked import Linked, kernels_of, packed
 from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.network.activate import activation_kernels
+from shoal.kernels.network.dropout import dropout_kernels
 from shoal.kernels.training import work
 from shoal.kernels.training.fleet import Fleet, Job, Member, Shared, pack
 from shoal.kernels.training.methods import METHODS, WAYS
@@ -103,7 +104,8 @@ def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | Non
         for kind in dict.fromkeys((dtype, np.dtype(np.float64)) if way.in_double else (dtype,)):
             wanted |= dict.fromkeys((kernel, kind) for kernel in kernels_of(way.lanes))
         ops = np.concatenate([layout.ops for layout in {job.layout for job in jobs}])
-        own = [*activation_kernels(way.lanes, ops), *update_kernels(way.lanes, {job.method for job in jobs})]
+        own = [*activation_kernels(way.lanes, ops), *dropout_kernels(way.lanes, ops)]
+        own += update_kernels(way.lanes, {job.method for job in jobs})
         own += [kernel for kernel in (way.entry, way.help) if kernel]
         wanted |= dict.fromkeys((kernel, dtype) for kernel in own)
     load_all(list(wanted))

@@ -14,6 +14,7 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.network.dropout import draw_masks
 from shoal.kernels.network.group_rows import apart, elements, gather, spread
 from shoal.kernels.network.of_networks import (
     add_cost,
@@ -27,7 +28,7 @@ from shoal.kernels.network.rows import fill
 from shoal.kernels.simd.lanes import GROUP, NETWORKS
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
-from shoal.kernels.streams import shuffle
+from shoal.kernels.streams import random_bits, shuffle
 from shoal.kernels.training.fleet import Fleet, Shared, fleet_at, job_at, shared_at
 from shoal.kernels.training.loop import Parts, make_loop
 from shoal.kernels.training.team import finish_job, next_job
@@ -45,7 +46,7 @@ class Workspace(NamedTuple):
 
     a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
     a step. order: shuffled samples, network after network. costs: cost per output and network. scale: what the backward
-    pass multiplies gradients by. ones: see `add_gradients`.
+    pass multiplies gradients by. ones: see `add_gradients`. rows, step_keys, unit_keys: see `draw_masks`.
     """
 
     a: Pointer
@@ -59,6 +60,9 @@ class Workspace(NamedTuple):
     costs: Doubles
     scale: Pointer
     ones: Pointer
+    rows: Integers
+    step_keys: Integers
+    unit_keys: Integers
 
 
 workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
@@ -67,7 +71,8 @@ workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
 def workspace(fleet: Fleet, shared: Shared) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
-    buffer, part = (int(jobs["n_units"].max()) + 1) * ROW, (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
+    buffer = (int((jobs["n_units"] + jobs["n_masks"]).max()) + 1) * ROW
+    part = (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
@@ -80,6 +85,9 @@ def workspace(fleet: Fleet, shared: Shared) -> Workspace:
         costs=empty(shared.n_outputs * GROUP),
         scale=empty(GROUP, dtype),
         ones=filled(np.ones(ROW), dtype),
+        rows=empty(ROW, np.int64),
+        step_keys=empty(GROUP, np.int64),
+        unit_keys=empty(GROUP, np.int64),
     )
 
 
@@ -94,12 +102,24 @@ class At(NamedTuple):
 
 
 @jit
-def tile_cost(at, n, share):
+def draw(at, low, n):
+    """Draw the masks of samples low..low + n - 1 of every network's own order."""
+    small()
+    ws, job, n_samples, size = at.ws, at.job, at.shared.n, elements(n, at.ws.a)
+    for t in range(size // GROUP):
+        for lane in range(GROUP):
+            ws.rows[t * GROUP + lane] = ws.order[lane * n_samples + low + min(t, n - 1)]
+    draw_masks(job.draw, at.fleet.tapes + job.training_ops, job.n_ops, job.n_units, ws.step_keys, ws.unit_keys,
+               ws.rows, ws.a, size, apart(n, ws.a))  # fmt: skip
+
+
+@jit
+def tile_cost(at, ops, n, share):
     """Forward pass over the n samples in the buffers: add their cost per output and network, and set dC/dy_hat."""
     small()
     ws, fleet, job, n_outputs = at.ws, at.fleet, at.job, at.shared.n_outputs
     ld, size = apart(n, ws.a), elements(n, ws.a)
-    ops, params, output = fleet.tapes + job.ops, fleet.params + job.params, (job.n_units - n_outputs) * ld
+    params, output = fleet.params + job.params, (job.n_units - n_outputs) * ld
     if n == 1:
         forward_one(ops, job.n_ops, params, ws.a)
     else:
@@ -115,7 +135,9 @@ def minibatch_cost(at, low, n):
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
     gather(shared.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n)
     gather(shared.Y, shared.ld, ws.order + low, shared.n, shared.n_outputs, ws.y, n)
-    tile_cost(at, n, 1.0 / n)
+    if at.job.draw:
+        draw(at, low, n)
+    tile_cost(at, at.fleet.tapes + at.job.training_ops, n, 1.0 / n)
 
 
 @inlined
@@ -124,6 +146,14 @@ def _begin(at):
     fill(ws.states, at.job.n_states * ws.part, 0.0)
     for s in range(GROUP * n):  # of a full batch, which is never shuffled
         ws.order[s] = s % n
+
+
+@inlined
+def _begin_step(at, step):
+    if at.job.draw:
+        for lane in range(GROUP):
+            key = np.uint64(at.fleet.dropout_keys[at.i * GROUP + lane])
+            at.ws.step_keys[lane] = np.int64(random_bits(key, np.uint64(step)))
 
 
 @inlined
@@ -137,7 +167,7 @@ def _pass_over_all(at, with_gradient):
             n = min(MINIBATCH_TILE, shared.n - low)
             spread(shared.X + low, shared.ld, shared.n_features, ws.a, n)
             spread(shared.Y + low, shared.ld, shared.n_outputs, ws.y, n)
-            tile_cost(at, n, 1.0 / shared.n)
+            tile_cost(at, at.fleet.tapes + at.job.ops, n, 1.0 / shared.n)
 
 
 @inlined
@@ -201,7 +231,8 @@ def add_gradient(at, n, grads):
     """Add `scale` times the gradient to `grads`, from the buffers that `tile_cost` filled."""
     small()
     ws, fleet, job = at.ws, at.fleet, at.job
-    ops, params, ld, size = fleet.tapes + job.ops, fleet.params + job.params, apart(n, ws.a), elements(n, ws.a)
+    ops, params = fleet.tapes + job.training_ops, fleet.params + job.params
+    ld, size = apart(n, ws.a), elements(n, ws.a)
     if n == 1:
         backward_and_gradients(ops, job.n_ops, params, ws.a, ws.da, grads, ws.scale)
     else:
@@ -229,6 +260,7 @@ def _update(at, step, n):
 descend = make_loop(
     Parts(
         begin=_begin,
+        begin_step=_begin_step,
         pass_over_all=_pass_over_all,
         shuffle=_shuffle,
         pass_over_batch=_pass_over_batch,
