@@ -129,7 +129,7 @@ def units_after(path: Path, units: int) -> int:
         elif isinstance(layer, Group):
             ends = [units_after(branch, units) for branch in layer.branches]
             if isinstance(layer, Sum) and len(set(ends)) > 1:
-                found = f"'{layer}': branches end with {sorted(set(ends))} units"
+                found = f"branches end with {sorted(set(ends))} units in '{layer}'"
                 raise ValueError(f"{found}; summed branches need equally many")
             units = ends[0] if isinstance(layer, Sum) else sum(ends)
     return units
@@ -191,7 +191,7 @@ class _Reader:
     def group(self, depth: int) -> Layer:
         opening = self.at
         if depth > DEEPEST:
-            raise ValueError(f"branches stand inside branches more than {DEEPEST} deep; allowed: up to {DEEPEST}")
+            raise ValueError(f"branches inside branches more than {DEEPEST} deep; allowed: up to {DEEPEST}")
         branches, signs = [], set()
         while True:
             self.at += 1

@@ -4,9 +4,9 @@ A network is a list of operations on nodes (node 0 is the input), each a block o
 in the same operation by its activation. Branches that are concatenated write into neighbouring units of one node; those
 that are summed have nodes of their own, which are added up. Where a node comes from a dense layer and is read by one
 other alone, that one's backward pass goes on through the node's activation at once, if its slope is FUSED: the
-activation is the reader's `through`, and the layer that the node comes from is `done`. Dropout is a copy of a node here,
-as it is when nothing is trained; dropout.py makes the tape of training. `sizes` (n_nodes,) int64 holds the number of
-units of each node. W is (fan_out, fan_in) in row-major order.
+activation is the reader's `through`, and the layer that the node comes from is `done`. Dropout is a copy here, as it is
+where nothing is trained; dropout.py makes the tape of training. `sizes` (n_nodes,) int64 holds the number of units of
+each node. W is (fan_out, fan_in) in row-major order.
 """
 
 from __future__ import annotations

@@ -132,8 +132,8 @@ def draw(ws, own, ops, job, phase, begin, n_real, n):
 def tile_pass(ws, own, fleet, shared, job, phase, begin, n_real, n, share, grads, costs):
     """Add the cost of a tile of samples to the partial costs, and its gradient to the partial gradient.
 
-    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample. Units are dropped
-    out, if any, in the passes of steps, whose cost a full batch records; in passes that only take the cost they are not.
+    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample. Dropout acts in
+    the passes of steps, which a full batch records the cost of, and not where the cost of mini-batches is recorded.
     """
     trains = phase != COST or job.batch_size == 0
     ops, params, ld = fleet.tapes + (job.training_ops if trains else job.ops), fleet.params + job.params, job.ld

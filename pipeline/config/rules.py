@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, get_args
 
-from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline.config.faults import Fault, below, did_you_mean, meant, shown
+from shoal.kernels.network.architecture import Architecture, units_after
+from shoal.pipeline.config.faults import Fault, below, cut, did_you_mean, meant, shown
 from shoal.pipeline.config.schema import ByActivationKey, DataConfig, Sweep
 
 Block = Mapping[str, Any]
@@ -53,11 +53,12 @@ def branch_faults(where: str, sweep: Sweep, n_features: int) -> Iterator[Fault]:
     """One fault for each architecture whose branches cannot be summed."""
     for name, text in (sweep.architecture or {}).items():
         try:
-            Architecture.parse(text).branch_units(n_features)
-        except ValueError:
+            units_after(Architecture.parse(text).layers, n_features)
+        except ValueError as error:
+            found = f"{shown(text)}, where {cut(str(error).partition(';')[0])}"
             allowed = "branches that end with equally many units, as they are summed"
-            note = f"(one without a dense layer ends with as many as there are features, {n_features})"
-            yield Fault(below(below(where, "architecture"), name), shown(text), f"{allowed} {note}")
+            note = f"(those without a dense layer end with what goes in, at first as there are features, {n_features})"
+            yield Fault(below(below(where, "architecture"), name), found, f"{allowed} {note}")
 
 
 def _superfluous(where: str, block: Block) -> Iterator[Fault]:

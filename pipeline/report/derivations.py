@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.architecture import Architecture, Sum, every_layer
 from shoal.kernels.training.optimizers import OPTIMIZERS
 from shoal.pipeline.report.document import Block, Formula, Section
 from shoal.pipeline.report.readout_and_branches import branches, ridge
@@ -44,7 +44,8 @@ def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Sec
 
 def has_branches(results: SweepResults) -> bool:
     """Whether a network of the sweep has branches that are summed."""
-    return any(Architecture.parse(text).branches for text in results.cells["architecture"])
+    networks = (Architecture.parse(text).layers for text in results.cells["architecture"])
+    return any(isinstance(layer, Sum) for layers in networks for layer in every_layer(layers))
 
 
 def _notation() -> Section:
