@@ -47,6 +47,9 @@ class Trained:
 
     `costs` is (n_recorded, n_outputs) float64, in the order of the steps; its row sums are half_mse. A network that
     diverged keeps what it recorded before `diverged_step`, the first step whose cost was not finite.
+
+    With dropout, a full batch records the costs of the passes that are trained, with the masks of their step, as a loop
+    around PyTorch's loss does; costs of mini-batches, recorded over all samples, are without masks, as predictions are.
     """
 
     params: np.ndarray
@@ -128,7 +131,7 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
 def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
     """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
 
-    Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
+    Dropout does nothing. Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
     finite.
     """
     (x, y), params = _samples(x, y), np.array(params)
