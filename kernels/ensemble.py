@@ -131,8 +131,8 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
 def gradients(architecture: Architecture, params: np.ndarray, x: np.ndarray, y: np.ndarray) -> Gradients:
     """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
 
-    Dropout does nothing. Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
-    finite.
+    Dropout does nothing. Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x
+    or y that are not finite.
     """
     (x, y), params = _samples(x, y), np.array(params)
     layout, dtype = _fitting_layout(architecture, params, x), params.dtype
