@@ -18,7 +18,7 @@ from shoal.kernels.streams import dropout_key
 from tests import naive
 from tests.fleet import DTYPES, samples
 from tests.naive import Array
-from tests.problems import SEED, Problem, relative, tensors, unflat, worst
+from tests.problems import SEED, Problem, flat, relative, tensors, unflat, worst
 
 KEYS = [dropout_key(SEED, replicate) for replicate in range(GROUP)]
 NET = "dense 8 > tanh > dropout 0.3 > (skip | dense 8 > tanh > dropout 0.6) > dense 2"
@@ -122,3 +122,21 @@ def test_a_network_without_it_has_no_kernels_of_it() -> None:
         with_, without = (layout_of(Architecture.parse(text), 2).ops for text in (NET, PLAIN))
         assert dropout.dropout_kernels(lanes, with_) == [*dropout.PAIRS[lanes]]
         assert dropout.dropout_kernels(lanes, without) == []
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_what_is_descended_is_the_gradient_of_the_cost_with_masks(n: int) -> None:
+    """By central differences; networks in the lanes, and samples."""
+    problem, rate, step = Problem(Architecture.parse(NET), n, 2, 0, 1), 1e-3, 1e-5
+    masks = naive.Masks(naive.dropout_key(SEED, problem.replicate), 0, range(n))
+
+    def cost(row: Array) -> float:
+        tensors_ = iter(unflat(row, problem.weights))
+        weights = list(zip(tensors_, tensors_, strict=True))
+        return float(naive.half_mse(problem.architecture, weights, problem.x, problem.y, masks).sum())
+
+    start = flat(problem.weights)
+    [trained] = ensemble.train([problem.spec(learning_rate=rate, steps=1)], problem.x, problem.y, seed=SEED)
+    slopes = [(cost(start + move) - cost(start - move)) / (2 * step) for move in step * np.eye(len(start))]
+    assert relative((start - trained.params) / rate, np.array(slopes)) < 1e-6
+    assert trained.costs[0].sum() == pytest.approx(cost(start), rel=1e-12)
