@@ -136,7 +136,7 @@ def test_an_activation_that_is_not_derived_has_the_formulas_of_its_file() -> Non
     text = "(dense 1 | softsign > dense 1) > relu > dense 1"
     results = SimpleNamespace(settings=SimpleNamespace(optimizer="gd"), cells=pd.DataFrame({"architecture": [text]}))
     blocks = [block for section in derivations(cast(list[SweepResults], [results]), True) for block in section.blocks]
-    assert "softsign: a = z / (1 + |z|),  sigma' = (1 - |a|)^2." in blocks
+    assert "softsign: a = z / (1 + |z|), sigma' = (1 - |a|)^2." in blocks
     assert not any(str(block).startswith("relu:") for block in blocks)
 
 

@@ -160,7 +160,7 @@ def test_nothing_to_set() -> None:
     ("typst", "text"),
     [
         (
-            '"cost" = 1/N sum_(n=1)^N 1/2 sum_k (hat(y)_(n k) - y_(n k))^2',
+            '"half_mse" = 1/N sum_(n=1)^N 1/2 sum_k (hat(y)_(n k) - y_(n k))^2',
             "half_mse = 1/N Σₙ₌₁ᴺ 1/2 Σₖ (ŷₙₖ - yₙₖ)²",
         ),
         ('C_"sum" = norm(y - hat(y)_n)^2, quad quad b = overline(h)', "C_sum = ‖y - ŷₙ‖², b = h̄".replace(", ", ",   ")),
