@@ -150,8 +150,8 @@ def gradients(
 ) -> Gradients:
     """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
 
-    Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x or y that are not
-    finite.
+    Dropout does nothing. Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x
+    or y that are not finite.
     """
     samples, params = Samples(x, y, weights).checked(), np.array(params)
     loss_of(loss).check(samples.y)
@@ -285,9 +285,11 @@ def _validation(spec: NetworkSpec, samples: Samples) -> dict[str, Any]:
 
 
 def _member(spec: NetworkSpec, which: int, samples: Samples, seed: int) -> Member:
+    has_dropout = layout_of(spec.architecture, samples.x.shape[1]).n_masks > 0
     return Member(
         params=initial_params(spec, samples.x.shape[1], len(samples.x), seed),
         shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
+        dropout_key=streams.dropout_key(seed, spec.replicate) if has_dropout else np.uint64(0),
         rate=spec.learning_rate or 0.0,
         data=which,
         l2=spec.l2,

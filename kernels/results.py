@@ -21,6 +21,10 @@ class Trained:
     the first step whose cost was not finite. One that takes validation costs has `validation_costs` (n_validated,
     n_outputs), those at `validated_steps`, and of its parameters those of the lowest, unless it diverged;
     `stopped_step` is where they stopped it, if that was before its last step.
+
+    With dropout, a full batch records the costs of the passes that are trained, with the masks of their step, as a loop
+    around PyTorch's loss does; costs of mini-batches, recorded over all samples, and validation costs are without
+    masks, as predictions are.
     """
 
     params: np.ndarray

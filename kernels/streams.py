@@ -31,17 +31,23 @@ def shuffle_key(seed: int, replicate: int) -> np.uint64:
     return np.uint64(seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0])
 
 
-@jit
-def random_bits(key, counter):
-    """64 random bits: draw `counter` (uint64) of stream `key` (uint64).
+def dropout_key(seed: int, replicate: int) -> np.uint64:
+    """The key of a replicate's dropout masks; see network/dropout.py."""
+    return np.uint64(seed_sequence(seed, "dropout", replicate).generate_state(1, np.uint64)[0])
+
+
+def split_mix(key, counter):
+    """64 random bits: draw `counter` of stream `key`, both 64-bit numbers without a sign, or vectors of them (`Bits`).
 
     SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
     """
-    small()
     z = key + (counter + np.uint64(1)) * GOLDEN
     z = (z ^ (z >> np.uint64(30))) * MIX_1
     z = (z ^ (z >> np.uint64(27))) * MIX_2
     return z ^ (z >> np.uint64(31))
+
+
+random_bits = jit(split_mix)
 
 
 @jit

@@ -91,7 +91,15 @@ METHODS = {
         "trained by gradient descent with momentum on {cost}",
         (*DESCENT, "momentum"),
     ),
+    "nesterov": Method(
+        "gradient descent with Nesterov's momentum",
+        "trained by gradient descent with Nesterov's momentum on {cost}",
+        (*DESCENT, "momentum"),
+    ),
+    "adagrad": Method("AdaGrad", "trained by AdaGrad on {cost}", DESCENT),
+    "rmsprop": Method("RMSProp", "trained by RMSProp on {cost}", DESCENT),
     "adam": Method("Adam", "trained by Adam on {cost}", DESCENT),
+    "adamw": Method("AdamW", "trained by AdamW on {cost}", DESCENT),
     "ridge": Method(
         "ridge regression",
         "hidden layers at their random start, the output layer fitted by ridge regression",

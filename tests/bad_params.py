@@ -166,13 +166,22 @@ SINGLE = [
     ("deep: dense 10 > relu}", "deep: dense 10}\n    depth: 1",
      "sweeps.branches.depth: found 1; allowed: nothing beside architecture"),
     ("deep: dense 10 > relu", "deep: dense 10 > relo", "sweeps.branches.architecture.deep: found 'dense 10 > relo', "
-     f"where 'relo' is not a layer; allowed: 'dense N' with N >= 1, {NAMES}"),
+     f"where 'relo' is not a layer; allowed: 'dense N' with N >= 1, {NAMES}, 'dropout P' with 0 < P < 1, 'skip' as a "
+     "whole branch"),
     ("deep: dense 10 > relu", 'deep: "(dense 1"', "sweeps.branches.architecture.deep: found '(dense 1', where "
-     "'(dense 1': the branches' opening '(' is never closed; allowed: layers such as 'dense 10 > relu', or branches "
-     "first: '(dense 1 | relu > dense 1) > tanh'"),
+     "'(dense 1': the branches' opening '(' is never closed; allowed: layers such as 'dense 10 > relu', or branches in "
+     "brackets: '(dense 1 | relu > dense 1) > tanh'"),
     ("deep: dense 10 > relu", 'deep: "(dense 2 | relu)"', "sweeps.branches.architecture.deep: found "
-     "'(dense 2 | relu)'; allowed: branches that end with equally many units, as they are summed (one without a dense "
-     "layer ends with as many as there are features, 1)"),
+     "'(dense 2 | relu)', where branches end with [1, 2] units in '(dense 2 | relu)'; allowed: branches that end with "
+     "equally many units, as they are summed (those without a dense layer end with what goes in, at first as there are "
+     "features, 1)"),
+    ("deep: dense 10 > relu", 'deep: "dense 3 > (skip | dense 4)"', "sweeps.branches.architecture.deep: found "
+     "'dense 3 > (skip | dense 4)', where branches end with [3, 4] units in '(skip | dense 4)'; allowed: branches that "
+     "end with equally many units, as they are summed (those without a dense layer end with what goes in, at first as "
+     "there are features, 1)"),
+    ("deep: dense 10 > relu", 'deep: "(dense 2 | relu & skip)"', "sweeps.branches.architecture.deep: found "
+     "'(dense 2 | relu & skip)', where '(dense 2 | relu & skip)': branches with | and & between them; allowed: one of "
+     "them, or inner brackets"),
     ("deep: dense 10 > relu", 'deep: "(dense 1 | relu > dense  1)"', "sweeps.branches.architecture: found {'scalar': "
      "'(dense 1|relu > dense 1)', 'deep': '(dense 1 | relu > dense  1)'}; allowed: each network under one name only"),
     ("deep: dense 10 > relu", "deep net: dense 10 > relu", "sweeps.branches.architecture.'deep net': found 'deep net'; "

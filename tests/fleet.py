@@ -26,8 +26,9 @@ NETWORKS = (
     "dense 20 > tanh > dense 33 > tanh > dense 2",
     "dense 9 > sigmoid > dense 4 > linear > dense 5 > relu > dense 2",
     "(dense 3 | relu > dense 3 | relu > relu > dense 3) > dense 2",
+    "dense 6 > tanh > dropout 0.3 > (skip | dense 4 > relu > dropout 0.5 > dense 6) > (relu & dense 3) > dense 2",
 )
-WIDE = "dense 128 > tanh > dense 130 > relu > dense 2"
+WIDE = "dense 128 > tanh > dropout 0.2 > dense 130 > relu > dense 2"
 DTYPES = ("float64", "float32")
 RATES = (1e-3, 0.02, 2.0, 1e30)
 """Descent diverges at the last two, after some steps and at once."""

@@ -2,19 +2,30 @@
 
 It shares no code with the kernels but the description of a network. Arrays are sample-major: x (n, n_features), y and
 y_hat (n, n_outputs), every value inside a network (n, units). `weights` is a list of pairs (W, b), W (fan_out, fan_in)
-and b (fan_out,), one for each dense layer in the order of the notation: branch after branch, then the trunk.
+and b (fan_out,), one for each dense layer in the order of the notation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 from scipy.special import erfc
 
-from shoal.kernels.network.architecture import Activation, Architecture, Dense, Path
+from shoal.kernels.network.architecture import (
+    Activation,
+    Architecture,
+    Concat,
+    Dense,
+    Dropout,
+    Layer,
+    Path,
+    Sum,
+    every_layer,
+)
 
 Array = np.ndarray[Any, Any]
 Weights = list[tuple[Array, Array]]
@@ -149,74 +160,119 @@ SQUARED = Cost()
 
 
 def n_dense(path: Path) -> int:
-    """Dense layers of a path."""
-    return sum(isinstance(layer, Dense) for layer in path)
+    """Dense layers of a path, those in its branches too."""
+    return sum(isinstance(layer, Dense) for layer in every_layer(path))
 
 
-def split_weights(architecture: Architecture, weights: Weights) -> tuple[list[Weights], Weights]:
-    """The weights of each branch, and of the trunk."""
-    rest = list(weights)
-    branches = []
-    for branch in architecture.branches:
-        branches.append(rest[: n_dense(branch)])
-        rest = rest[n_dense(branch) :]
-    return branches, rest
+def split_weights(paths: Iterable[Path], weights: Weights) -> list[Weights]:
+    """The weights of each of some paths that stand one behind the other."""
+    rest = iter(weights)
+    return [[*islice(rest, n_dense(path))] for path in paths]
 
 
-def forward_path(path: Path, weights: Weights, x: Array) -> list[Array]:
-    """The values x, then behind each layer."""
-    values, pairs = [x], iter(weights)
-    for layer in path:
+class Pass:
+    """A forward pass: what it came by. `masks` says which units are dropped, None that none are.
+
+    `values` holds the values in the network (n, units) in the order of the notation, a group's behind those in its
+    branches; not those of a dense layer whose activation follows at once (unless it is one of NEED_Z), nor of the end
+    of a branch that is concatenated, which are no values of their own. A value in `given`, by its place, is put in
+    place of what the network has there. `inputs` are the layers that have no branches, each with what goes into it.
+    """
+
+    def __init__(self, masks: Masks | None = None, given: Mapping[int, Array] | None = None) -> None:
+        self.masks, self.given, self.n_dropped = masks, given or {}, 0
+        self.values: list[Array] = []
+        self.inputs: list[tuple[Layer, Array]] = []
+
+    def path(self, path: Path, weights: Weights, x: Array, is_part: bool = False) -> tuple[Array, Pull]:
+        """Where x leads to, and how a gradient is pulled back; `is_part` where the end is a part of a concatenation."""
+        pulls = []
+        for n, (layer, own) in enumerate(zip(path, split_weights([(layer,) for layer in path], weights), strict=True)):
+            x, pull = self.layer(layer, own, x)
+            next_ = (*path, None)[n + 1]
+            folds = isinstance(layer, Dense) and isinstance(next_, Activation) and next_.name not in NEED_Z
+            if not folds and not (is_part and n == len(path) - 1):
+                x = self.given.get(len(self.values), x)
+                self.values.append(x)
+                pulls.append(seen(pull))
+            else:
+                pulls.append(pull)
+        return x, chained(pulls)
+
+    def layer(self, layer: Layer, weights: Weights, x: Array) -> tuple[Array, Pull]:
+        """The same for one layer."""
+        if isinstance(layer, Sum | Concat):
+            return self.group(layer, weights, x)
+        self.inputs.append((layer, x))
         if isinstance(layer, Activation):
-            values.append(sigma(layer.name, values[-1]))
-        else:
-            W, b = next(pairs)
-            values.append(values[-1] @ W.T + b)
-    return values
+            return sigma(layer.name, x), lambda delta: (delta * sigma_prime(layer.name, x), [], [])
+        if isinstance(layer, Dropout):
+            mask = self.mask(layer.rate, x)
+            return mask * x, lambda delta: (mask * delta, [], [])
+        [(W, b)] = weights
+        return x @ W.T + b, lambda delta: (delta @ W, [(delta.T @ x, delta.sum(axis=0))], [])
+
+    def group(self, layer: Sum | Concat, weights: Weights, x: Array) -> tuple[Array, Pull]:
+        """Branches that all read x."""
+        is_sum = isinstance(layer, Sum)
+        owns = split_weights(layer.branches, weights)
+        done = [self.path(path, own, x, not is_sum) for path, own in zip(layer.branches, owns, strict=True)]
+        ends = [end for end, _ in done]
+
+        def pull(delta: Array) -> tuple[Array, Weights, list[Array]]:
+            cuts = np.cumsum([end.shape[1] for end in ends])[:-1]
+            deltas = [delta for _ in ends] if is_sum else np.split(delta, cuts, axis=1)
+            dx, grads, a = zip(*(back(part) for (_, back), part in zip(done, deltas, strict=True)), strict=True)
+            return sum(dx[1:], dx[0]), [*chain(*grads)], [*chain(*a)]
+
+        return (sum(ends[1:], ends[0]) if is_sum else np.concatenate(ends, axis=1)), pull
+
+    def mask(self, rate: float, x: Array) -> Array:
+        """What the units of a dropout layer are multiplied by."""
+        first, self.n_dropped = self.n_dropped, self.n_dropped + x.shape[1]
+        return np.ones_like(x) if self.masks is None else self.masks.of(rate, first, x.shape[1]).astype(x.dtype)
 
 
-def forward(architecture: Architecture, weights: Weights, x: Array) -> tuple[list[list[Array]], list[Array]]:
-    """The values along each branch, and along the trunk from the sum of the branches on."""
-    of_branches, of_trunk = split_weights(architecture, weights)
-    branches = [forward_path(path, w, x) for path, w in zip(architecture.branches, of_branches, strict=True)]
-    total = np.sum([values[-1] for values in branches], axis=0) if branches else x
-    return branches, forward_path(architecture.trunk, of_trunk, total)
+Pull = Callable[[Array], tuple[Array, Weights, list[Array]]]
+"""From dC/d(what comes out): dC/d(what goes in), (dC/dW, dC/db) of each dense layer, dC/d(each value in between)."""
 
 
-def backward_path(path: Path, weights: Weights, values: list[Array], delta: Array) -> tuple[list[Array], Weights]:
-    """From delta = dC/d(last value): dC/d(each value), and (dC/dW, dC/db) of each dense layer."""
-    deltas, grads, pairs = [delta], [], list(weights)
-    for layer, value in zip(reversed(path), reversed(values[:-1]), strict=True):
-        if isinstance(layer, Activation):
-            delta = delta * sigma_prime(layer.name, value)
-        else:
-            W, _ = pairs.pop()
-            grads.append((delta.T @ value, delta.sum(axis=0)))
-            delta = delta @ W
-        deltas.append(delta)
-    return deltas[::-1], grads[::-1]
+def chained(pulls: list[Pull]) -> Pull:
+    """Back through one layer after the other, the last one first."""
+
+    def pull(delta: Array) -> tuple[Array, Weights, list[Array]]:
+        grads: Weights = []
+        a: list[Array] = []
+        for back in reversed(pulls):
+            delta, own_grads, own_a = back(delta)
+            grads, a = own_grads + grads, own_a + a
+        return delta, grads, a
+
+    return pull
+
+
+def seen(pull: Pull) -> Pull:
+    """The same where what comes out is a value in the network itself."""
+
+    def pull_and_see(delta: Array) -> tuple[Array, Weights, list[Array]]:
+        dx, grads, a = pull(delta)
+        return dx, grads, [*a, delta]
+
+    return pull_and_see
+
+
+def forward(architecture: Architecture, weights: Weights, x: Array) -> Array:
+    """The outputs (n, n_outputs)."""
+    return Pass().path(architecture.layers, weights, x)[0]
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """Gradients of the mean cost: of the weights, of the values in the network (see `visible`), of the input."""
+    """Gradients of the mean cost: of the weights, of the values in the network (see `Pass`), of the input."""
 
     weights: Weights
     a: list[Array]
     x: Array
-
-
-def visible(path: Path) -> list[int]:
-    """Layers of a path whose output has a dC/da: all but the dense layers whose activation follows at once.
-
-    Unless it is one of NEED_Z: what goes into that is a value of its own.
-    """
-    pairs = zip(path, (*path[1:], None), strict=True)
-    return [
-        i
-        for i, (layer, next_) in enumerate(pairs)
-        if isinstance(layer, Activation) or not isinstance(next_, Activation) or next_.name in NEED_Z
-    ]
 
 
 def gradients(
@@ -226,37 +282,34 @@ def gradients(
     y: Array,
     cost: Cost = SQUARED,
     rows: slice | list[int] = slice(None),
+    masks: Masks | None = None,
 ) -> Gradients:
-    """Of the cost over the samples given, which are `rows` of those that the cost has weights for.
-
-    `a` holds the branches' values, their sum (if any), the trunk's values.
-    """
-    branches, trunk = forward(architecture, weights, x)
-    of_branches, of_trunk = split_weights(architecture, weights)
-    deltas, trunk_grads = backward_path(architecture.trunk, of_trunk, trunk, cost.slope(trunk[-1], y, rows))
-    a = [deltas[i + 1] for i in visible(architecture.trunk)]
-    if not branches:
-        return Gradients(trunk_grads, a, deltas[0])
-    before, grads, dx = [], [], np.zeros_like(x)
-    for path, w, values in zip(architecture.branches, of_branches, branches, strict=True):
-        branch_deltas, branch_grads = backward_path(path, w, values, deltas[0])
-        before += [branch_deltas[i + 1] for i in visible(path)]
-        grads += branch_grads
-        dx = dx + branch_deltas[0]
-    return Gradients(grads + trunk_grads, [*before, deltas[0], *a], dx)
+    """Of the cost over the samples given, which are `rows` of those that the cost has weights for."""
+    y_hat, pull = Pass(masks).path(architecture.layers, weights, x)
+    dx, grads, a = pull(cost.slope(y_hat, y, rows))
+    return Gradients(grads, a, dx)
 
 
-def half_mse(architecture: Architecture, weights: Weights, x: Array, y: Array, cost: Cost = SQUARED) -> Array:
+def half_mse(
+    architecture: Architecture,
+    weights: Weights,
+    x: Array,
+    y: Array,
+    cost: Cost = SQUARED,
+    masks: Masks | None = None,
+    given: Mapping[int, Array] | None = None,
+) -> Array:
     """(1/N) sum_n 1/2 (y_hat_nk - y_nk)^2, or another cost, for every output k, (n_outputs,); the cost is their sum."""
-    return cost.of(forward(architecture, weights, x)[1][-1], y)
+    y_hat, _ = Pass(masks, given).path(architecture.layers, weights, x)
+    return cost.of(y_hat, y)
 
 
 def kink_distance(architecture: Architecture, weights: Weights, x: Array) -> float:
     """The smallest |z| that goes into one of KINKS; infinite without one. Exact zeros behind a relu do not count."""
-    branches, trunk = forward(architecture, weights, x)
-    paths = [*zip(architecture.branches, branches, strict=True), (architecture.trunk, trunk)]
+    found = Pass()
+    found.path(architecture.layers, weights, x)
     kinks = [Activation(name) for name in KINKS]
-    inputs = [z for path, zs in paths for layer, z in zip(path, zs, strict=False) if layer in kinks]
+    inputs = [z for layer, z in found.inputs if layer in kinks]
     return min((float(np.min(np.abs(z[z != 0]), initial=np.inf)) for z in inputs), default=np.inf)
 
 
@@ -306,24 +359,50 @@ def initial_weights(architecture: Architecture, n_features: int, seed: int, repl
     """W ~ normal(0, sqrt(6 / (fan_in + fan_out))), b ~ uniform(-1, 1), layer by layer from the stream "init"."""
     generator = np.random.Generator(np.random.Philox(seed_sequence(seed, "init", replicate)))
     weights: Weights = []
-    fan_in = n_features
-    for path in (*architecture.branches, architecture.trunk):
-        fan_in = fan_in if path is architecture.trunk else n_features
+
+    def draw(path: Path, fan_in: int) -> int:
         for layer in path:
             if isinstance(layer, Dense):
                 W = generator.normal(0.0, np.sqrt(6 / (fan_in + layer.units)), (layer.units, fan_in))
                 weights.append((W, generator.uniform(-1.0, 1.0, layer.units)))
                 fan_in = layer.units
+            elif isinstance(layer, Sum | Concat):
+                ends = [draw(branch, fan_in) for branch in layer.branches]
+                fan_in = ends[0] if isinstance(layer, Sum) else sum(ends)
+        return fan_in
+
+    draw(architecture.layers, n_features)
     return weights
 
 
-def split_mix_64(key: int, counter: int) -> int:
-    """Draw number `counter` of the SplitMix64 generator that starts at `key`."""
+def split_mix_64(key: Any, counter: Any) -> Any:
+    """Draw number `counter` of the SplitMix64 generator that starts at `key`: integers, or arrays of uint64."""
     mask = 2**64 - 1
     z = (key + (counter + 1) * 0x9E3779B97F4A7C15) & mask
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
     return z ^ (z >> 31)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The masks of one step's dropout, for the rows of the data set that it sees."""
+
+    key: int
+    step: int
+    rows: Sequence[int]
+
+    def of(self, rate: float, first: int, units: int) -> Array:
+        """(n, units): 0 where one of the units from number `first` on is dropped, else what makes up for it."""
+        of_units = split_mix_64(split_mix_64(self.key, self.step), np.arange(first, first + units, dtype=np.uint64))
+        bits = split_mix_64(of_units, np.array(self.rows, np.uint64)[:, None]) >> 32
+        limit = round(rate * 2**32)
+        return np.where(bits < limit, 0.0, 2**32 / (2**32 - limit))
+
+
+def dropout_key(seed: int, replicate: int) -> int:
+    """The key of a replicate's masks: the first 64 bits of the stream "dropout"."""
+    return int(seed_sequence(seed, "dropout", replicate).generate_state(1, np.uint64)[0])
 
 
 def shuffled(key: int, epoch: int, n: int) -> list[int]:
@@ -496,13 +575,19 @@ def full_batch(
     optimizer: Stepper,
     steps: int,
     cost: Cost = SQUARED,
+    dropout: int = 0,
 ) -> tuple[Weights, Array]:
-    """Training on all samples; the costs (steps + 1, n_outputs) before every update and after the last."""
+    """Training on all samples; the costs (steps + 1, n_outputs) before every update and after the last.
+
+    They are those of the passes that are trained: with the masks of their step, of key `dropout`.
+    """
     costs = []
-    for _ in range(steps):
-        costs.append(half_mse(architecture, weights, x, y, cost))
-        weights = optimizer.step(weights, gradients(architecture, weights, x, y, cost).weights)
-    return weights, np.array([*costs, half_mse(architecture, weights, x, y, cost)])
+    for step in range(steps + 1):
+        masks = Masks(dropout, step, range(len(x)))
+        costs.append(half_mse(architecture, weights, x, y, cost, masks))
+        if step < steps:
+            weights = optimizer.step(weights, gradients(architecture, weights, x, y, cost, masks=masks).weights)
+    return weights, np.array(costs)
 
 
 def recorded_steps(steps: int) -> list[int]:
@@ -520,8 +605,12 @@ def minibatch(
     batch_size: int,
     key: int,
     cost: Cost = SQUARED,
+    dropout: int = 0,
 ) -> tuple[Weights, Array]:
-    """Training on mini-batches, a fresh shuffle each epoch; the costs over all samples at the recorded steps."""
+    """Training on mini-batches, a fresh shuffle each epoch; the costs over all samples at the recorded steps.
+
+    Units are dropped out in mini-batches, with masks of key `dropout`, not where the cost is recorded.
+    """
     n, recorded, costs = len(x), recorded_steps(steps), []
     batches_per_epoch = -(-n // batch_size)
     for step in range(steps + 1):
@@ -530,7 +619,8 @@ def minibatch(
         if step < steps:
             epoch, batch = divmod(step, batches_per_epoch)
             batch_samples = shuffled(key, epoch, n)[batch * batch_size : (batch + 1) * batch_size]
-            grads = gradients(architecture, weights, x[batch_samples], y[batch_samples], cost, batch_samples)
+            masks, of_batch = Masks(dropout, step, batch_samples), (x[batch_samples], y[batch_samples])
+            grads = gradients(architecture, weights, *of_batch, cost, batch_samples, masks)
             weights = optimizer.step(weights, grads.weights)
     return weights, np.array(costs)
 
@@ -556,6 +646,7 @@ def watched(
     batches: list[list[int]],
     stopping: Stopping,
     cost: Cost = SQUARED,
+    dropout: int = 0,
 ) -> tuple[Weights, list[int], Array]:
     """Training on these batches until no validation has improved on the best for `patience` of them.
 
@@ -576,14 +667,17 @@ def watched(
             if len(totals) - 1 - improved >= stopping.patience:
                 break
         if step < len(batches):
-            rows = batches[step]
-            weights = optimizer.step(weights, gradients(architecture, weights, x[rows], y[rows], cost, rows).weights)
+            rows, masks = batches[step], Masks(dropout, step, batches[step])
+            grads = gradients(architecture, weights, x[rows], y[rows], cost, rows, masks)
+            weights = optimizer.step(weights, grads.weights)
     return best, steps, np.array(costs)
 
 
 def last_hidden(architecture: Architecture, weights: Weights, x: Array) -> Array:
     """What goes into the last dense layer, (n, units)."""
-    return forward(architecture, weights, x)[1][-2]
+    found = Pass()
+    found.path(architecture.layers, weights, x)
+    return found.inputs[-1][1]
 
 
 def ridge(

@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network import activations
-from shoal.kernels.network.architecture import ACTIVATIONS, Activation, Architecture, Dense, Path
+from shoal.kernels.network.architecture import (
+    ACTIVATIONS,
+    Activation,
+    Architecture,
+    Concat,
+    Dense,
+    Dropout,
+    Layer,
+    Path,
+    Sum,
+    units_after,
+)
 from tests import naive
 from tests.naive import Array, Weights
 
@@ -28,7 +39,8 @@ ACTIVATION = st.sampled_from(ACTIVATIONS).map(Activation)
 EVERY_WAY = ("linear", "relu", "tanh", "sigmoid", "softplus", "silu")
 """Activations that between them go every way through a tape: nothing to do; in registers or not, forth and back; with z
 kept."""
-LAYER = st.one_of(ACTIVATION, st.integers(1, 12).map(Dense))
+LAYER: st.SearchStrategy[Layer] = st.one_of(ACTIVATION, st.integers(1, 12).map(Dense))
+OR_DROPOUT = st.one_of(LAYER, LAYER, st.floats(0.05, 0.9).map(Dropout))
 
 
 @dataclass(frozen=True)
@@ -80,17 +92,41 @@ def branch_networks(draw: st.DrawFn, n_outputs: int) -> Architecture:
         end = st.lists(ACTIVATION, max_size=1).map(lambda layers: (last, *layers))
     branches = draw(st.lists(st.builds(lambda a, b: (*a, *b), start, end), min_size=2, max_size=3))
     trunk = draw(st.lists(LAYER, max_size=3))
-    return Architecture(tuple(branches), (*trunk, Dense(n_outputs)))
+    return Architecture((Sum(tuple(branches)), *trunk, Dense(n_outputs)))
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> Problem:
-    """1 to 4 inputs, 1 to 3 outputs, 1 to 200 samples, plain and branch networks."""
-    n_outputs = draw(st.integers(1, 3))
-    architecture = draw(st.one_of(plain_networks(n_outputs), branch_networks(n_outputs)))
-    return Problem(
-        architecture, draw(SIZES), draw(st.integers(1, 4)), draw(st.integers(0, 999)), draw(st.integers(0, 99))
-    )
+def graphs(draw: st.DrawFn, layers: st.SearchStrategy[Layer], n_features: int, n_outputs: int) -> Architecture:
+    """Layers and groups of them, nested, in any order."""
+    return Architecture((*draw(graph_paths(layers, n_features, 3)), Dense(n_outputs)))
+
+
+@st.composite
+def graph_paths(draw: st.DrawFn, layers: st.SearchStrategy[Layer], units: int, depth: int) -> Path:
+    """0 to 3 layers that `units` go into, groups up to `depth` deep; branches that do not fit are made to."""
+    path: list[Layer] = []
+    for _ in range(draw(st.integers(0, 3))):
+        if depth and draw(st.booleans()):
+            before = units_after(tuple(path), units)
+            branches = draw(st.lists(graph_paths(layers, before, depth - 1), min_size=1, max_size=3))
+            ends = [units_after(branch, before) for branch in branches]
+            if len(branches) > 1 and draw(st.booleans()):
+                path.append(Concat(tuple(branches)))
+            else:
+                fitted = [b if end == ends[0] else (*b, Dense(ends[0])) for b, end in zip(branches, ends, strict=True)]
+                path.append(Sum(tuple(fitted)))
+        else:
+            path.append(draw(layers))
+    return tuple(path)
+
+
+@st.composite
+def problems(draw: st.DrawFn, layers: st.SearchStrategy[Layer] = OR_DROPOUT) -> Problem:
+    """1 to 4 inputs, 1 to 3 outputs, 1 to 200 samples; plain networks, branches, and any graph of the layers."""
+    n_features, n_outputs = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    kinds = plain_networks(n_outputs), branch_networks(n_outputs), graphs(layers, n_features, n_outputs)
+    architecture = draw(st.one_of(*kinds))
+    return Problem(architecture, draw(SIZES), n_features, draw(st.integers(0, 999)), draw(st.integers(0, 99)))
 
 
 def relative(got: Array, want: Array) -> float:

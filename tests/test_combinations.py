@@ -14,8 +14,10 @@ from tests.fleet import DTYPES, bits
 from tests.naive import Array, Cost, Stopping, Weights
 from tests.problems import SEED, cast, flat, relative
 
-NETWORK = Architecture.parse("dense 9 > silu > dense 6 > tanh > dense 2")
-WIDE = Architecture.parse("dense 128 > silu > dense 130 > tanh > dense 2")
+NETWORK = Architecture.parse(
+    "dense 9 > silu > dropout 0.3 > (skip | dense 6 > tanh > dense 9) > (gelu & dense 3) > dense 2"
+)
+WIDE = Architecture.parse("dense 128 > silu > dropout 0.2 > (dense 130 > tanh & skip) > dense 2")
 BESIDE: dict[str, float] = {"l2": 0.05, "clip_norm": 0.3, "weight_decay": 0.1}
 HUBER: dict[str, Any] = {"loss": "huber", "loss_hypers": (("delta", 0.5),)}
 RATE, WARMUP = 0.1, 2
@@ -54,16 +56,16 @@ def oracle(
     """Parameters and costs by the textbook, of Huber's loss."""
     x, y, cost = samples.x.astype(dtype), samples.y.astype(dtype), Cost("huber", 0.5, samples.weights)
     weights, n = cast(naive.initial_weights(architecture, 2, SEED, 1), dtype), len(x)
-    own = descent(n, batch_size, steps)
+    own, dropout = descent(n, batch_size, steps), naive.dropout_key(SEED, 1)
     if batch_size is None:
-        return naive.full_batch(architecture, weights, x, y, own, steps, cost)
+        return naive.full_batch(architecture, weights, x, y, own, steps, cost, dropout)
     key = naive.shuffle_key(SEED, 1)
-    return naive.minibatch(architecture, weights, x, y, own, steps, batch_size, key, cost)
+    return naive.minibatch(architecture, weights, x, y, own, steps, batch_size, key, cost, dropout)
 
 
 @EVERY_WAY
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
-def test_a_weighted_loss_regularised_and_scheduled_on_data_of_its_own(
+def test_dropout_and_a_weighted_loss_regularised_and_scheduled_on_data_of_its_own(
     dtype: str, tolerance: float, architecture: Architecture, n: int, batch_size: int | None
 ) -> None:
     """Each network is regularised by the gradient on its own data, beside others in the lanes."""
@@ -77,8 +79,10 @@ def test_a_weighted_loss_regularised_and_scheduled_on_data_of_its_own(
 
 
 @EVERY_WAY
-def test_early_stopping_with_a_schedule_and_a_clip(architecture: Architecture, n: int, batch_size: int | None) -> None:
-    """The validation cost is of the loss, without the penalty."""
+def test_early_stopping_with_dropout_a_schedule_and_a_clip(
+    architecture: Architecture, n: int, batch_size: int | None
+) -> None:
+    """The validation cost is of the loss, without the penalty and without dropout."""
     steps, validation = 40, samples(45, 1)
     own = Samples(samples(n, 0).x, samples(n, 0).y, None, validation)
     one = spec(architecture, batch_size, steps, optimizer="momentum", patience=2, validate_every=3, **HUBER)
@@ -90,8 +94,8 @@ def test_early_stopping_with_a_schedule_and_a_clip(architecture: Architecture, n
     every = 3 if batch_size is None else per_epoch
     stopping = Stopping(validation.x, validation.y, every, 2, cost=Cost("huber", 0.5, validation.weights))
     start = naive.initial_weights(architecture, 2, SEED, 1)
-    own_descent, cost = descent(n, batch_size, steps), Cost("huber", 0.5)
-    want, validated, costs = naive.watched(architecture, start, own.x, own.y, own_descent, batches, stopping, cost)
+    training = architecture, start, own.x, own.y, descent(n, batch_size, steps), batches, stopping
+    want, validated, costs = naive.watched(*training, Cost("huber", 0.5), naive.dropout_key(SEED, 1))
     assert got.validated_steps is not None and got.validation_costs is not None
     assert got.validated_steps.tolist() == validated
     assert relative(got.validation_costs, costs) <= 1e-10

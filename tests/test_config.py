@@ -234,7 +234,9 @@ def test_branches_wait_for_the_table_where_only_it_knows_the_features(paths: Pat
     assert messages(paths, branch) == []
     assert messages(paths, branch.replace("features: null", "features: [x, y]")) == []
     [message] = messages(paths, branch.replace("features: null", "features: [x, y, z]"))
-    assert message.startswith("params.yaml: sweeps.branches.architecture.deep: found '(dense 2 | relu)'; allowed: bran")
+    assert message.startswith(
+        "params.yaml: sweeps.branches.architecture.deep: found '(dense 2 | relu)', where branches end with [2, 3]"
+    )
     assert message.endswith("as there are features, 3)")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shoal.kernels import ensemble
-from shoal.kernels.network.architecture import Activation, Architecture, Dense
+from shoal.kernels.network.architecture import Activation, Architecture, Dense, Sum
 from shoal.kernels.spec import NetworkSpec
 from tests.fleet import FLEET, X, Y, spec, train
 from tests.naive import Array
@@ -33,7 +33,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     ("architecture", "message"),
     [
         (Architecture.plain([3], "swish", 2), "'swish' is not a layer; allowed: 'dense N' with N >= 1, linear, relu,"),
-        (Architecture(((Activation("ReLU"),),), (Dense(2),)), "'ReLU' is not a layer"),
+        (Architecture((Sum(((Activation("ReLU"),),)), Dense(2))), "'ReLU' is not a layer"),
         (Architecture.plain([0], "relu", 2), "'dense 0' is not a layer"),
     ],
 )

@@ -13,11 +13,12 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
-from shoal.pipeline.figures import curves, fits, heatmap, network, scores, style
+from shoal.pipeline.figures import columns, curves, fits, heatmap, network, scores, style
 from shoal.pipeline.figures.curves import Band
 from shoal.pipeline.report.assignment.setting import colours
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.tasks.regression import MSE
+from tests.problems import OR_DROPOUT, graphs
 
 
 def cells(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -222,11 +223,32 @@ def test_drawing_of_branches() -> None:
     assert texts(figure).count("+") == 1
 
 
+def test_drawing_of_nested_branches() -> None:
+    """A circle for every unit but those that skip, which are lines; wide columns are shortened, dropout is a label."""
+    text = "dense 9 > relu > dropout 0.2 > (skip & dense 3 > (tanh | dense 3) > relu) > dropout 0.5 > dense 1"
+    figure = network.drawing(Architecture.parse(text), 2)
+    assert circles(figure) == 2 + 3 + (3 + 3 + 3 + 3 + 3) + 3 + 3 + 1
+    labels = ["input", "dense 9\nrelu\ndropout 0.2", "concat", "skip", "dense 3", "sum", "tanh", "dense 3", "relu"]
+    assert [text for text in texts(figure) if text != "+"] == [*labels, "dropout 0.5", "output\ndense 1"]
+    assert texts(figure).count("+") == 3
+
+
+@settings(max_examples=20, deadline=None)
+@given(graphs(OR_DROPOUT, 3, 2))
+def test_columns_of_any_graph_do_not_lie_on_each_other_and_lines_have_ends(architecture: Architecture) -> None:
+    found = columns.plan(architecture, 3)
+    places = [(column.x, y) for column in found.columns for y in column.y.round(6)]
+    assert len(set(places)) == len(places)
+    entered = {id(target) for _, target, _ in found.edges}
+    assert all(id(column) in entered for column in found.columns[1:])
+    network.drawing(architecture, 3)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=4), st.integers(1, 20), st.integers(1, 20))
 def test_drawings_shorten_wide_layers_alone(sizes: list[int], n_features: int, n_outputs: int) -> None:
     figure = network.drawing(Architecture.plain(sizes, "tanh", n_outputs), n_features)
-    most = network.MOST_UNITS
+    most = columns.MOST_UNITS
     assert circles(figure) == sum(n if n <= most else most - 1 for n in (n_features, *sizes, n_outputs))
 
 

@@ -85,13 +85,20 @@ def test_a_default_that_is_written_out_changes_no_id() -> None:
     assert identity(written) == identity(SPEC) != identity(other)
 
 
+def test_the_numbers_of_a_schedule_are_in_the_id() -> None:
+    """`gamma` alone has a default."""
+    given = ((), (("gamma", 0.1),), (("gamma", 0.2),))
+    step, written, other = (replace(SPEC, schedule="step", hypers=(("every", 3.0), *own)) for own in given)
+    assert identity(step) == identity(written) != identity(other)
+
+
 def test_a_later_key_of_specifications_is_in_the_id_only_where_it_is_not_the_default() -> None:
     @dataclass(frozen=True)
     class Later(NetworkSpec):
-        weight_decay: float = 0.0
+        later: float = 0.0
 
     assert identity(Later(*_values(SPEC))) == identity(SPEC)
-    assert identity(Later(*_values(SPEC), weight_decay=0.1)) != identity(SPEC)
+    assert identity(Later(*_values(SPEC), later=0.1)) != identity(SPEC)
 
 
 def _values(spec: NetworkSpec) -> list[object]:

@@ -27,19 +27,19 @@ def test_every_parameter_has_one_place_in_the_order_of_the_notation(problem: Pro
 @settings(deadline=None)
 @given(problem=problems())
 def test_operations_read_nodes_that_are_made_before(problem: Problem) -> None:
-    """Nodes go by their first unit: they stand one behind the other."""
+    """Nodes go by their first unit: they stand one behind the other. Parts of one are made by one operation each."""
     layout = layout_of(problem.architecture, problem.n_features)
     firsts = [int(layout.sizes[:node].sum()) for node in range(len(layout.sizes))]
     size = dict(zip(firsts, layout.sizes.tolist(), strict=True))
-    made = {0}
+    made = set(range(problem.n_features))
     for op in layout.ops:
-        assert op["source"] in made
-        assert (op["target"] in made) == (op["kind"] == ADD)
-        assert (size[op["source"]], size[op["target"]]) == (op["fan_in"], op["fan_out"])
-        if op["kind"] in (COPY, ADD):
-            assert op["fan_in"] == op["fan_out"]
-        made.add(int(op["target"]))
-    assert made == set(firsts)
+        read, written = ({*range(op[first], op[first] + op[units])} for first, units in
+                         (("source", "fan_in"), ("target", "fan_out")))  # fmt: skip
+        assert size[op["source"]] == op["fan_in"] and read <= made
+        assert written <= made if op["kind"] == ADD else not written & made
+        assert op["kind"] == DENSE or op["fan_in"] == op["fan_out"]
+        made |= written
+    assert made == {*range(layout.n_units)}
     assert layout.ops[-1]["target"] == firsts[-1]
     assert layout.sizes[0] == problem.n_features
     assert layout.sizes[-1] == problem.architecture.n_outputs
@@ -74,6 +74,25 @@ def test_the_parameters_of_the_assignments_network() -> None:
     assert layout.ops["offset"].tolist() == [0, 200, 10_300]
     assert layout.ops["source"].tolist() == [0, 1, 101]
     assert layout.n_params == 10_401
+
+
+def test_branches_that_are_concatenated_write_into_one_node() -> None:
+    """Nothing is copied but what is handed on as it is."""
+    layout = layout_of(
+        Architecture.parse("(dense 5 > relu > dense 3 & skip & (dense 4 > tanh & dense 1)) > dense 1"), 2
+    )
+    assert layout.sizes.tolist() == [2, 5, 3 + 2 + 4 + 1, 1]
+    assert layout.ops["kind"].tolist() == [DENSE, DENSE, COPY, DENSE, DENSE, DENSE]
+    assert layout.ops["target"].tolist() == [2, 7, 10, 12, 16, 17]
+    assert layout.ops["source"].tolist() == [0, 2, 0, 0, 0, 7]
+
+
+def test_dropout_is_a_copy_that_has_a_mask_for_every_unit() -> None:
+    layout = layout_of(Architecture.parse("dropout 0.25 > dense 5 > (skip | dropout 0.5) > dense 1"), 2)
+    assert layout.n_masks == 2 + 5
+    assert layout.ops["kind"].tolist() == [COPY, DENSE, COPY, COPY, ADD, DENSE]
+    assert layout.ops["rate"].tolist() == [2**30, 0, 2**31, 0, 0, 0]
+    assert layout.ops["mask"].tolist() == [layout.n_units, 0, layout.n_units + 2, 0, 0, 0]
 
 
 def test_views_write_through() -> None:

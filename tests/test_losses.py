@@ -168,7 +168,7 @@ def test_probabilities_of_any_number_of_classes_add_up_to_1(n_classes: int) -> N
     z = np.random.default_rng(n_classes).normal(0.0, 5.0, (20, 1))
     y = ensemble.one_hot(np.arange(20) % n_classes, n_classes)
     params = np.random.default_rng(1).normal(size=2 * n_classes)
-    got = ensemble.gradients(Architecture((), (Dense(n_classes),)), params, z, y, loss="cross_entropy")
+    got = ensemble.gradients(Architecture((Dense(n_classes),)), params, z, y, loss="cross_entropy")
     want = naive.loss("cross_entropy", z @ params[None, :n_classes] + params[n_classes:], y, np.nan).mean(axis=0)
     assert abs(got.b[0].sum()) <= 1e-14
     np.testing.assert_allclose(got.half_mse, want, rtol=1e-12)

@@ -27,7 +27,7 @@ PER_NETWORK = 2000
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_the_workspace_does_not_grow_with_the_number_of_networks(way: Way, method: str) -> None:
     job = fleet.Job(LAYOUT, method, (), 0, (0, 1), (1,), 20)
-    member = fleet.Member(np.zeros(LAYOUT.n_params), np.uint64(1), 0.1)
+    member = fleet.Member(np.zeros(LAYOUT.n_params), np.uint64(1), np.uint64(2), 0.1)
     dtype = np.dtype(float)
     run.load({way: [job]}, dtype, None)
 

@@ -125,7 +125,10 @@ def test_it_is_shown_and_tracked(study: Paths, capsys: pytest.CaptureFixture[str
     [
         ({"momentum": 1}, "found 1; allowed: numbers from 0 on, below 1"),
         ({"momentum": [0.5, -0.1]}, "momentum[1]: found -0.1; allowed: numbers from 0 on, below 1"),
-        ({"momentum": 0.5, "optimizer": "adam"}, "found 0.5; allowed: nothing, unless optimizer is momentum"),
+        (
+            {"momentum": 0.5, "optimizer": "adam"},
+            "found 0.5; allowed: nothing, unless optimizer is momentum or nesterov",
+        ),
     ],
 )
 def test_bad_numbers_are_refused(tmp_path: Path, keys: dict[str, object], message: str) -> None:

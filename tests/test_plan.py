@@ -20,6 +20,8 @@ ACTIVATIONS = ["relu", "linear", "tanh", "sigmoid"]
 NETWORKS = [
     "dense 3 > tanh", "relu > dense 4", "relu", "(dense 2 | relu > dense 2 | dense 5 > tanh > tanh > dense 2)",
     "(dense 7 > relu | dense 7) > dense 3 > tanh", "dense 4 > relu > dense 4 > dense 2",
+    "(skip & (dense 3 | dense 2 > (skip & dropout 0.5 > dense 1)) & relu) > dense 4 > (skip | dense 4 > tanh)",
+    "(skip & skip) > (dense 5 & skip) > dropout 0.1",
 ]  # fmt: skip
 
 

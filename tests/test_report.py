@@ -307,6 +307,8 @@ def test_input_gradients_agree_with_central_differences(study: Paths) -> None:
         ("dense 100 > linear > dense 1", ("x",), 0.0967346963549225),
         ("(dense 1 | relu > dense 1 | relu > relu > dense 1) > dense 1", ("x", "relu(x)"), 0.0967216),
         ("(dense 3 > linear > dense 2 | dense 2) > dense 1", ("x",), 0.0967346963549225),
+        ("(skip & relu > linear) > dropout 0.1 > dense 1", ("x", "relu(x)"), 0.0967216),
+        ("((dense 1 | relu > dense 1) & dense 2) > (skip | dense 3) > dense 1", ("x", "relu(x)"), 0.0967216),
     ],
 )
 def test_floors_of_networks_linear_in_known_functions(
@@ -318,7 +320,9 @@ def test_floors_of_networks_linear_in_known_functions(
     assert found.cost == pytest.approx(cost, rel=1e-12 if len(functions) == 1 else 1e-6)
 
 
-@pytest.mark.parametrize("text", ["dense 5 > relu > dense 1", "(dense 1 | dense 1 > relu) > dense 1"])
+@pytest.mark.parametrize(
+    "text", ["dense 5 > relu > dense 1", "(dense 1 | dense 1 > relu) > dense 1", "(skip | relu) > dense 1"]
+)
 def test_other_networks_have_no_known_floor(start: Paths, text: str) -> None:
     assert linear.floor(Architecture.parse(text), data.load(start)) is None
 

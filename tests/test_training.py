@@ -62,12 +62,13 @@ def oracle(
 ) -> tuple[Weights, Array]:
     """Parameters and costs of a run in this dtype, which is required to stay finite."""
     x, y, optimizer = problem.x.astype(dtype), problem.y.astype(dtype), naive.OPTIMIZERS[run.optimizer](run.rate)
+    key, dropout = naive.shuffle_key(SEED, problem.replicate), naive.dropout_key(SEED, problem.replicate)
+    training = (problem.architecture, weights, x, y, optimizer, run.steps)
     with np.errstate(over="ignore", invalid="ignore"):
         if batch_size is None:
-            weights, costs = naive.full_batch(problem.architecture, weights, x, y, optimizer, run.steps)
+            weights, costs = naive.full_batch(*training, dropout=dropout)
         else:
-            key = naive.shuffle_key(SEED, problem.replicate)
-            weights, costs = naive.minibatch(problem.architecture, weights, x, y, optimizer, run.steps, batch_size, key)
+            weights, costs = naive.minibatch(*training, batch_size, key, dropout=dropout)
     require(bool(np.max(costs) < 10 * costs[0].sum() + 1))  # NaN fails too
     return weights, costs
 

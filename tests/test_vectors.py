@@ -15,9 +15,12 @@ from numba.extending import intrinsic
 from shoal.kernels.matrix.tile import Place, Tile
 from shoal.kernels.matrix.totals import lane_totals
 from shoal.kernels.simd import exp, formula
-from shoal.kernels.simd.instructions import INT64, address, llvm_type
+from shoal.kernels.simd.instructions import INT64, address, broadcast, llvm_type
+from shoal.kernels.simd.integers import Bits
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.vector import fma, keep_first, store, widened, zeros
+from shoal.kernels.streams import split_mix
+from tests import naive
 from tests.naive import Array
 
 N = 64
@@ -84,6 +87,28 @@ def test_operations_on_vectors(dtype: str) -> None:
     assert first[:10].tolist() == x[:10].tolist() and not first[10:].any()
     np.testing.assert_allclose(powers, np.exp(-x.astype(float)), rtol=3 * unit)
     assert wide.tolist() == x.tolist()
+
+
+@intrinsic
+def mixed(typingctx: Any, key: Any, counter: Any) -> Any:
+    """split_mix of vectors of which every lane is the same; one of the lanes."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        whole = ir.VectorType(INT64, 4)
+        found = split_mix(*(Bits(builder, broadcast(builder, arg, whole)) for arg in args))
+        return builder.extract_element(found.value, ir.Constant(ir.IntType(32), 2))
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
+@numba.njit
+def mixed_bits(key: Any, counter: Any) -> Any:
+    return mixed(key, counter)
+
+
+def test_formulas_of_bits_are_the_same_on_vectors_and_whole_numbers() -> None:
+    for key, counter in ((0, 0), (2**64 - 1, 7), (0x9E3779B97F4A7C15, 2**63)):
+        assert mixed_bits(np.uint64(key), np.uint64(counter)) == naive.split_mix_64(key, counter)
 
 
 # --- register tiles -------------------------------------------------------------------------------------------------

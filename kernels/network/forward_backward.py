@@ -17,7 +17,8 @@ from shoal.kernels.matrix.blocks import FROM_SUM, FROM_ZERO, KEEP
 from shoal.kernels.matrix.products import make_products
 from shoal.kernels.network.activate import activate, differentiate
 from shoal.kernels.network.activations import SLOPE_ENDS, VALUE_ENDS
-from shoal.kernels.network.tape import ADD, APPLY, DENSE, N_FIELDS, op_at
+from shoal.kernels.network.dropout import drop
+from shoal.kernels.network.tape import ADD, APPLY, DENSE, DROP, N_FIELDS, op_at
 from shoal.kernels.simd.lanes import Lanes
 from shoal.kernels.simd.vector import store
 
@@ -62,6 +63,8 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
             source, target = a + op.source * ld, a + op.target * ld
             if op.kind == DENSE:
                 dense_forward(params + op.offset * stride(), op.fan_out, op.fan_in, source, target, n, ld, op.end)
+            elif op.kind == DROP:
+                drop(op.drop, source, a + op.mask * ld, target, op.fan_out, n, ld, FROM_ZERO)
             else:
                 put(source, target, op.fan_out, n, ld, FROM_SUM if op.kind == ADD else FROM_ZERO)
             if op.activate:  # not taken in the product's registers
@@ -86,7 +89,9 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
                     differentiate(op.differentiate, a + source, a + target, da + target, dz + target, op.fan_out, n, ld)
                 elif all_inputs:
                     put(da + target, dz + target, op.fan_out, n, ld, FROM_ZERO)
-            if op.kind != DENSE:
+            if op.kind == DROP:
+                drop(op.drop, da + target, a + op.mask * ld, da + source, op.fan_in, n, ld, op.start)
+            elif op.kind != DENSE:
                 # what is summed is handed on as it is; a bare activation hands on its dz
                 put((dz if op.kind == APPLY else da) + target, da + source, op.fan_in, n, ld, op.start)
             elif all_inputs or op.source > 0:

@@ -9,7 +9,8 @@ from shoal.kernels.matrix.blocks import FROM_SUM, FROM_ZERO
 from shoal.kernels.matrix.single_sample import make_single_sample
 from shoal.kernels.network.activate import activate, differentiate
 from shoal.kernels.network.activations import VALUE_ENDS
-from shoal.kernels.network.tape import ADD, DENSE, N_FIELDS, op_at
+from shoal.kernels.network.dropout import drop
+from shoal.kernels.network.tape import ADD, DENSE, DROP, N_FIELDS, op_at
 from shoal.kernels.simd.lanes import GROUP, Lanes
 
 
@@ -32,6 +33,8 @@ def make_single_passes(lanes: Lanes, put: Any) -> SinglePasses:
             source, target = a + op.source * GROUP, a + op.target * GROUP
             if op.kind == DENSE:
                 dense_forward(params + op.offset * GROUP, op.fan_out, op.fan_in, source, target, op.end)
+            elif op.kind == DROP:
+                drop(op.drop, source, a + op.mask * GROUP, target, op.fan_out, GROUP, GROUP, FROM_ZERO)
             else:
                 put(source, target, op.fan_out, GROUP, GROUP, FROM_SUM if op.kind == ADD else FROM_ZERO)
             if op.activate:
@@ -55,6 +58,8 @@ def make_single_passes(lanes: Lanes, put: Any) -> SinglePasses:
                 W = op.offset * GROUP
                 dense_backward(params + W, op.fan_out, op.fan_in, da + target, a + source, da + source, op.start,
                                grads + W, scale)  # fmt: skip
+            elif op.kind == DROP:
+                drop(op.drop, da + target, a + op.mask * GROUP, da + source, op.fan_in, GROUP, GROUP, op.start)
             else:
                 put(da + target, da + source, op.fan_in, GROUP, GROUP, op.start)
 

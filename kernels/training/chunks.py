@@ -14,6 +14,7 @@ import numpy as np
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
 from shoal.kernels.network.cost import add_cost
+from shoal.kernels.network.dropout import draw_masks
 from shoal.kernels.network.of_samples import add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns, fill, gather_columns
 from shoal.kernels.simd.lanes import SAMPLES, STRIPE
@@ -43,17 +44,20 @@ class Task(NamedTuple):
 class Workspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
-    a, da, y: buffers of a tile of the thread's, targets and weights in y. ones: see `add_gradients`. The rest is about
-    the network that the thread owns: grads, costs, its partial gradients and costs chunk by chunk; total, its cost per
-    output; states (`part` apart) of the optimizer, and the numbers of a step; rates: its learning rate, shrink: what
-    its weights are decayed by, squares: those of its gradient, slice by slice, clip: what that is multiplied by; order,
-    the shuffled samples; task, tickets, finished: its open loop.
+    a, da, y: buffers of a tile of the thread's, targets and weights in y. ones: see `add_gradients`; rows, unit_key:
+    see `draw_masks`. The rest is about the network that the thread owns: grads, costs, its partial gradients and costs
+    chunk by chunk; total, its cost per output; states (`part` apart) of the optimizer, and the numbers of a step;
+    rates: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient, slice by slice,
+    clip: what that is multiplied by; order, the shuffled samples; step_key, of its dropout; task, tickets, finished:
+    its open loop.
     """
 
     a: Pointer
     da: Pointer
     y: Pointer
     ones: Pointer
+    rows: Integers
+    unit_key: Integers
     grads: Pointer
     costs: Doubles
     total: Doubles
@@ -65,6 +69,7 @@ class Workspace(NamedTuple):
     squares: Doubles
     clip: Pointer
     order: Integers
+    step_key: Integers
     task: Integers
     tickets: Integers
     finished: Integers
@@ -99,13 +104,15 @@ def workspace(fleet: Fleet) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = rounded_up(jobs["n_params"])
-    part, buffer = int(sizes.max()), int((jobs["n_units"] * jobs["ld"]).max())
+    part, buffer = int(sizes.max()), int(((jobs["n_units"] + jobs["n_masks"]) * jobs["ld"]).max())
     n_outputs = int(jobs["n_outputs"].max())
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
         y=empty((n_outputs + 1) * int(jobs["tile"].max()), dtype),
         ones=filled(np.ones(jobs["tile"].max()), dtype),
+        rows=empty(int(jobs["tile"].max()), np.int64),
+        unit_key=empty(1, np.int64),
         grads=empty(int((sizes * jobs["max_chunks"]).max()), dtype),
         costs=empty(MAX_CHUNKS * n_outputs),
         total=empty(n_outputs),
@@ -117,6 +124,7 @@ def workspace(fleet: Fleet) -> Workspace:
         squares=empty(MAX_CHUNKS),
         clip=empty(1, dtype),
         order=empty(int(jobs["n_samples"].max()), np.int64),
+        step_key=empty(1, np.int64),
         task=empty(len(Task._fields), np.int64),
         tickets=filled(np.zeros(TICKETS), np.int64),
         finished=filled(np.zeros(TICKETS), np.int64),
@@ -145,15 +153,28 @@ def boundary(k, parts, first, last):
     return first + k * (last - first) // parts
 
 
+@jit
+def draw(ws, own, ops, job, phase, begin, n_real, n):
+    """Draw the masks of a tile of samples, those from `begin` on of the order or of all samples."""
+    small()
+    for t in range(n):
+        row = begin + min(t, n_real - 1)
+        ws.rows[t] = own.order[row] if phase == MINIBATCH_GRADIENT else row
+    draw_masks(job.draw, ops, job.n_ops, job.n_units, own.step_key, ws.unit_key, ws.rows, ws.a, n, job.ld)
+
+
 @inlined
 def tile_pass(at, cut, grads, costs):
     """Add the cost of a tile of samples to the partial costs, and its gradient to the partial gradient.
 
-    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample.
+    Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample. Dropout acts in
+    the passes of steps, which a full batch records the cost of, and neither where the cost of mini-batches is recorded
+    nor in validation.
     """
     (ws, own, fleet, shared, job, task), (begin, n_real, n) = at, cut
     phase, share = task.phase, 1.0 / task.n
-    ops, params, ld = fleet.tapes + job.ops, fleet.params + job.params, job.ld
+    trains = phase > COST or (phase == COST and job.batch_size == 0)
+    ops, params, ld = fleet.tapes + (job.training_ops if trains else job.ops), fleet.params + job.params, job.ld
     used = (n_real + width(ws.a) - 1) // width(ws.a) * width(ws.a)
     output = (job.n_units - shared.n_outputs) * ld
     y, y_ld = shared.Y + begin, shared.ld
@@ -163,6 +184,8 @@ def tile_pass(at, cut, grads, costs):
         gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.y_rows, y, y_ld, n)
     else:
         copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
+    if trains and job.draw:
+        draw(ws, own, ops, job, phase, begin, n_real, used)
     forward(ops, job.n_ops, params, ws.a, used, ld)
     cost_kernel = job.add_validation_cost if phase == VALIDATION else job.add_cost
     add_cost(cost_kernel, ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share,

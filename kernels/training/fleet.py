@@ -11,6 +11,8 @@ from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, unpacked
 from shoal.kernels.network.activate import with_addresses
 from shoal.kernels.network.cost import COSTS
+from shoal.kernels.network.dropout import PAIRS as DROPOUT
+from shoal.kernels.network.dropout import for_training
 from shoal.kernels.network.tape import N_FIELDS, Layout
 from shoal.kernels.simd.memory import LINE, empty, filled
 from shoal.kernels.training import plan
@@ -28,8 +30,11 @@ class JobRow(NamedTuple):
     """One job as the kernels see it: a row of `Fleet.jobs`, with offsets of its first number in the other arrays."""
 
     ops: int  # in `tapes`
+    training_ops: int  # the same with dropout in it; `ops` again where there is none
     n_ops: int
     n_units: int
+    n_masks: int  # units that dropout acts on
+    draw: int  # address of the kernel that draws their masks, 0 where there are none
     tile: int  # samples worked on at once, where samples are in the lanes
     ld: int  # from one row of a tile to the next, in elements
     max_chunks: int  # that a pass over the samples is cut into, for threads to share
@@ -98,9 +103,9 @@ class Fleet(NamedTuple):
 
     Arrays to Python, pointers to kernels. In `params`, `costs` and `snapshots` the numbers of a job's networks stand
     side by side. `data` (number of the data set), `rates` (the first learning rate), `l2`, `clip_norms`,
-    `weight_decays`, `shuffle_keys` and `stopped` (step at which the cost was not finite, or -1) have one number for
-    each network, and so has `ended` (step at which its validation cost stopped it, or -1); `hypers` are float64, bit
-    for bit; `watches` have N_WATCH numbers (stopping.py).
+    `weight_decays`, `shuffle_keys`, `dropout_keys` and `stopped` (step at which the cost was not finite, or -1) have
+    one number for each network, and so has `ended` (step at which its validation cost stopped it, or -1); `hypers` are
+    float64, bit for bit; `watches` have N_WATCH numbers (stopping.py).
     """
 
     jobs: Integers
@@ -117,6 +122,7 @@ class Fleet(NamedTuple):
     hypers: Integers
     loss_hypers: Doubles
     shuffle_keys: Integers
+    dropout_keys: Integers
     costs: Doubles
     snapshots: Pointer
     stopped: Integers
@@ -134,10 +140,11 @@ def job_at(fleet, i):
 
 
 class Member(NamedTuple):
-    """What belongs to one network alone: initial parameters (n_params,), shuffle key, data set, numbers."""
+    """What belongs to one network alone: initial parameters (n_params,), keys, data set, numbers."""
 
     params: np.ndarray
     shuffle_key: np.uint64
+    dropout_key: np.uint64
     rate: float
     data: int = 0
     l2: float = 0.0
@@ -158,7 +165,8 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
     The kernels that they call have to be loaded.
     """
     jobs = [job for job, _ in groups]
-    layouts = _places({job.layout: len(job.layout.ops) * N_FIELDS for job in jobs})
+    tapes = {layout: _tapes(layout, lanes, dtype) for layout in dict.fromkeys(job.layout for job in jobs)}
+    layouts = _places({layout: tape.size * N_FIELDS for layout, tape in tapes.items()})
     schedules = _places({steps: len(steps) for job in jobs for steps in _schedules(job)})
     hypers = _places({job.hypers: len(job.hypers) for job in jobs})
     loss_hypers = _places({job.loss_hypers: len(job.loss_hypers) for job in jobs})
@@ -172,8 +180,11 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
         params, costs, kept = ends.tolist()
         table[i] = JobRow(
             ops=layouts[layout],
+            training_ops=layouts[layout] + (tapes[layout].size - len(layout.ops)) * N_FIELDS,
             n_ops=len(layout.ops),
             n_units=layout.n_units,
+            n_masks=layout.n_masks,
+            draw=DROPOUT[lanes].draw.address(dtype) if layout.n_masks else 0,
             tile=tile,
             ld=tile + LINE // dtype.itemsize,
             max_chunks=plan.max_chunks(layout),
@@ -212,7 +223,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
     fleet = Fleet(
         jobs=table,
         n_jobs=len(table),
-        tapes=np.concatenate([with_addresses(layout.ops, lanes, dtype) for layout in layouts]),
+        tapes=np.concatenate([*tapes.values()]),
         steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
         params=filled(np.zeros(ends[0]), dtype),
         data=np.array([member.data for member in members], np.int64),
@@ -224,6 +235,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
         hypers=np.array([*(number for own in hypers for number in own), 0.0]).view(np.int64),
         loss_hypers=np.array([*(number for own in loss_hypers for number in own), 0.0]),
         shuffle_keys=np.array([member.shuffle_key for member in members], np.uint64).view(np.int64),
+        dropout_keys=np.array([member.dropout_key for member in members], np.uint64).view(np.int64),
         costs=np.full(ends[1], np.nan),
         snapshots=empty(ends[2], dtype),
         stopped=np.full(len(members), -1, np.int64),
@@ -255,6 +267,12 @@ def _places(lengths: Mapping[Key, int]) -> dict[Key, int]:
     """Where each of the keys begins when they lie one behind the other."""
     ends = np.cumsum([0, *lengths.values()])
     return dict(zip(lengths, ends.tolist(), strict=False))
+
+
+def _tapes(layout: Layout, lanes: str, dtype: np.dtype) -> np.ndarray:
+    """A network's tape, and behind it that of training where it is another."""
+    ops = with_addresses(layout.ops, lanes, dtype)
+    return np.concatenate([ops, for_training(ops, lanes, dtype)]) if layout.n_masks else ops
 
 
 def _addresses(lanes: str, method: str, regularised: Regularised, dtype: np.dtype) -> dict[str, int]:

@@ -15,6 +15,7 @@ class Parts(NamedTuple):
     """What the loop is made of. `at` is where it takes place: a NamedTuple with the fields fleet, shared and job."""
 
     begin: Any  # (at): the state before the first step
+    begin_step: Any  # (at, step): the keys of what is drawn at random in the passes of a step
     validate: Any  # (at, validation, step): take the validation cost, keep the best parameters, say who is to stop
     pass_over_all: Any  # (at, with_gradient): the cost over all samples, and its gradient
     set_rates: Any  # (at, epoch): the learning rates; under full batch an epoch is a step
@@ -28,7 +29,8 @@ class Parts(NamedTuple):
 
 def make_loop(parts: Parts) -> Any:
     """The loop as a kernel (at, control), to be inlined."""
-    begin, validate, pass_over_all, set_rates, shuffle, pass_over_batch, record, keep, stop_diverged, update = parts
+    (begin, begin_step, validate, pass_over_all, set_rates, shuffle, pass_over_batch, record, keep, stop_diverged,
+     update) = parts  # fmt: skip
 
     @inlined
     def descend(at, control):
@@ -37,6 +39,7 @@ def make_loop(parts: Parts) -> Any:
         validated, recorded, kept, epoch, low, high = 0, 0, 0, 0, 0, n
         begin(at)
         for step in range(n_steps + 1):
+            begin_step(at, step)
             # first, as what the pass over the training samples leaves behind is needed by the update
             if validated < job.n_validations and steps[job.validations + validated] == step:
                 validate(at, validated, step)

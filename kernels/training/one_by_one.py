@@ -11,7 +11,7 @@ from shoal.kernels.compile.linked import Integers, Pointer, linked
 from shoal.kernels.network.rows import fill
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.vector import small
-from shoal.kernels.streams import shuffle
+from shoal.kernels.streams import random_bits, shuffle
 from shoal.kernels.training.chunks import (
     COST,
     GRADIENT,
@@ -130,6 +130,12 @@ def _validate(at, validation, step):
 
 
 @inlined
+def _begin_step(at, step):
+    if at.job.draw:
+        at.ws.step_key[0] = np.int64(random_bits(np.uint64(at.fleet.dropout_keys[at.i]), np.uint64(step)))
+
+
+@inlined
 def _pass_over_all(at, with_gradient):
     run_pass(at, GRADIENT if with_gradient else COST, 0, at.shared.n)
 
@@ -204,6 +210,7 @@ def _update(at, step, n):
 descend = make_loop(
     Parts(
         begin=_begin,
+        begin_step=_begin_step,
         validate=_validate,
         pass_over_all=_pass_over_all,
         set_rates=_set_rates,

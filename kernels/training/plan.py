@@ -26,7 +26,8 @@ def stripe_samples(dtype: np.dtype) -> int:
 
 def tile_samples(layout: Layout, dtype: np.dtype) -> int:
     """Samples worked on at once, so that the activations of a tile and their derivatives stay in the cache."""
-    samples, stripe = CACHE // (2 * layout.n_units * dtype.itemsize), stripe_samples(dtype)
+    rows = 2 * layout.n_units + layout.n_masks
+    samples, stripe = CACHE // (rows * dtype.itemsize), stripe_samples(dtype)
     return stripe * max(1, min(LARGEST_TILE, max(LARGEST_TILE // 4, samples)) // stripe)
 
 

@@ -15,6 +15,7 @@ from shoal.kernels.compile.linked import Linked, kernels_of, packed
 from shoal.kernels.compile.warmup import load_all
 from shoal.kernels.network.activate import activation_kernels
 from shoal.kernels.network.cost import COSTS
+from shoal.kernels.network.dropout import dropout_kernels
 from shoal.kernels.training import work
 from shoal.kernels.training.data import Data
 from shoal.kernels.training.fleet import Fleet, Job, Member, pack
@@ -118,7 +119,8 @@ def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | Non
         for kind in dict.fromkeys((dtype, np.dtype(np.float64)) if way.in_double else (dtype,)):
             wanted |= dict.fromkeys((kernel, kind) for kernel in kernels_of(way.lanes))
         ops = np.concatenate([layout.ops for layout in {job.layout for job in jobs}])
-        own = [*activation_kernels(way.lanes, ops), *update_kernels(way.lanes, {job.method for job in jobs})]
+        own = [*activation_kernels(way.lanes, ops), *dropout_kernels(way.lanes, ops)]
+        own += update_kernels(way.lanes, {job.method for job in jobs})
         own += regularising_kernels(way.lanes, {job.regularised for job in jobs})
         losses = {(way.lanes, job.loss, job.is_weighted): None for job in jobs}
         losses |= {(way.lanes, job.loss, job.is_validation_weighted): None for job in jobs if job.validation_steps}

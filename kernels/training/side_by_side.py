@@ -16,6 +16,7 @@ import numpy as np
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
 from shoal.kernels.network.cost import add_cost
+from shoal.kernels.network.dropout import draw_masks
 from shoal.kernels.network.group_rows import apart, elements, gather, spread
 from shoal.kernels.network.of_networks import (
     add_gradients,
@@ -28,7 +29,7 @@ from shoal.kernels.network.rows import fill
 from shoal.kernels.simd.lanes import GROUP, NETWORKS
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
-from shoal.kernels.streams import shuffle
+from shoal.kernels.streams import random_bits, shuffle
 from shoal.kernels.training.data import N_DATA_ROW, data_at, data_row_at, shared_of, validation_of
 from shoal.kernels.training.fleet import Fleet, fleet_at, job_at
 from shoal.kernels.training.loop import Parts, make_loop
@@ -51,7 +52,7 @@ class Workspace(NamedTuple):
     a step. Of each network: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient,
     clip: what that is multiplied by. order: shuffled samples, network after network. X, Y, validation_x, validation_y:
     where the data set of each network begins. costs: cost per output and network. scale: what the backward pass
-    multiplies gradients by. ones: see `add_gradients`.
+    multiplies gradients by. ones: see `add_gradients`. rows, step_keys, unit_keys: see `draw_masks`.
     """
 
     a: Pointer
@@ -73,6 +74,9 @@ class Workspace(NamedTuple):
     costs: Doubles
     scale: Pointer
     ones: Pointer
+    rows: Integers
+    step_keys: Integers
+    unit_keys: Integers
 
 
 workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
@@ -82,7 +86,8 @@ def workspace(fleet: Fleet) -> Workspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     n_outputs = int(jobs["n_outputs"].max())
-    buffer, part = (int(jobs["n_units"].max()) + 1) * ROW, (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
+    buffer = (int((jobs["n_units"] + jobs["n_masks"]).max()) + 1) * ROW
+    part = (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
     return Workspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
@@ -103,6 +108,9 @@ def workspace(fleet: Fleet) -> Workspace:
         costs=empty(n_outputs * GROUP),
         scale=empty(GROUP, dtype),
         ones=filled(np.ones(ROW), dtype),
+        rows=empty(ROW, np.int64),
+        step_keys=empty(GROUP, np.int64),
+        unit_keys=empty(GROUP, np.int64),
     )
 
 
@@ -118,12 +126,24 @@ class At(NamedTuple):
 
 
 @jit
-def tile_cost(at, n, share, cost_kernel):
+def draw(at, low, n):
+    """Draw the masks of samples low..low + n - 1 of every network's own order."""
+    small()
+    ws, job, n_samples, size = at.ws, at.job, at.shared.n, elements(n, at.ws.a)
+    for t in range(size // GROUP):
+        for lane in range(GROUP):
+            ws.rows[t * GROUP + lane] = ws.order[lane * n_samples + low + min(t, n - 1)]
+    draw_masks(job.draw, at.fleet.tapes + job.training_ops, job.n_ops, job.n_units, ws.step_keys, ws.unit_keys,
+               ws.rows, ws.a, size, apart(n, ws.a))  # fmt: skip
+
+
+@jit
+def tile_cost(at, ops, n, share, cost_kernel):
     """Forward pass over the n samples in the buffers: add their cost per output and network, and set dC/dy_hat."""
     small()
     ws, fleet, job, n_outputs = at.ws, at.fleet, at.job, at.shared.n_outputs
     ld, size = apart(n, ws.a), elements(n, ws.a)
-    ops, params, output = fleet.tapes + job.ops, fleet.params + job.params, (job.n_units - n_outputs) * ld
+    params, output = fleet.params + job.params, (job.n_units - n_outputs) * ld
     if n == 1:
         forward_one(ops, job.n_ops, params, ws.a)
     else:
@@ -140,12 +160,14 @@ def minibatch_cost(at, low, n):
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
     gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n)
     gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.y_rows, ws.y, n)
-    tile_cost(at, n, 1.0 / n, at.job.add_cost)
+    if at.job.draw:
+        draw(at, low, n)
+    tile_cost(at, at.fleet.tapes + at.job.training_ops, n, 1.0 / n, at.job.add_cost)
 
 
 @jit
 def cost_over_all(at, shared, X, Y, cost_kernel):
-    """The cost over all samples of the networks' data sets like `shared`, which begin at X and Y."""
+    """The cost over all samples of the networks' data sets like `shared`, which begin at X and Y; without dropout."""
     small()
     ws, values = at.ws, at.data.values
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
@@ -153,7 +175,7 @@ def cost_over_all(at, shared, X, Y, cost_kernel):
         n = min(MINIBATCH_TILE, shared.n - low)
         spread(values + low, X, shared.ld, shared.n_features, ws.a, n)
         spread(values + low, Y, shared.ld, shared.y_rows, ws.y, n)
-        tile_cost(at, n, 1.0 / shared.n, cost_kernel)
+        tile_cost(at, at.fleet.tapes + at.job.ops, n, 1.0 / shared.n, cost_kernel)
 
 
 @jit
@@ -180,6 +202,14 @@ def _begin(at):
     find_data(at, False, ws.X, ws.Y)
     for s in range(GROUP * n):  # of a full batch, which is never shuffled
         ws.order[s] = s % n
+
+
+@inlined
+def _begin_step(at, step):
+    if at.job.draw:
+        for lane in range(GROUP):
+            key = np.uint64(at.fleet.dropout_keys[at.i * GROUP + lane])
+            at.ws.step_keys[lane] = np.int64(random_bits(key, np.uint64(step)))
 
 
 @inlined
@@ -277,7 +307,8 @@ def add_gradient(at, n, grads):
     """Add `scale` times the gradient to `grads`, from the buffers that `tile_cost` filled."""
     small()
     ws, fleet, job = at.ws, at.fleet, at.job
-    ops, params, ld, size = fleet.tapes + job.ops, fleet.params + job.params, apart(n, ws.a), elements(n, ws.a)
+    ops, params = fleet.tapes + job.training_ops, fleet.params + job.params
+    ld, size = apart(n, ws.a), elements(n, ws.a)
     if n == 1:
         backward_and_gradients(ops, job.n_ops, params, ws.a, ws.da, grads, ws.scale)
     else:
@@ -324,6 +355,7 @@ def _update(at, step, n):
 descend = make_loop(
     Parts(
         begin=_begin,
+        begin_step=_begin_step,
         validate=_validate,
         pass_over_all=_pass_over_all,
         set_rates=_set_rates,

@@ -87,7 +87,7 @@ def _architecture(text: Any) -> Architecture:
         return Architecture.parse(text)
     except ValueError as error:
         problem, _, allowed = str(error).partition("; allowed: ")
-        form = "layers such as 'dense 10 > relu', or branches first: '(dense 1 | relu > dense 1) > tanh'"
+        form = "layers such as 'dense 10 > relu', or branches in brackets: '(dense 1 | relu > dense 1) > tanh'"
         raise refusal(allowed or form, f"{shown(text)}, where {cut(problem)}") from None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from shoal.kernels.network.architecture import units_after
 from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, ASSIGNMENT_SIZES, INITIALISERS, law_of
-from shoal.pipeline.config.faults import Fault, below, did_you_mean, meant, shown
+from shoal.pipeline.config.faults import Fault, below, cut, did_you_mean, meant, shown
 from shoal.pipeline.config.schema import DataConfig, Sweep
 from shoal.pipeline.hyperparameters import KEYS, METHODS, SHAPE, TRAINING, taking
 
@@ -57,11 +58,12 @@ def branch_faults(where: str, sweep: Sweep, n_features: int) -> Iterator[Fault]:
     """One fault for each architecture whose branches cannot be summed."""
     for name, architecture in (sweep.architecture or {}).items():
         try:
-            architecture.branch_units(n_features)
-        except ValueError:
+            units_after(architecture.layers, n_features)
+        except ValueError as error:
+            found = f"{shown(str(architecture))}, where {cut(str(error).partition(';')[0])}"
             allowed = "branches that end with equally many units, as they are summed"
-            note = f"(one without a dense layer ends with as many as there are features, {n_features})"
-            yield Fault(below(below(where, "architecture"), name), shown(str(architecture)), f"{allowed} {note}")
+            note = f"(those without a dense layer end with what goes in, at first as there are features, {n_features})"
+            yield Fault(below(below(where, "architecture"), name), found, f"{allowed} {note}")
 
 
 def _superfluous(where: str, block: Block) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.training.methods import METHODS
+from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.hyperparameters import FIRST
 
 IDENTITY_VERSION = 2
@@ -43,5 +44,5 @@ def _later(spec: NetworkSpec) -> Iterator[tuple[str, Any]]:
         value = getattr(spec, field.name)
         if field.name not in ("architecture", "hypers", *ALWAYS) and value != field.default:
             yield field.name, value
-    defaults = METHODS[spec.optimizer].hypers
+    defaults = {**METHODS[spec.optimizer].hypers, **SCHEDULES[spec.schedule].hypers}
     yield from ((name, value) for name, value in spec.hypers if value != defaults[name])

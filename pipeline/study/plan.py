@@ -16,7 +16,7 @@ from itertools import pairwise
 import numba
 
 from shoal.kernels.ensemble import recorded_steps
-from shoal.kernels.network.architecture import Activation, Architecture, Path
+from shoal.kernels.network.architecture import Dense, Group, Path, units_after
 from shoal.pipeline.config import Config, Sweep
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.hyperparameters import taking
@@ -152,7 +152,7 @@ def _shapes(sweep: Sweep, setting: Setting) -> _Shapes:
     n_in, n_out = setting.n_features, setting.n_outputs
     if sweep.architecture is not None:
         networks = (architecture.with_output(n_out) for architecture in sweep.architecture.values())
-        return _summed(list(_layers(network, n_in)) for network in networks)
+        return _summed(list(_layers(network.layers, n_in, True)) for network in networks)
     if sweep.hidden_sizes is not None:
         rows = ((n_in, *hidden, n_out) for hidden in sweep.hidden_sizes)
         return _summed([(a, b, i == 0) for i, (a, b) in enumerate(pairwise(row))] for row in rows)
@@ -167,19 +167,15 @@ def _shapes(sweep: Sweep, setting: Setting) -> _Shapes:
     return _Shapes(n * len(widths), products + biases, products, n * total * n_in, largest, units, max(n_in, widest))
 
 
-def _layers(network: Architecture, n_features: int) -> Iterator[tuple[int, int, bool]]:
+def _layers(path: Path, units: int, at_input: bool) -> Iterator[tuple[int, int, bool]]:
     """Fan-in and fan-out of every dense layer, and whether it reads the input itself."""
-    for branch in network.branches:
-        yield from _path(branch, n_features, True)
-    yield from _path(network.trunk, network.branch_units(n_features), not network.branches)
-
-
-def _path(layers: Path, units: int, at_input: bool) -> Iterator[tuple[int, int, bool]]:
-    for layer in layers:
-        if not isinstance(layer, Activation):
+    for layer in path:
+        if isinstance(layer, Dense):
             yield units, layer.units, at_input
-            units = layer.units
-        at_input = False
+        elif isinstance(layer, Group):
+            for branch in layer.branches:
+                yield from _layers(branch, units, at_input)
+        units, at_input = units_after((layer,), units), False
 
 
 def _summed(networks: Iterable[list[tuple[int, int, bool]]]) -> _Shapes:

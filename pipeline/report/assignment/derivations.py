@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from importlib import resources
 
 from shoal.kernels.network.activations import ACTIVATIONS, NAMES, code_of
-from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.architecture import Architecture, Sum, every_layer
 from shoal.kernels.training.optimizers import OPTIMIZERS
 from shoal.pipeline.report.document.blocks import Block, Formula, Section, Table
 from shoal.pipeline.report.results import SweepResults
@@ -36,7 +36,8 @@ def source() -> str:
 
 def _has_branches(results: SweepResults) -> bool:
     """Whether a network of the sweep has branches that are summed."""
-    return any(Architecture.parse(text).branches for text in results.cells["architecture"])
+    networks = (Architecture.parse(text).layers for text in results.cells["architecture"])
+    return any(isinstance(layer, Sum) for layers in networks for layer in every_layer(layers))
 
 
 def _activations(sweeps: Sequence[SweepResults]) -> list[str]:

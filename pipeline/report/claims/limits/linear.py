@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from shoal.kernels.network.activations import ACTIVATIONS, code_of
-from shoal.kernels.network.architecture import Activation, Architecture, Dense, Path
+from shoal.kernels.network.architecture import Activation, Architecture, Dense, Group, Layer, Path, Sum
 from shoal.pipeline.data.dataset import Dataset
 
 Chain = tuple[str, ...]
@@ -44,26 +44,52 @@ def _least_cost(chains: list[Chain], dataset: Dataset) -> float:
 
 
 def _chains(architecture: Architecture) -> list[Chain] | None:
-    """Distinct chains of activations in front of the first dense layer of each branch; None if others come later."""
-    if any(_is_bend(layer) for layer in architecture.trunk):
-        return None
-    chains: list[Chain] = []
-    for branch in architecture.branches or ((Dense(1),),):
-        ends = [n for n, layer in enumerate(branch) if isinstance(layer, Dense)]
-        if not ends or any(_is_bend(layer) for layer in branch[ends[0] :]):
+    """Distinct chains of activations in front of the first dense layers; None if others come later."""
+    found = _along(architecture.layers, _Span([()], False))
+    return list(dict.fromkeys(found.chains)) if found else None
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Units that are each one of these chains, or where they are `mixed`, any linear combination of them."""
+
+    chains: list[Chain]
+    mixed: bool
+
+
+def _along(path: Path, span: _Span) -> _Span | None:
+    """What a path makes of a span; None where that is no span."""
+    for layer in path:
+        found = _behind(layer, span)
+        if found is None:
             return None
-        chains.append(_chain(branch[: ends[0]]))
-    return list(dict.fromkeys(chains))
+        span = found
+    return span
+
+
+def _behind(layer: Layer, span: _Span) -> _Span | None:
+    if isinstance(layer, Dense):
+        return _Span(span.chains, True)
+    if isinstance(layer, Activation):
+        if span.mixed:
+            return None if _is_bend(layer) else span
+        return _Span([_chain((*chain, layer.name)) for chain in span.chains], False)
+    if isinstance(layer, Group):
+        ends = [end for branch in layer.branches if (end := _along(branch, span))]
+        if len(ends) < len(layer.branches) or (isinstance(layer, Sum) and not all(end.mixed for end in ends)):
+            return None  # the sum of two chains is none
+        return _Span([chain for end in ends for chain in end.chains], any(end.mixed for end in ends))
+    return span  # dropout
 
 
 def _is_bend(layer: object) -> bool:
     return isinstance(layer, Activation) and layer.name != "linear"
 
 
-def _chain(path: Path) -> Chain:
-    """The activations of a path, `linear` left out and relu(relu(x)), which is relu(x), written once."""
-    names = [layer.name for layer in path if isinstance(layer, Activation) and layer.name != "linear"]
-    return tuple(name for name, run in groupby(names) for _ in ([1] if name == "relu" else run))
+def _chain(names: Chain) -> Chain:
+    """Activations one behind the other, `linear` left out and relu(relu(x)), which is relu(x), written once."""
+    runs = groupby(name for name in names if name != "linear")
+    return tuple(name for name, run in runs for _ in ([1] if name == "relu" else run))
 
 
 def _apply(chain: Chain, x: np.ndarray) -> np.ndarray:
