@@ -71,7 +71,7 @@ Later ones are only in the identities of networks where they are not the default
 
 
 @dataclass(frozen=True)
-class Method:
+class MethodRow:
     """How networks are fitted: what sentences call it (`name`), what becomes of its networks (`how`), and its keys.
 
     `keys` are of TRAINING, in the order of the names of cells; `limit` is what keeps its networks from being better.
@@ -85,22 +85,22 @@ class Method:
 
 DESCENT = ("learning_rate", "batch_size", "steps", "epochs")
 METHODS = {
-    "gd": Method("gradient descent", "trained by gradient descent on {cost}", DESCENT),
-    "momentum": Method(
+    "gd": MethodRow("gradient descent", "trained by gradient descent on {cost}", DESCENT),
+    "momentum": MethodRow(
         "gradient descent with momentum",
         "trained by gradient descent with momentum on {cost}",
         (*DESCENT, "momentum"),
     ),
-    "nesterov": Method(
+    "nesterov": MethodRow(
         "gradient descent with Nesterov's momentum",
         "trained by gradient descent with Nesterov's momentum on {cost}",
         (*DESCENT, "momentum"),
     ),
-    "adagrad": Method("AdaGrad", "trained by AdaGrad on {cost}", DESCENT),
-    "rmsprop": Method("RMSProp", "trained by RMSProp on {cost}", DESCENT),
-    "adam": Method("Adam", "trained by Adam on {cost}", DESCENT),
-    "adamw": Method("AdamW", "trained by AdamW on {cost}", DESCENT),
-    "ridge": Method(
+    "adagrad": MethodRow("AdaGrad", "trained by AdaGrad on {cost}", DESCENT),
+    "rmsprop": MethodRow("RMSProp", "trained by RMSProp on {cost}", DESCENT),
+    "adam": MethodRow("Adam", "trained by Adam on {cost}", DESCENT),
+    "adamw": MethodRow("AdamW", "trained by AdamW on {cost}", DESCENT),
+    "ridge": MethodRow(
         "ridge regression",
         "hidden layers at their random start, the output layer fitted by ridge regression",
         ("alpha",),

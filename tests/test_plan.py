@@ -14,7 +14,7 @@ from shoal.pipeline.config import Sweep
 from shoal.pipeline.study import plan
 from shoal.pipeline.study.flops import sweep_flops
 from shoal.pipeline.study.grid import cells
-from shoal.pipeline.study.plan import Cost, Setting
+from shoal.pipeline.study.plan import Demand, Setting
 
 ACTIVATIONS = ["relu", "linear", "tanh", "sigmoid"]
 NETWORKS = [
@@ -86,8 +86,8 @@ def test_bytes_hold_the_numbers_of_the_files(block: dict[str, Any], setting: Set
 
 
 def test_sweeps_run_one_after_the_other() -> None:
-    one, two = Cost(1, 2, plan.Fraction(3), memory=40, disk=5), Cost(10, 20, plan.Fraction(1, 2), memory=4, disk=50)
-    assert one + two == Cost(11, 22, plan.Fraction(7, 2), memory=40, disk=55)
+    one, two = Demand(1, 2, plan.Fraction(3), memory=40, disk=5), Demand(10, 20, plan.Fraction(1, 2), memory=4, disk=50)
+    assert one + two == Demand(11, 22, plan.Fraction(7, 2), memory=40, disk=55)
 
 
 @pytest.mark.parametrize(

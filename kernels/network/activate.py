@@ -12,13 +12,13 @@ import numpy as np
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Linked, Pointer, called_by_address, linked
 from shoal.kernels.matrix.blocks import KEEP
-from shoal.kernels.network.activations import ACTIVATIONS, LINEAR, NAMES, Activation
+from shoal.kernels.network.activations import ACTIVATIONS, LINEAR, NAMES, ActivationFormula
 from shoal.kernels.simd.formula import lifted
 from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES, STRIPE, Lanes, narrow
 from shoal.kernels.simd.vector import loader, store
 
 
-class Pair(NamedTuple):
+class ActivationKernels(NamedTuple):
     """The kernels of one activation."""
 
     activate: Linked
@@ -40,7 +40,7 @@ def _nothing(rows, t):
     """Of what is done in one go, nothing is left to finish."""
 
 
-def _value(activation: Activation) -> Any:
+def _value(activation: ActivationFormula) -> Any:
     """sigma(z) of one vector in place of z, for a kind of load."""
     begin_value, finish_value = lifted(activation.begin, 1), activation.finish and lifted(activation.finish, 1)
 
@@ -58,7 +58,7 @@ def _value(activation: Activation) -> Any:
     return of
 
 
-def _slope(activation: Activation) -> Any:
+def _slope(activation: ActivationFormula) -> Any:
     """dz = da sigma'(z) of one vector, for a kind of load."""
     through = lifted(activation.through, 3 if activation.needs_z else 2)
 
@@ -113,7 +113,7 @@ def _over_rows(lanes: Lanes, of: Any) -> Any:
     return over_rows
 
 
-def _pair(lanes: Lanes, name: str, activation: Activation) -> Pair:
+def _pair(lanes: Lanes, name: str, activation: ActivationFormula) -> ActivationKernels:
     activate_rows, differentiate_rows = (_over_rows(lanes, of(activation)) for of in (_value, _slope))
 
     def activate(a: Pointer, units: int, n: int, ld: int):
@@ -123,7 +123,7 @@ def _pair(lanes: Lanes, name: str, activation: Activation) -> Pair:
         differentiate_rows((z, a, da, dz), units, n, ld)
 
     activate.__name__, differentiate.__name__ = f"activate_{name}", f"differentiate_{name}"
-    return Pair(*(linked(lanes.name, entry=True)(kernel) for kernel in (activate, differentiate)))
+    return ActivationKernels(*(linked(lanes.name, entry=True)(kernel) for kernel in (activate, differentiate)))
 
 
 PAIRS = {

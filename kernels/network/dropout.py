@@ -36,7 +36,7 @@ from shoal.kernels.simd.vector import store
 from shoal.kernels.streams import random_bits, split_mix
 
 
-class Pair(NamedTuple):
+class DropoutKernels(NamedTuple):
     """The kernels for one meaning of the lanes."""
 
     draw: Linked
@@ -83,7 +83,7 @@ def _put_mask(lanes: Lanes) -> Any:
     return intrinsic(put_mask)
 
 
-def _pair(lanes: Lanes, load: Any) -> Pair:
+def _pair(lanes: Lanes, load: Any) -> DropoutKernels:
     stride, step, put_mask = lanes.stride, lanes.step, _put_mask(lanes)
 
     def draw_masks(
@@ -106,7 +106,7 @@ def _pair(lanes: Lanes, load: Any) -> Pair:
                     value = value + load(target, t)
                 store(target, t, value)
 
-    return Pair(*(linked(lanes.name, entry=True)(kernel) for kernel in (draw_masks, drop)))
+    return DropoutKernels(*(linked(lanes.name, entry=True)(kernel) for kernel in (draw_masks, drop)))
 
 
 PAIRS = {SAMPLES.name: _pair(SAMPLES, SAMPLES.load), NETWORKS.name: _pair(NETWORKS, narrow)}

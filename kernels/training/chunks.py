@@ -32,7 +32,7 @@ VALIDATION, COST, GRADIENT, MINIBATCH_GRADIENT, NORM, UPDATE = range(6)
 width, aligned = SAMPLES.width, jit(rounded_up)
 
 
-class Task(NamedTuple):
+class SharedTask(NamedTuple):
     """What an open loop is about: a phase of job i, over samples low..low + n - 1."""
 
     i: int
@@ -41,7 +41,7 @@ class Task(NamedTuple):
     n: int
 
 
-class Workspace(NamedTuple):
+class ChunkWorkspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
     a, da, y: buffers of a tile of the thread's, targets and weights in y. ones: see `add_gradients`; rows, unit_key:
@@ -96,17 +96,17 @@ class Cut(NamedTuple):
     n: int
 
 
-workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
-task_at = unpacked(Task)
+workspace_at, N_WORKSPACE = unpacked(ChunkWorkspace), len(ChunkWorkspace._fields)
+task_at = unpacked(SharedTask)
 
 
-def workspace(fleet: Fleet) -> Workspace:
+def workspace(fleet: Fleet) -> ChunkWorkspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     sizes = rounded_up(jobs["n_params"])
     part, buffer = int(sizes.max()), int(((jobs["n_units"] + jobs["n_masks"]) * jobs["ld"]).max())
     n_outputs = int(jobs["n_outputs"].max())
-    return Workspace(
+    return ChunkWorkspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
         y=empty((n_outputs + 1) * int(jobs["tile"].max()), dtype),
@@ -125,7 +125,7 @@ def workspace(fleet: Fleet) -> Workspace:
         clip=empty(1, dtype),
         order=empty(int(jobs["n_samples"].max()), np.int64),
         step_key=empty(1, np.int64),
-        task=empty(len(Task._fields), np.int64),
+        task=empty(len(SharedTask._fields), np.int64),
         tickets=filled(np.zeros(TICKETS), np.int64),
         finished=filled(np.zeros(TICKETS), np.int64),
     )

@@ -20,7 +20,7 @@ from shoal.kernels.training.chunks import (
     NORM,
     UPDATE,
     VALIDATION,
-    Task,
+    SharedTask,
     n_chunks,
     run_ticket,
     stripe_of,
@@ -57,7 +57,7 @@ class Tables(NamedTuple):
     like: Pointer
 
 
-class At(NamedTuple):
+class NetworkAt(NamedTuple):
     """Where a network is trained: the thread that owns it, its memory, and the network."""
 
     tables: Tables
@@ -86,7 +86,7 @@ def help_with(tables, ws, thread, owner):
 def together(at, phase, low, n):
     """Run one phase of the network that this thread owns, with the help of whoever is idle."""
     small()
-    ws, task = at.ws, Task(at.i, phase, low, n)
+    ws, task = at.ws, SharedTask(at.i, phase, low, n)
     for k in range(len(task)):
         ws.task[k] = task[k]
     parts = at.job.n_slices if phase >= NORM else n_chunks(n, at.job, stripe_of(ws.a))
@@ -235,7 +235,7 @@ def train_networks(
     tables = Tables(workspaces, fleet_table, data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(At(tables, thread, ws, fleet, shared_of(data, fleet.data[i]), i, job_at(fleet, i)), control)
+        descend(NetworkAt(tables, thread, ws, fleet, shared_of(data, fleet.data[i]), i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 

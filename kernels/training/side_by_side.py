@@ -45,7 +45,7 @@ ROW = (MINIBATCH_TILE + 2) * GROUP
 """Elements of the longest row of a tile. Buffers have one more: the last vector of a short one may run over its end."""
 
 
-class Workspace(NamedTuple):
+class GroupWorkspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
     a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
@@ -79,16 +79,16 @@ class Workspace(NamedTuple):
     unit_keys: Integers
 
 
-workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
+workspace_at, N_WORKSPACE = unpacked(GroupWorkspace), len(GroupWorkspace._fields)
 
 
-def workspace(fleet: Fleet) -> Workspace:
+def workspace(fleet: Fleet) -> GroupWorkspace:
     """Memory of a thread for the largest network of the fleet."""
     jobs, dtype = fleet.jobs, fleet.params.dtype
     n_outputs = int(jobs["n_outputs"].max())
     buffer = (int((jobs["n_units"] + jobs["n_masks"]).max()) + 1) * ROW
     part = (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
-    return Workspace(
+    return GroupWorkspace(
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
         y=empty((n_outputs + 2) * ROW, dtype),
@@ -114,7 +114,7 @@ def workspace(fleet: Fleet) -> Workspace:
     )
 
 
-class At(NamedTuple):
+class GroupAt(NamedTuple):
     """Where a job is trained: the memory of its thread, and the job."""
 
     ws: Any
@@ -379,7 +379,7 @@ def train_groups(
     fleet, data = fleet_at(fleet_table, like), data_at(data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(At(ws, fleet, data, shared_of(data, fleet.data[i * GROUP]), i, job_at(fleet, i)), control)
+        descend(GroupAt(ws, fleet, data, shared_of(data, fleet.data[i * GROUP]), i, job_at(fleet, i)), control)
         finish_job(control)
         i = next_job(control, fleet.n_jobs)
 

@@ -24,7 +24,7 @@ NUMBERS = 16
 """Room for the numbers of a step."""
 
 
-class Pair(NamedTuple):
+class UpdateKernels(NamedTuple):
     """The kernels of one optimizer; `numbers` is None where a step needs none."""
 
     update: Linked
@@ -61,7 +61,7 @@ def set_rates(at, epoch, first, n):
             ws.shrink[k] = -rate * fleet.weight_decays[first + k]
 
 
-def _pair(lanes: Lanes, optimizer: Optimizer) -> Pair:
+def _pair(lanes: Lanes, optimizer: Optimizer) -> UpdateKernels:
     load, width = lanes.load, lanes.width
     factors, move = _factors(lanes, optimizer.n_numbers), _move(lanes, optimizer)
 
@@ -77,7 +77,7 @@ def _pair(lanes: Lanes, optimizer: Optimizer) -> Pair:
             move(params, p, g, states, state, rate_and_numbers)
 
     update.__name__ = f"update_{optimizer.name}"
-    return Pair(linked(lanes.name, entry=True)(update), _numbers(lanes, optimizer))
+    return UpdateKernels(linked(lanes.name, entry=True)(update), _numbers(lanes, optimizer))
 
 
 def _numbers(lanes: Lanes, optimizer: Optimizer) -> Linked | None:

@@ -35,7 +35,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Column:
+class Placed:
     """A stage with its place: `y` (n_shown,) from top to bottom, `gap` where dots stand for the units left out."""
 
     stage: Stage
@@ -55,7 +55,7 @@ class Column:
         return float(places[unit] if unit in places or self.gap is None else self.gap)
 
 
-Edges = tuple[Column, Column, int | None]
+Edges = tuple[Placed, Placed, int | None]
 """Two columns that are connected: unit u with unit u + n of the second one, or with None all units with all."""
 
 
@@ -64,20 +64,20 @@ class Plan:
     """Columns placed so far, and which are connected."""
 
     most: int
-    columns: list[Column] = field(default_factory=list)
+    columns: list[Placed] = field(default_factory=list)
     edges: list[Edges] = field(default_factory=list)
 
-    def place(self, stage: Stage, x: float, middle: float) -> Column:
+    def place(self, stage: Stage, x: float, middle: float) -> Placed:
         shown = min(stage.units, self.most)
         y = middle + SPACING * ((shown - 1) / 2 - np.arange(shown))
         gap = None
         if stage.units > shown:
             gap = float(y[shown - 2])
             y = np.delete(y, shown - 2)
-        self.columns.append(Column(stage, x, y, gap))
+        self.columns.append(Placed(stage, x, y, gap))
         return self.columns[-1]
 
-    def path(self, source: Column, path: Path, middle: float) -> Column:
+    def path(self, source: Placed, path: Path, middle: float) -> Placed:
         """Place the columns of a path behind `source`; returns the last one."""
         for stage in _stages(path, source.stage.units):
             if not isinstance(stage, Stage):
@@ -88,7 +88,7 @@ class Plan:
                 source = column
         return source
 
-    def group(self, source: Column, group: Sum | Concat, middle: float) -> Column:
+    def group(self, source: Placed, group: Sum | Concat, middle: float) -> Placed:
         """Place branches behind `source`, one below the other, and the column where they meet, which is returned."""
         units, is_sum = source.stage.units, isinstance(group, Sum)
         heights = [_extent(branch, units, self.most)[1] for branch in group.branches]

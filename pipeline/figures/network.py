@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from shoal.kernels.network.architecture import Architecture
-from shoal.pipeline.figures.columns import Column, plan
+from shoal.pipeline.figures.columns import Placed, plan
 from shoal.pipeline.figures.style import ACTIVATION_COLOURS
 
 RADIUS = 0.17
@@ -43,7 +43,7 @@ def drawing(architecture: Architecture, n_features: int) -> Figure:
     return figure
 
 
-def _connect(axes: Axes, source: Column, target: Column, first: int | None) -> None:
+def _connect(axes: Axes, source: Placed, target: Placed, first: int | None) -> None:
     pairs = {(a, b) for a in source.y for b in target.y}
     if first is not None:
         units = {*source.shown, *(unit - first for unit in target.shown)} & {*range(source.stage.units)}
@@ -52,7 +52,7 @@ def _connect(axes: Axes, source: Column, target: Column, first: int | None) -> N
     axes.add_collection(LineCollection(lines, colors="#9a9a9a", linewidths=0.6, zorder=1))
 
 
-def _draw(axes: Axes, column: Column) -> None:
+def _draw(axes: Axes, column: Placed) -> None:
     circles = [Circle((column.x, y), RADIUS) for y in column.y if column.stage.kind != "skip"]
     line = "--" if column.stage.has_dropout else "-"
     for face, zorder in (("#ffffff", 2), (FILL[column.stage.kind], 3)):  # white below: the fill lets light through

@@ -13,7 +13,7 @@ from shoal.pipeline.config.rules import branch_faults, known_features
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import limits, plan
 from shoal.pipeline.study.limits import Room
-from shoal.pipeline.study.plan import Cost, Setting
+from shoal.pipeline.study.plan import Demand, Setting
 
 SHOWN_NAMES = 10
 
@@ -84,7 +84,7 @@ def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     networks = _some([f"{name} {plan.amount(cost.networks)}" for name, cost in costs.items()])
     return [
         f"data: {source}, {sum(splits):,} rows: {sizes}; {columns}",
-        f"plan: {sum(costs.values(), Cost())} ({networks})",
+        f"plan: {sum(costs.values(), Demand())} ({networks})",
     ]
 
 

@@ -17,7 +17,7 @@ from shoal.pipeline.data import Dataset
 from shoal.pipeline.hyperparameters import DURATIONS, KEYS, TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import plan
-from shoal.pipeline.study.plan import Cost, Setting
+from shoal.pipeline.study.plan import Demand, Setting
 
 MOST_OPERATIONS = 10**18
 LEAST: dict[str, Any] = {
@@ -61,12 +61,12 @@ def faults(config: Config, dataset: Dataset, room: Room) -> Iterator[Fault]:
     for name in hopeless:
         place = below(below("sweeps", name), _to_blame(config.sweeps[name], setting, room))
         yield Fault(place, str(costs[name]), allowed)
-    total = sum(costs.values(), Cost())
+    total = sum(costs.values(), Demand())
     if not hopeless and _excess(total, room) > 1:
         yield Fault("sweeps", str(total), allowed)
 
 
-def _excess(cost: Cost, room: Room) -> Fraction:
+def _excess(cost: Demand, room: Room) -> Fraction:
     """The cost as a multiple of what there is, of what it takes most."""
     needs = ((cost.memory, room.memory), (cost.disk, room.disk), (cost.operations, MOST_OPERATIONS))
     return max(Fraction(need) / max(there, 1) for need, there in needs)

@@ -54,7 +54,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Cost:
+class Demand:
     """What training takes. Sweeps run one after the other: their sum has the `memory` of the largest.
 
     `memory` is what a sweep holds when all its results are there, `disk` its files in results/, both in bytes.
@@ -67,9 +67,9 @@ class Cost:
     memory: int = 0
     disk: int = 0
 
-    def __add__(self, other: Cost) -> Cost:
+    def __add__(self, other: Demand) -> Demand:
         sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
-        return Cost(**sums | {"memory": max(self.memory, other.memory)})
+        return Demand(**sums | {"memory": max(self.memory, other.memory)})
 
     def __str__(self) -> str:
         bytes_ = f"{size(self.memory)} of memory, {size(self.disk)} of disk"
@@ -93,12 +93,12 @@ class _Shapes:
     widest: int
 
 
-def costs(config: Config, setting: Setting) -> dict[str, Cost]:
+def costs(config: Config, setting: Setting) -> dict[str, Demand]:
     """The cost of every sweep of a configuration without a fault, by name."""
     return {name: cost(sweep, setting) for name, sweep in config.sweeps.items()}
 
 
-def cost(sweep: Sweep, setting: Setting) -> Cost:
+def cost(sweep: Sweep, setting: Setting) -> Demand:
     """The cost of one sweep, whose keys are sound and belong together."""
     shapes = _shapes(sweep, setting)
     networks = points = 0
@@ -124,7 +124,7 @@ def cost(sweep: Sweep, setting: Setting) -> Cost:
     each = sweep.replicates * networks
     points *= shapes.n * sweep.replicates
     parameters = each * shapes.parameters
-    return Cost(
+    return Demand(
         networks=each * shapes.n,
         parameters=parameters,
         operations=operations * sweep.replicates,

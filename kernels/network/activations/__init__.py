@@ -27,7 +27,7 @@ LINEAR = 0
 
 
 @dataclass(frozen=True)
-class Activation:
+class ActivationFormula:
     """One activation as kernels use it: sigma(z) = finish(begin(z)), sigma'(z) = slope(a), through = da sigma'(z).
 
     Where the slope `needs_z`, both have it as a further argument.
@@ -46,10 +46,10 @@ class Activation:
         return self.finish(self.begin(z)) if self.finish else self.begin(z)
 
 
-def _read(name: str) -> Activation:
+def _read(name: str) -> ActivationFormula:
     module = import_module(f"{__name__}.{name}")
     file, slope = vars(module), module.slope
-    return Activation(
+    return ActivationFormula(
         begin=file["begin"] if "finish" in file else file["value"],
         finish=file.get("finish"),
         slope=slope,

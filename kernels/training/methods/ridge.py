@@ -32,7 +32,7 @@ NEEDS = ("alpha",)
 LOSSES = ("squared",)
 
 
-class Workspace(NamedTuple):
+class ReadoutWorkspace(NamedTuple):
     """Memory of a thread.
 
     a, da: tile buffers. rows: the last layer's inputs h and the targets y of a tile, float64, less their means, times
@@ -54,14 +54,14 @@ class Hypers(NamedTuple):
 
 
 hypers_at = unpacked(Hypers)
-workspace_at, N_WORKSPACE = unpacked(Workspace), len(Workspace._fields)
+workspace_at, N_WORKSPACE = unpacked(ReadoutWorkspace), len(ReadoutWorkspace._fields)
 
 
-def workspace(fleet: Fleet) -> Workspace:
+def workspace(fleet: Fleet) -> ReadoutWorkspace:
     """Memory of a thread for the largest network of the fleet."""
     units, dtype = int(fleet.jobs["n_units"].max()), fleet.params.dtype
     rows = int(fleet.tapes["fan_in"].max()) + int(fleet.jobs["n_outputs"].max())
-    return Workspace(
+    return ReadoutWorkspace(
         a=empty(units * TILE, dtype),
         da=empty(units * TILE, dtype),
         rows=empty(rows * TILE),
@@ -71,7 +71,7 @@ def workspace(fleet: Fleet) -> Workspace:
     )
 
 
-class At(NamedTuple):
+class ReadoutAt(NamedTuple):
     """Where a network is fitted: the memory of its thread, and the network, whose last layer is `last`."""
 
     ws: Any
@@ -185,7 +185,7 @@ def fit_readouts(
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
         job, shared = job_at(fleet, i), shared_of(data, fleet.data[i])
-        at = At(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
+        at = ReadoutAt(ws, fleet, shared, job, op_at(fleet.tapes + job.ops + (job.n_ops - 1) * N_FIELDS))
         fit(at, hypers_at(fleet.hypers + job.hypers).alpha)
         if not np.isfinite(readout_cost(at)):
             fleet.stopped[i] = 0
