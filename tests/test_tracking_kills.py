@@ -91,7 +91,7 @@ def test_killed_twice_with_other_results_between(root: Path, kill_after: list[in
     assert len(runs_of(paths, "sizes")) == 6
 
 
-KILLS = 20
+KILLS = 8
 STUDY = {"sizes": {"relu-d1-w005": 0, "tanh-d1-w005": 1, "linear-d1-w005": 3}, "ridge": SMALL}
 
 
@@ -116,7 +116,7 @@ def exit_code(paths: Paths, last: int) -> int | None:
     return process.exitcode
 
 
-def test_sigkill_after_any_of_twenty_writes(tmp_path: Path, blank: Path, kill_after: list[int]) -> None:
+def test_sigkill_after_any_of_eight_writes(tmp_path: Path, blank: Path, kill_after: list[int]) -> None:
     """Each process has a store of its own, is killed, and leaves it so that one more process makes it whole."""
     studies = [write_results(tmp_path / str(kill), STUDY) for kill in range(KILLS + 1)]
     for paths in studies:
