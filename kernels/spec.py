@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shoal.kernels.network import initialise
-from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.network.laws import BIASES, INITIALISERS, STREAM, law_of
+from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
+from shoal.kernels.network.laws import ASSIGNMENT_SIZES, BIASES, INITIALISERS, STREAM, law_of
 from shoal.kernels.network.losses import LOSSES, loss_of
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.methods import METHODS, Method
@@ -184,9 +184,8 @@ def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int
 
 
 def _assignment_activation(spec: NetworkSpec, n_features: int) -> str:
-    n_inputs, *hidden_sizes, n_outputs = initialise.ASSIGNMENT_SIZES
-    activation = str(spec.architecture).split(" > ")[1:2]
-    own = [str(Architecture.plain(hidden_sizes, name, n_outputs)) for name in activation]
-    if n_features != n_inputs or str(spec.architecture) not in own:
+    n_inputs, *hidden_sizes, n_outputs = ASSIGNMENT_SIZES
+    own = {Architecture.plain(hidden_sizes, name, n_outputs): name for name in ACTIVATIONS}
+    if n_features != n_inputs or spec.architecture not in own:
         raise ValueError(f"'{spec.architecture}' is not a 1-100-100-1 network, which assignment-stream needs")
-    return activation[0]
+    return own[spec.architecture]

@@ -61,7 +61,8 @@ OPTIMIZERS = ", ".join(METHODS)
 COUNTS = "whole numbers of 1 or more"
 RATES = "finite numbers above 0"
 SEEDS = "a whole number from 0 to 4294967295"
-DATA_KEYS = "a mapping with the keys source, path, targets, features, fractions, split_seed, standardise"
+FORM = "ignore, separator, decimal, thousands, encoding, header_row"
+DATA_KEYS = "a mapping with the keys source, path, targets, features, fractions, split_seed, standardise, " + FORM
 
 ACCEPTANCE = [
     ("    replicates: 20", "    replicats: 20",
@@ -91,7 +92,7 @@ SINGLE = [
      "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, sweeps"),
     ("source: function", "source: url", "data.source: found 'url'; allowed: function, file"),
     ("source: function\n", "sorce: function\n", "data.sorce: found an unknown key; allowed: source, path, targets, "
-     "features, fractions, split_seed, standardise; did you mean 'source'?"),
+     "features, fractions, split_seed, standardise, " + FORM + "; did you mean 'source'?"),
     ("  path: input/table.csv\n", "", "data.path: found nothing; allowed: the path of a CSV or Parquet file"),
     ("targets: [u, v]", "targets: u", "data.targets: found 'u'; allowed: a list of column names"),
     ("targets: [u, v]", "targets: [u, 3]", "data.targets[1]: found 3; allowed: a list of column names"),

@@ -81,12 +81,15 @@ sys.exit(pytest.main(["-p", "no:cacheprovider", "-k", sys.argv[2], *sys.argv[3:]
 def test_a_narrower_machine_agrees_with_the_oracle_as_well(
     tmp_path: Path, name: str, features: str, dtype: str
 ) -> None:
-    """A process compiles for it, which takes most of the time, and runs tests of all kernels there."""
+    """A process compiles for it, which takes most of the time, and runs tests of all kernels there.
+
+    Units in the last place are those of machines that fuse a product with a sum: elsewhere 1 - a a cancels.
+    """
     if not all(llvm.get_host_cpu_features().get(feature[1:]) for feature in features.split(",") if feature):
         pytest.skip(f"this machine has no {name}")
     machine = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": features, "XDG_CACHE_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, name, f"{dtype} and not widths2 and not widths3", *PORTABLE],
+        [sys.executable, "-c", SCRIPT, name, f"{dtype} and not widths2 and not widths3 and not last_place", *PORTABLE],
         cwd=Path(__file__).parents[1],
         env=os.environ | machine,
         capture_output=True,

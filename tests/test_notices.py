@@ -118,15 +118,6 @@ def test_a_constant_target_is_told(tmp_path: Path, table: pd.DataFrame, standard
     assert told(tmp_path, table.assign(y=7.5), standardise=standardise) == [line]
 
 
-def test_numbers_taken_for_names_are_told(tmp_path: Path) -> None:
-    rows = "".join(f"{i * i},{i % 7},{i % 5}\n" for i in range(20))
-    (tmp_path / "t.csv").write_text("1.5,2,-3e2\n" + rows, encoding="utf-8")
-    assert [str(notice) for notice in build(tmp_path, targets=["-3e2"]).notices] == [
-        "warning: t.csv: row 1: found numbers for all names of columns (1.5, 2, -3e2); if these are data, put a row of "
-        "names above them"
-    ]
-
-
 def test_of_many_suspects_ten_are_told(tmp_path: Path, table: pd.DataFrame) -> None:
     """The list to paste leaves all of them out, with quotes where YAML needs them."""
     table = table.assign(**{f"k{i}": i for i in range(14)}).rename(columns={"b": "b: no"})

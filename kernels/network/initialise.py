@@ -9,13 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shoal.kernels.network.laws import LAWS, Law, Layer
+from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, LAWS, Law, Layer
 from shoal.kernels.network.tape import Layout
 from shoal.kernels.streams import stream
-
-ASSIGNMENT_SIZES = (1, 100, 100, 1)
-ASSIGNMENT_POSITIONS = ("relu", "linear", "tanh")
-"""The order in which the assignment draws its networks from the one legacy stream, after x."""
 
 
 class Start(NamedTuple):

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, NamedTuple
 
+ASSIGNMENT_SIZES = (1, 100, 100, 1)
+"""Units of the networks of the assignment's own stream, inputs and outputs included."""
+ASSIGNMENT_POSITIONS = ("relu", "linear", "tanh")
+"""The order in which the assignment draws its networks from the one legacy stream, after x."""
+
 
 class Layer(NamedTuple):
     """A dense layer: its sizes, whether it reads the network's input, and whether it is the output layer."""

@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from shoal.kernels.network.architecture import units_after
-from shoal.kernels.network.laws import INITIALISERS, law_of
+from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, ASSIGNMENT_SIZES, INITIALISERS, law_of
 from shoal.pipeline.config.faults import Fault, below, cut, did_you_mean, meant, shown
 from shoal.pipeline.config.schema import DataConfig, Sweep
 from shoal.pipeline.hyperparameters import KEYS, METHODS, SHAPE, TRAINING, taking
 
 Block = Mapping[str, Any]
-ASSIGNMENT_ACTIVATIONS = ("relu", "linear", "tanh")
 
 
 def sweep_faults(where: str, block: Block, sweep: Sweep, data: DataConfig | None) -> Iterator[Fault]:
@@ -136,12 +135,13 @@ def _coverage(where: str, block: Block, sweep: Sweep) -> Iterator[Fault]:
 def _assignment_stream(where: str, block: Block, sweep: Sweep, data: DataConfig | None) -> Iterator[Fault]:
     """The assignment's own stream holds 1-100-100-1 networks of three activations and the points of the function."""
     reason = "as init is assignment-stream"
-    for key, only in (("depth", (2,)), ("width", (100,)), ("hidden_sizes", ((100, 100),))):
+    sizes = ASSIGNMENT_SIZES[1:-1]
+    for key, only in (("depth", (len(sizes),)), ("width", sizes[:1]), ("hidden_sizes", (sizes,))):
         if getattr(sweep, key) not in (None, only):
-            text = "[[100, 100]]" if key == "hidden_sizes" else only[0]
+            text = [list(sizes)] if key == "hidden_sizes" else only[0]
             yield Fault(below(where, key), shown(block[key]), f"{text}, {reason}")
-    if not set(sweep.activation or ()) <= set(ASSIGNMENT_ACTIVATIONS):
-        allowed = f"{', '.join(ASSIGNMENT_ACTIVATIONS)}, {reason}"
+    if not set(sweep.activation or ()) <= set(ASSIGNMENT_POSITIONS):
+        allowed = f"{', '.join(ASSIGNMENT_POSITIONS)}, {reason}"
         yield Fault(below(where, "activation"), shown(block["activation"]), allowed)
     if "architecture" in block:
         yield Fault(below(where, "init"), shown(sweep.init), "assignment, as the block has an architecture")

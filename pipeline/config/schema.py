@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -40,6 +40,14 @@ from shoal.pipeline.config.fields import (
 )
 from shoal.pipeline.hyperparameters import DURATIONS, ENGINE, KEYS, METHODS, TRAINING
 
+Separator = Literal[",", ";", "|", " ", "\t"]
+Mark = Literal[".", ","]
+Group = Literal[".", ",", " ", "'"]
+
+
+def _quoted(kind: Any) -> str:
+    return ", ".join(map(repr, get_args(kind)))
+
 
 class Closed(BaseModel):
     """A model without room for unknown keys, converted values, infinity or change."""
@@ -71,6 +79,14 @@ class DataConfig(Closed):
     fractions: Fractions = Field(description=f"a mapping with the keys {', '.join(Fractions.model_fields)}")
     split_seed: Seed = Field(description="a whole number from 0 to 4294967295")
     standardise: bool = Field(description="true, false")
+    ignore: Columns | None = Field(default=None, description="null, or a list of columns that are no features")
+    separator: Separator | None = Field(default=None, description=f"null, {_quoted(Separator)}")
+    decimal: Mark | None = Field(default=None, description=f"null, {_quoted(Mark)}")
+    thousands: Group | None = Field(default=None, description=f"null, {_quoted(Group)}")
+    encoding: str | None = Field(default=None, description="null (UTF-8 or UTF-16), or the name of an encoding")
+    header_row: Count | Literal["none"] | None = Field(
+        default=None, description="null, none, or the number of the row that has the names of the columns"
+    )
 
     @field_validator("features")
     @classmethod

@@ -76,14 +76,19 @@ def of_table(
     """
     suspects = _suspects(features, targets, settings.features is not None)
     names = [column.name for column in features]
-    told = [*_header(table), *_flat_targets(table.name, targets)]
+    told = [*_flat_targets(table.name, targets)]
     told += [Notice(f"column '{name}'", suspects[name], WAY_OUT, table.name) for name in names if name in suspects]
     if more := len(told[SHOWN_FAULTS:]):
         told[SHOWN_FAULTS:] = [Notice("columns", f"{more} more that look like no features", "as above", table.name)]
     kept = [name for name in names if name not in suspects]
     if suspects and 0 < len(kept) <= PASTED:
-        told.append(Notice("data.features", "without these columns", f"features: [{', '.join(map(_word, kept))}]"))
+        told.append(Notice("data.features", "without these columns", paste("features", kept)))
     return tuple(told)
+
+
+def paste(key: str, names: Sequence[str]) -> str:
+    """A line for params.yaml."""
+    return f"{key}: [{', '.join(map(_word, names))}]"
 
 
 def _suspects(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], chosen: bool) -> dict[str, str]:
@@ -97,13 +102,6 @@ def _suspects(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], cho
     suspects = rows | suspects
     sound = [column for column in features if column.name not in suspects]
     return suspects | _copies(sound, sound)
-
-
-def _header(table: UserTable) -> Iterator[Notice]:
-    if table.name.lower().endswith(".csv") and table.named_by_numbers:
-        names = ", ".join(table.columns[:5]) + (", ..." if len(table.columns) > 5 else "")
-        found = f"found numbers for all names of columns ({names})"
-        yield Notice("row 1", found, "if these are data, put a row of names above them", table.name)
 
 
 def _flat_targets(file: str, targets: Sequence[UsedColumn]) -> Iterator[Notice]:

@@ -9,8 +9,10 @@ import numpy as np
 from shoal.kernels.streams import stream
 from shoal.pipeline.config import Config, DataConfig, Fractions
 from shoal.pipeline.config.faults import ConfigError, Fault
-from shoal.pipeline.data import notices, user_table
+from shoal.pipeline.data import notices, readers
 from shoal.pipeline.data.dataset import Dataset, Split
+from shoal.pipeline.data.dialect import given
+from shoal.pipeline.data.user_table import UserTable, some_of
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.scaling import FLOAT64, Scaling
 
@@ -42,14 +44,21 @@ def _from_function(seed: int) -> Dataset:
 
 
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
-    table = user_table.read(paths.root, settings.path, "data.path")
-    others = [column for column in table.columns if column not in settings.targets]
+    table = readers.read(paths.root, settings.path, "data.path", given(settings))
+    apart = {*settings.targets, *(settings.ignore or ())}
+    others = [column for column in table.columns if column not in apart]
     features = tuple(others if settings.features is None else settings.features)
     names = (*features, *settings.targets)
     values, faults = table.numbers([name for name in dict.fromkeys(names) if name in table.columns])
     sizes = _sizes(len(values), settings.fractions)
-    if faults := [*table.faults, *_choice_faults(table, settings), *faults, *_size_faults(table, sizes)]:
-        raise ConfigError(faults)
+    choice = _choice_faults(table, settings)
+    if every := [
+        *table.faults,
+        *choice,
+        *_column_faults(table, settings, features, faults),
+        *_size_faults(table, sizes),
+    ]:
+        raise ConfigError(every)
 
     order = stream(settings.split_seed, "split", 0).permutation(len(values))
     rows = [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
@@ -66,19 +75,32 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         _check_scales(table, names, np.concatenate([x_scaling.scale, y_scaling.scale]))
     unknown = np.full((GRID_POINTS, len(settings.targets)), np.nan)
     grid = Split(_grid(train.x), unknown, _places(GRID_POINTS))
-    told = notices.of_table(table, settings, columns[: len(features)], columns[len(features) :])
+    suspects = notices.of_table(table, settings, columns[: len(features)], columns[len(features) :])
+    told = (*table.notices, *suspects)
     return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
 
 
-def _choice_faults(table: user_table.UserTable, settings: DataConfig) -> list[Fault]:
+def _choice_faults(table: UserTable, settings: DataConfig) -> list[Fault]:
     """Faults of data.targets and data.features against the columns that the table has."""
     faults = table.missing("data.targets", settings.targets)
     if settings.features is not None:
         faults += table.missing("data.features", settings.features)
-    elif set(table.columns) <= set(settings.targets):
-        allowed = "at least one column left over as a feature"
-        faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
+    else:
+        faults += table.missing("data.ignore", settings.ignore or ())
+        if set(table.columns) <= {*settings.targets, *(settings.ignore or ())}:
+            allowed = "at least one column left over as a feature"
+            faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
     return faults
+
+
+def _column_faults(table: UserTable, settings: DataConfig, features: Sequence[str], faults: list[Fault]) -> list[Fault]:
+    """Faults of columns that are no numbers, some of many, and what to write to do without those of text."""
+    left_out = [] if settings.features else [name for name in features if table.is_text(name)]
+    good = [name for name in features if name not in left_out]
+    if not faults or not good or not left_out:
+        return some_of(faults, "such columns")
+    line = notices.paste("features", good) if len(good) <= len(left_out) else notices.paste("ignore", left_out)
+    return [*some_of(faults, "such columns"), Fault("data.features", "columns of text", line)]
 
 
 def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int]:
@@ -87,7 +109,7 @@ def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int]:
     return train, validation - train, n - validation
 
 
-def _size_faults(table: user_table.UserTable, sizes: tuple[int, int, int]) -> list[Fault]:
+def _size_faults(table: UserTable, sizes: tuple[int, int, int]) -> list[Fault]:
     train, validation, test = sizes
     if table.faults or (train >= 2 and validation >= 1 and test >= 1):
         return []
@@ -95,7 +117,7 @@ def _size_faults(table: user_table.UserTable, sizes: tuple[int, int, int]) -> li
     return [Fault("data.fractions", found, "at least 2, 1 and 1; add rows or change the fractions")]
 
 
-def _check_scales(table: user_table.UserTable, columns: Sequence[str], scales: np.ndarray) -> None:
+def _check_scales(table: UserTable, columns: Sequence[str], scales: np.ndarray) -> None:
     """Raise ConfigError for each column whose standard deviation is beyond float64."""
     found = "numbers whose standard deviation float64 cannot hold"
     allowed = "numbers between 1e-150 and 1e150 in size; change the unit, or set data.standardise to false"

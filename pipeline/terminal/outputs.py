@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from shoal.pipeline import store
 from shoal.pipeline.config import ConfigError, Fault
 from shoal.pipeline.data import texts
-from shoal.pipeline.data.user_table import SUFFIXES
+from shoal.pipeline.data.readers import SUFFIXES
 from shoal.pipeline.paths import Paths
 
 OPTION = "--output"

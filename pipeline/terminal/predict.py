@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from shoal.pipeline import data, store
 from shoal.pipeline.config import Config, ConfigError, Fault
-from shoal.pipeline.data import naming, texts, user_table
+from shoal.pipeline.data import naming, readers, texts
+from shoal.pipeline.data.dialect import given
 from shoal.pipeline.data.ranges import Outside
 from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.errors import OutOfDateError, ShoalError
@@ -44,7 +45,7 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int,
     target = outputs.place(request.output, paths, [Path(request.source), paths.root / settings.data.path])
     dataset = data.load(paths)
     network = _network(paths, list(settings.sweeps), request.network_id)
-    table = user_table.read(Path(), request.source, "")
+    table = readers.read(Path(), request.source, "", given(settings.data))
     names = [naming.ROW, *naming.predicted(dataset.target_names), *([naming.FLAG] if request.flag_range else [])]
     names = [f"{request.prefix}{name}" for name in names]
     x = _features(table, dataset.feature_names, names)
