@@ -121,7 +121,7 @@ def activated(name: str, z: Array) -> Array:
     a, b = padded(z), padded(z)
     for group, row in ((SAMPLES, a), (NETWORKS, b), (SAMPLES, turned)):
         run(PAIRS[group, code].activate, row, 1, len(row), len(row))
-    for row in (a, b):
+    for row in (a, b, turned):
         row[np.isnan(row)] = np.nan  # whose sign nobody minds
     assert a.tobytes() == b.tobytes()
     assert a[: len(z)].tobytes() == np.roll(turned[: len(z)], -1).tobytes()

@@ -1,4 +1,7 @@
-"""Samples into the rows of a tile: copied or gathered, and filled up with the last of them."""
+"""Samples into the rows of a tile: copied or gathered, and filled up with the last of them.
+
+Networks side by side have data sets of their own, which begin at different places.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ def gather_columns(source: Any, source_ld: Any, order: Any, n_real: Any, target:
 
 
 @numba.njit
-def gather(source: Any, source_ld: Any, order: Any, n_samples: Any, target: Any, n: Any) -> None:
-    group_rows.gather(source, source_ld, order, n_samples, UNITS, target, n)
+def gather(source: Any, begins: Any, source_ld: Any, order: Any, n_samples: Any, target: Any, n: Any) -> None:
+    group_rows.gather(source, begins, source_ld, order, n_samples, UNITS, target, n)
 
 
 @numba.njit
-def spread(source: Any, source_ld: Any, target: Any, n: Any) -> None:
-    group_rows.spread(source, source_ld, UNITS, target, n)
+def spread(source: Any, begins: Any, source_ld: Any, target: Any, n: Any) -> None:
+    group_rows.spread(source, begins, source_ld, UNITS, target, n)
 
 
 @numba.njit
@@ -47,6 +50,11 @@ def data(dtype: str) -> tuple[Array, Array]:
     """(UNITS, LD) numbers, and where they go."""
     source = RANDOM.normal(size=(UNITS, LD)).astype(dtype)
     return source, np.full((UNITS, 2 * LD), UNTOUCHED, dtype)
+
+
+def datasets(dtype: str) -> tuple[Array, Array]:
+    """Three data sets (3, UNITS, LD) one behind the other, and which of them each network has."""
+    return RANDOM.normal(size=(3, UNITS, LD)).astype(dtype), np.arange(GROUP) % 3
 
 
 def filled_up(n: int, to: int) -> Array:
@@ -86,27 +94,28 @@ def test_rows_of_networks_are_whole_vectors_an_odd_number_apart(dtype: str) -> N
 
 @DTYPES
 def test_every_network_gathers_the_samples_of_its_own_order(dtype: str) -> None:
+    sets, own = datasets(dtype)
     for n in (1, 2, 3, 7, 32):
-        source, target = data(dtype)
-        elements, apart, _, _ = sizes(n, source)
+        target = data(dtype)[1]
+        elements, apart, _, _ = sizes(n, sets)
         orders = np.array([RANDOM.permutation(LD) for _ in range(GROUP)])
-        gather(source.ravel(), LD, orders.ravel(), LD, target.ravel(), n)
+        gather(sets.ravel(), own * UNITS * LD, LD, orders.ravel(), LD, target.ravel(), n)
         tile = target.ravel()[: UNITS * apart].reshape(UNITS, apart)
         got = tile[:, :elements].reshape(UNITS, -1, GROUP)
         for lane, order in enumerate(orders):
-            np.testing.assert_array_equal(got[:, :, lane], source[:, order[filled_up(n, elements // GROUP)]])
+            np.testing.assert_array_equal(got[:, :, lane], sets[own[lane]][:, order[filled_up(n, elements // GROUP)]])
         assert (tile[:, elements:] == UNTOUCHED).all()
 
 
 @DTYPES
-def test_all_networks_see_samples_that_are_spread(dtype: str) -> None:
+def test_every_network_sees_the_samples_of_its_own_data_set_that_are_spread(dtype: str) -> None:
+    sets, own = datasets(dtype)
     for n in (1, 2, 3, 7, 32):
-        source, target = data(dtype)
-        elements, apart, _, _ = sizes(n, source)
-        spread(source.ravel(), LD, target.ravel(), n)
+        target = data(dtype)[1]
+        elements, apart, _, _ = sizes(n, sets)
+        spread(sets.ravel(), own * UNITS * LD, LD, target.ravel(), n)
         tile = target.ravel()[: UNITS * apart].reshape(UNITS, apart)
-        want = source[:, filled_up(n, elements // GROUP), None]
-        np.testing.assert_array_equal(
-            tile[:, :elements].reshape(UNITS, -1, GROUP), np.broadcast_to(want, (UNITS, elements // GROUP, GROUP))
-        )
+        got = tile[:, :elements].reshape(UNITS, -1, GROUP)
+        for lane, which in enumerate(own):
+            np.testing.assert_array_equal(got[:, :, lane], sets[which][:, filled_up(n, elements // GROUP)])
         assert (tile[:, elements:] == UNTOUCHED).all()
