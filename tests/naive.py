@@ -441,8 +441,12 @@ class Momentum:
         self.v = [
             self.momentum * v + tensor for v, tensor in zip(self.v or [0 * tensor for tensor in g], g, strict=True)
         ]
-        new = [w - self.rate * v for w, v in zip(p, self.v, strict=True)]
+        new = [w - self.rate * move for w, move in zip(p, self.moves(g), strict=True)]
         return list(zip(new[::2], new[1::2], strict=True))
+
+    def moves(self, g: list[Array]) -> list[Array]:
+        """What the rate multiplies."""
+        return self.v
 
 
 class Adam:
@@ -466,21 +470,12 @@ class Adam:
         return list(zip(new[::2], new[1::2], strict=True))
 
 
-class Nesterov:
+class Nesterov(Momentum):
     """v = momentum v + g,  p -= rate (g + momentum v)."""
 
-    def __init__(self, rate: float, momentum: float = 0.9) -> None:
-        self.rate, self.momentum = rate, momentum
-        self.v: list[Array] = []
-
-    def step(self, weights: Weights, grads: Weights) -> Weights:
-        """The weights after one step."""
-        p, g = ([tensor for pair in pairs for tensor in pair] for pairs in (weights, grads))
-        self.v = self.v or [0 * tensor for tensor in g]
-        self.v = [self.momentum * v + tensor for v, tensor in zip(self.v, g, strict=True)]
-        moves = [tensor + self.momentum * v for v, tensor in zip(self.v, g, strict=True)]
-        new = [w - self.rate * move for w, move in zip(p, moves, strict=True)]
-        return list(zip(new[::2], new[1::2], strict=True))
+    def moves(self, g: list[Array]) -> list[Array]:
+        """What the rate multiplies."""
+        return [tensor + self.momentum * v for v, tensor in zip(self.v, g, strict=True)]
 
 
 class AdaGrad:
