@@ -7,10 +7,12 @@ that are run by hand, are left alone, whatever becomes of their terminal.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
 from functools import cache
+from pathlib import Path
 
 import psutil
 
@@ -19,6 +21,8 @@ from shoal.pipeline.errors import REFUSED
 STAGE = "DVC_STAGE"
 SECONDS = 0.2
 """Between two looks."""
+FIRST = 1
+"""The process that takes in orphans where no other does."""
 NOBODY = -1
 
 
@@ -56,19 +60,26 @@ def _links() -> list[tuple[psutil.Process, int]]:
     stage, process = os.environ.get(STAGE), psutil.Process()
     while stage is not None and (parent := process.parent()):
         knows = _stage_of(parent) == stage
-        links.append((process, parent.pid if knows or not _is_adopted(process.pid, parent.pid) else NOBODY))
+        links.append((process, parent.pid if knows or not _is_adopted(process, parent) else NOBODY))
         if not knows:
             break
         process = parent
     return links
 
 
-def _is_adopted(child: int, parent: int) -> bool:
-    """Whether a process has lost its own parent before we looked: DVC gives its children no session of their own."""
+def _is_adopted(child: psutil.Process, parent: psutil.Process) -> bool:
+    """Whether a process has lost its own parent before we looked.
+
+    DVC gives its children no session of their own, so an orphan shows by that of whoever took it in. In a container
+    that may be a first process of the same session, such as the shell of a script. DVC is a Python program, or is
+    called so.
+    """
     try:
-        session = os.getsid(child)
-        return session not in (child, os.getsid(parent))
-    except ProcessLookupError:
+        session = os.getsid(child.pid)
+        if session not in (child.pid, os.getsid(parent.pid)):
+            return True
+        return parent.pid == FIRST and not re.search("python|dvc", Path(parent.exe()).name)
+    except (ProcessLookupError, psutil.Error):
         return True
 
 

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+from unittest.mock import create_autospec
 
 import psutil
 import pytest
 from filelock import FileLock
 
-from shoal.pipeline import store
+from shoal.pipeline import ancestors, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import _stage, data, sweep
 from tests import studies
@@ -56,6 +57,7 @@ def run_below(folder: Path, form: str, words: list[str], *names: str) -> tuple[s
             cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=err,
+            start_new_session=True,  # a terminal's; in a container the first process may be of ours
         )
 
     def look() -> psutil.Process | None:
@@ -112,6 +114,19 @@ def test_two_seconds_after_its_dvc_a_stage_has_ended(tmp_path: Path, form: str) 
     kill(parent, stage, seconds=2)
     assert (tmp_path / "err.txt").read_text() == GONE
     assert {path.name for path in tmp_path.iterdir()} == {"begun", "err.txt"}
+
+
+@pytest.mark.parametrize(
+    ("pid", "program", "is_adopted"),
+    [(1, "/bin/bash", True), (1, "/usr/bin/python3.11", False), (1, "/usr/bin/dvc", False), (2, "/bin/bash", False)],
+)
+def test_a_shell_that_is_the_first_process_of_a_container_is_no_dvc(
+    pid: int, program: str, is_adopted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getsid", lambda _: 7)  # all of one session
+    parent = create_autospec(psutil.Process, instance=True, pid=pid)
+    parent.exe.return_value = program
+    assert ancestors._is_adopted(psutil.Process(), parent) is is_adopted
 
 
 @as_dvc_does
