@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 from scipy import stats
 
 from shoal.kernels.streams import stream
-from shoal.pipeline.statistics.intervals import RESAMPLES, interquartile_mean, interval
+from shoal.pipeline.statistics import intervals
+from shoal.pipeline.statistics.intervals import GROUPS, LEVEL, RESAMPLES, interquartile_mean, interval
 from tests import coverage
 
 SEED = 9001
@@ -160,3 +163,41 @@ def test_truths_are_those_of_the_laws() -> None:
     )
     assert coverage.truth(coverage.LAWS["bimodal: 50 % and 50 %"]) == pytest.approx(-2, abs=0.1)
     assert coverage.truth(coverage.LAWS["normal, 40 % diverged"]) == INF
+
+
+# ---- more values than are resampled one by one
+
+
+@pytest.mark.parametrize("n", [GROUPS + 1, 2 * GROUPS + 501])
+@pytest.mark.parametrize("law", [lambda x: x, np.exp, lambda x: np.where(x > 1, INF, x)])
+def test_many_values_have_the_interval_of_their_groups(
+    n: int, law: Callable[[np.ndarray], np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = law(np.random.default_rng(n).normal(size=n))
+    low, high = interval(values, SEED) or (INF, INF)
+    monkeypatch.setattr(intervals, "GROUPS", n)
+    monkeypatch.setattr(intervals, "RESAMPLES", 2000)
+    expected = interval(values, SEED)
+    assert expected is not None
+    assert (low, high) == pytest.approx(expected, abs=0.08 * (high - low))
+    assert low < interquartile_mean(values) < high
+
+
+@pytest.mark.parametrize(("share", "ends"), [(0.2, (True, True)), (0.245, (True, False)), (0.4, (False, False))])
+def test_many_that_diverged_open_the_ends_too(share: float, ends: tuple[bool, bool]) -> None:
+    values = diverged(5000, int(5000 * share))
+    found = interval(values, SEED)
+    assert found is not None
+    assert tuple(map(math.isfinite, found)) == ends
+
+
+def test_a_hundred_thousand_values_take_the_memory_of_a_thousand() -> None:
+    values = np.random.default_rng(0).normal(size=100_000)
+    tracemalloc.start()
+    found = interval(values, SEED)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is not None
+    assert peak < 1e9
+    half = stats.t.ppf((1 + LEVEL) / 2, 99_999) * 1.1 / math.sqrt(100_000)  # the IQM of normal values has 1.19 / n
+    assert found == pytest.approx((found[0], found[0] + 2 * half), abs=0.1 * half)

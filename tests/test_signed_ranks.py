@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from shoal.pipeline.statistics import averages, quantile
+from shoal.pipeline.statistics import signed_ranks as signed_ranks_module
 from shoal.pipeline.statistics.signed_ranks import compare, differences, holm, p_value, shift, signed_ranks, smallest_p
 
 INF = math.inf
@@ -128,3 +130,40 @@ def test_holm_is_the_closure_of_bonferronis(p: list[float]) -> None:
     sets = [s for size in range(1, len(p) + 1) for s in itertools.combinations(range(len(p)), size)]
     expected = [max(min(1.0, len(s) * min(p[i] for i in s)) for s in sets if k in s) for k in range(len(p))]
     assert list(holm(p)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["distinct", "tied", "with zeros", "some infinite"])
+@pytest.mark.parametrize("centre", [0.0, 0.03, 0.2, 0.6, 2.0])
+def test_p_of_more_pairs_than_are_counted_is_near(name: str, centre: float) -> None:
+    d = np.random.default_rng(3).normal(centre, size=signed_ranks_module.EXACT)
+    d = {
+        "distinct": d,
+        "tied": np.round(d, 1) + 0.05,
+        "with zeros": np.where(np.abs(d) < 0.3, 0.0, d),
+        "some infinite": np.where(np.abs(d) > 1.5, np.copysign(INF, d), d),
+    }[name]
+    assert signed_ranks_module._approximate_p(signed_ranks(d)) == pytest.approx(p_value(d), rel=1e-3)
+
+
+@pytest.mark.parametrize("n", [304, 100_000])
+def test_p_of_many_pairs_at_its_ends(n: int) -> None:
+    balanced = np.arange(1.0, n + 1) * np.where(np.arange(n) % 4 % 3 == 0, 1, -1)
+    assert p_value(balanced) == 1.0
+    assert p_value(np.zeros(n)) == 1.0
+    assert p_value(np.arange(1.0, n + 1)) == pytest.approx(smallest_p(n), rel=0.2)
+
+
+@given(
+    st.lists(st.sampled_from([-INF, -2.0, -1.0, -0.3, 0.0, 0.5, 1.0, 2.0, INF]) | st.floats(-3, 3), min_size=1),
+    st.integers(1, 5),
+)
+def test_the_shift_is_the_median_of_all_averages(d: list[float], many: int) -> None:
+    values = np.array(d)
+    i, j = np.triu_indices(len(values))
+    with np.errstate(invalid="ignore"):
+        sums = values[i] / 2 + values[j] / 2
+    expected = quantile(np.where(np.isnan(sums), 0.0, sums), 0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(averages, "MANY", many)
+        assert shift(values) == expected
+    assert shift(values) == expected

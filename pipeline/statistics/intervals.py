@@ -10,6 +10,9 @@ of the estimate were known. Ten values do not tell it well, and the plain interv
 So z is Student's quantile with n - 1 degrees of freedom (`make coverage-check` has what it covers). This is half of the
 expansion that Hesterberg gives for means (The American Statistician 69, 2015); the other half, a factor
 sqrt(n / (n - 1)), is for a bootstrap too narrow by that factor. That of the IQM is not: with it, up to 97.5 % covered.
+
+More than GROUPS values are ranked and cut into GROUPS groups, and each counts as the mean of its group. A resample then
+is how often each group is drawn; what is lost is the spread within a thousandth of the values.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ LEVEL = 0.95
 FEWEST = 10
 """Replicates from which on there are intervals and claims."""
 RESAMPLES = 10_000
+GROUPS = 1000
+"""Groups of neighbours in rank that more values than so many are taken in."""
 FEWEST_ROWS = 30
 """Test rows below which errors are told with a warning: so few may be unlike others, whatever the intervals say."""
 SCOPE = (
@@ -64,8 +69,8 @@ def interval(values: np.ndarray, seed: int) -> tuple[float, float] | None:
         return None
     ranked = np.sort(values)
     estimate = interquartile_mean(ranked)
-    resampled = np.sort(_means(ranked[_resamples(seed, n)]))
-    left_out = _means(np.array([np.delete(ranked, i) for i in range(n)]))
+    resampled, left_out = _of_values(ranked, seed) if n <= GROUPS else _of_groups(ranked, seed)
+    resampled = np.sort(resampled)
     finite = np.isfinite(estimate) and np.isfinite(left_out).all()
     z0, a = (_bias(resampled, estimate), _acceleration(left_out)) if finite else (0.0, 0.0)
     z = stdtrit(n - 1, (1 + LEVEL) / 2) * np.array([-1.0, 1.0])
@@ -73,7 +78,28 @@ def interval(values: np.ndarray, seed: int) -> tuple[float, float] | None:
     return quantile(resampled, low), quantile(resampled, high)
 
 
-@lru_cache
+def _of_values(ranked: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The IQM of each resample (RESAMPLES,), and without each of the ranked values (n,)."""
+    n = len(ranked)
+    return _means(ranked[_resamples(seed, n)]), _means(np.array([np.delete(ranked, i) for i in range(n)]))
+
+
+def _of_groups(ranked: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same of groups of neighbours; (GROUPS,) are the IQMs without each group."""
+    sizes, starts = _groups(len(ranked))
+    with np.errstate(invalid="ignore"):  # infinity minus infinity
+        means = np.add.reduceat(ranked, starts) / sizes
+    means = np.where(np.isnan(means), np.inf, means)
+    return _means_of_counts(_counts(seed, len(ranked)), means), _means_of_counts(sizes - np.diag(sizes), means)
+
+
+def _groups(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many of n ranked values each group has, and where each begins, (GROUPS,)."""
+    edges = np.arange(GROUPS + 1) * n // GROUPS
+    return np.diff(edges), edges[:-1]
+
+
+@lru_cache(maxsize=4)
 def _resamples(seed: int, n: int) -> np.ndarray:
     """Ranks (RESAMPLES, n) drawn with replacement, each row sorted: the same for every cell of n replicates.
 
@@ -81,6 +107,14 @@ def _resamples(seed: int, n: int) -> np.ndarray:
     """
     ranks: np.ndarray = np.sort(stream(seed, "bootstrap", n).integers(0, n, (RESAMPLES, n)), axis=1)
     return ranks
+
+
+@lru_cache(maxsize=4)
+def _counts(seed: int, n: int) -> np.ndarray:
+    """How often each group is drawn in n draws of one of n values, (RESAMPLES, GROUPS); as `_resamples`."""
+    sizes, _ = _groups(n)
+    counts: np.ndarray = stream(seed, "bootstrap", n).multinomial(n, sizes / n, RESAMPLES)
+    return counts
 
 
 def _means(ranked: np.ndarray) -> np.ndarray:
@@ -92,6 +126,18 @@ def _means(ranked: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         means = (ranked[:, inside] * weights[inside]).sum(axis=1)
     return np.where(np.isnan(means), np.inf, means)
+
+
+def _means_of_counts(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The IQM of each row of counts (m, n): how often it has each of the ranked values (n,)."""
+    n = counts.sum(axis=1, keepdims=True)
+    edges = np.cumsum(np.hstack([np.zeros_like(n), counts]), axis=1)
+    weights = np.diff(np.clip(edges, n / 4, 3 * n / 4), axis=1) / (n / 2)
+    finite = np.isfinite(values)
+    means: np.ndarray = (weights[:, finite] * values[finite]).sum(axis=1)
+    for value in (-np.inf, np.inf):  # the last has the last word
+        means[(weights[:, values == value] > 0).any(axis=1)] = value
+    return means
 
 
 def _bias(resampled: np.ndarray, estimate: float) -> float:
