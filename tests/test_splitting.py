@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shoal.pipeline.data.splitting import held_out
 from tests.datasets import build, faults
 
 PARTS = ("train", "validation", "test")
@@ -108,3 +109,15 @@ def test_what_keeps_rows_from_being_split(
     found = faults(tmp_path, "\n".join(["k,b,c", *lines, ""]), splits=splits)
     assert len(found) == 1
     assert found[0].startswith(message)
+
+
+@given(n=st.integers(2, 60), folds=st.integers(2, 10), repeats=st.integers(1, 3), seed=st.integers(0, 5))
+def test_each_repeat_of_folds_holds_out_every_row_once(n: int, folds: int, repeats: int, seed: int) -> None:
+    parts = held_out(n, folds, repeats, seed)
+    assert len(parts) == folds * repeats
+    for repeat in range(repeats):
+        own = parts[repeat * folds : (repeat + 1) * folds]
+        assert sorted(np.concatenate(own).tolist()) == [*range(n)]
+        assert [len(part) for part in own] == [n // folds + (i < n % folds) for i in range(folds)]
+    if repeats > 1 and n > 20:
+        assert parts[0].tolist() != parts[folds].tolist()

@@ -36,6 +36,15 @@ def split(table: UserTable, settings: DataConfig) -> tuple[list[np.ndarray], lis
     return _cut(np.argsort(values, kind="stable"), sizes), faults
 
 
+def held_out(n: int, folds: int, repeats: int, seed: int) -> list[np.ndarray]:
+    """The places among n rows that each fold holds out, in increasing order: `folds` parts of each of `repeats` orders.
+
+    Sizes are those of scikit-learn's KFold: the first n mod `folds` have one row more.
+    """
+    orders = [stream(seed, "folds", repeat).permutation(n) for repeat in range(repeats)]
+    return [np.sort(part) for order in orders for part in np.array_split(order, folds)]
+
+
 def _sizes(n: int, fractions: Fractions) -> tuple[int, ...]:
     """Rows of each part of n: running sums are rounded, so that no row is lost."""
     train, validation = round(n * fractions.train), round(n * (fractions.train + fractions.validation))
