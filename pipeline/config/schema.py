@@ -27,6 +27,7 @@ from shoal.pipeline.config.fields import (
     Activation,
     Axis,
     Bias,
+    ColumnName,
     Columns,
     Count,
     HiddenSizes,
@@ -69,6 +70,21 @@ class Fractions(Closed):
         return self
 
 
+class Splits(Closed):
+    """How rows come to their part: at random, in their order or that of a column, or by the groups of a column."""
+
+    kind: Literal["random", "ordered", "group"] = Field(description="random, ordered, group")
+    column: ColumnName | None = Field(default=None, description="the name of a column")
+
+    @model_validator(mode="after")
+    def _column_where_one_counts(self) -> Splits:
+        if self.kind == "random" and self.column is not None:
+            raise refusal("no column for kind random; it is for ordered and group")
+        if self.kind == "group" and self.column is None:
+            raise refusal("a column for kind group: rows of one value of it stay together")
+        return self
+
+
 class DataConfig(Closed):
     """Where the samples come from."""
 
@@ -79,6 +95,9 @@ class DataConfig(Closed):
     fractions: Fractions = Field(description=f"a mapping with the keys {', '.join(Fractions.model_fields)}")
     split_seed: Seed = Field(description="a whole number from 0 to 4294967295")
     standardise: bool = Field(description="true, false")
+    splits: Splits | None = Field(
+        default=None, description=f"null, or a mapping with the keys {', '.join(Splits.model_fields)}"
+    )
     ignore: Columns | None = Field(default=None, description="null, or a list of columns that are no features")
     separator: Separator | None = Field(default=None, description=f"null, {_quoted(Separator)}")
     decimal: Mark | None = Field(default=None, description=f"null, {_quoted(Mark)}")
@@ -87,6 +106,13 @@ class DataConfig(Closed):
     header_row: Count | Literal["none"] | None = Field(
         default=None, description="null, none, or the number of the row that has the names of the columns"
     )
+
+    @field_validator("splits")
+    @classmethod
+    def _split_by_no_target(cls, splits: Splits | None, info: ValidationInfo) -> Splits | None:
+        if splits and splits.column in info.data.get("targets", ()):
+            raise refusal("a column that is not among the targets")
+        return splits
 
     @field_validator("features")
     @classmethod

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from shoal.kernels.streams import stream
-from shoal.pipeline.config import Config, DataConfig, Fractions
+from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault
-from shoal.pipeline.data import notices, readers
+from shoal.pipeline.data import notices, readers, splitting
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.data.dialect import given
 from shoal.pipeline.data.user_table import UserTable, some_of
@@ -45,23 +45,20 @@ def _from_function(seed: int) -> Dataset:
 
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     table = readers.read(paths.root, settings.path, "data.path", given(settings))
-    apart = {*settings.targets, *(settings.ignore or ())}
-    others = [column for column in table.columns if column not in apart]
+    others = [column for column in table.columns if column not in apart(settings)]
     features = tuple(others if settings.features is None else settings.features)
     names = (*features, *settings.targets)
     values, faults = table.numbers([name for name in dict.fromkeys(names) if name in table.columns])
-    sizes = _sizes(len(values), settings.fractions)
-    choice = _choice_faults(table, settings)
+    rows, split_faults = splitting.split(table, settings)
+    choice = _choice_faults(table, settings) + split_faults
     if every := [
         *table.faults,
         *choice,
         *_column_faults(table, settings, features, faults),
-        *_size_faults(table, sizes),
+        *_size_faults(table, [len(part) for part in rows]),
     ]:
         raise ConfigError(every)
 
-    order = stream(settings.split_seed, "split", 0).permutation(len(values))
-    rows = [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
     train, validation, test = (Split.of(values[part], len(features), part + 1) for part in rows)
     columns = [
         notices.UsedColumn(name, column, column[rows[0]], table.resolutions.get(name, FLOAT64), name in table.index)
@@ -80,6 +77,12 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
 
 
+def apart(settings: DataConfig) -> set[str]:
+    """Columns that are no features where none are named: the targets, those to ignore, and what splits the rows."""
+    column = settings.splits.column if settings.splits else None
+    return {*settings.targets, *(settings.ignore or ()), *([column] if column else ())}
+
+
 def _choice_faults(table: UserTable, settings: DataConfig) -> list[Fault]:
     """Faults of data.targets and data.features against the columns that the table has."""
     faults = table.missing("data.targets", settings.targets)
@@ -87,7 +90,7 @@ def _choice_faults(table: UserTable, settings: DataConfig) -> list[Fault]:
         faults += table.missing("data.features", settings.features)
     else:
         faults += table.missing("data.ignore", settings.ignore or ())
-        if set(table.columns) <= {*settings.targets, *(settings.ignore or ())}:
+        if set(table.columns) <= apart(settings):
             allowed = "at least one column left over as a feature"
             faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
     return faults
@@ -103,13 +106,7 @@ def _column_faults(table: UserTable, settings: DataConfig, features: Sequence[st
     return [*some_of(faults, "such columns"), Fault("data.features", "columns of text", line)]
 
 
-def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int]:
-    """Rows of the training, validation and test split of n: running sums are rounded, so that no row is lost."""
-    train, validation = round(n * fractions.train), round(n * (fractions.train + fractions.validation))
-    return train, validation - train, n - validation
-
-
-def _size_faults(table: UserTable, sizes: tuple[int, int, int]) -> list[Fault]:
+def _size_faults(table: UserTable, sizes: Sequence[int]) -> list[Fault]:
     train, validation, test = sizes
     if table.faults or (train >= 2 and validation >= 1 and test >= 1):
         return []

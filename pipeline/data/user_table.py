@@ -73,13 +73,14 @@ class UserTable:
         cells = [cell for cell in self.cells[self.columns.index(column)] if cell not in (None, "")]
         return sum(not np.isfinite(self._number(cell)) for cell in cells) > len(self.rows) / 2
 
-    def missing(self, key: str, wanted: Sequence[str]) -> list[Fault]:
-        """One fault for each wanted name that is no column; `key` as in `read`, the list of the names."""
+    def missing(self, key: str, wanted: str | Sequence[str]) -> list[Fault]:
+        """One fault for each wanted name that is no column; `key` as in `read`, that of the name or of the list."""
         allowed = f"a column of {self.name}: {', '.join(self.columns)}"
         faults = []
-        for i, name in enumerate(wanted):
+        places = {wanted: key} if isinstance(wanted, str) else {name: below(key, i) for i, name in enumerate(wanted)}
+        for name, below_key in places.items():
             if name not in self.columns:
-                place, found = (below(key, i), shown(name)) if key else ("", f"no column {shown(name)}")
+                place, found = (below_key, shown(name)) if key else ("", f"no column {shown(name)}")
                 faults.append(fault_at(place, self.name, found, allowed + did_you_mean(name, self.columns)))
         return faults
 
