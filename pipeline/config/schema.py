@@ -88,6 +88,11 @@ class DataConfig(Closed):
         default=None, description="null, none, or the number of the row that has the names of the columns"
     )
 
+    @property
+    def is_table(self) -> bool:
+        """Whether the samples are a user's, so that results are told in units, and beside baselines."""
+        return self.source == "file"
+
     @field_validator("features")
     @classmethod
     def _no_target(cls, features: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
