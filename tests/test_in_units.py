@@ -11,10 +11,10 @@ import pytest
 
 from shoal.pipeline import baselines, data, store
 from shoal.pipeline.numbers import number
-from shoal.pipeline.report import results_page
+from shoal.pipeline.report import evidence, results_page
 from shoal.pipeline.report import sections as pages
 from shoal.pipeline.report.claims.in_units import comparisons, units_blocks, verdict
-from shoal.pipeline.report.document.blocks import Folded
+from shoal.pipeline.report.document.blocks import Folded, Table
 from shoal.pipeline.report.study import CHOSEN, Study
 from shoal.pipeline.stages import report
 from shoal.pipeline.statistics.measures import by_target
@@ -201,6 +201,21 @@ def test_show_has_the_best_cells_beside_the_baselines(shown: studies.Paths, caps
     for name in ("constant", "ridge"):
         alone = models[(models["baseline"] == name) & models["target"].notna()]
         assert [name, *map(number, alone["test_rmse"])] in rows
+
+
+def test_targets_with_line_breaks_in_their_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Tables have their names as they are, the report on one line."""
+    (tmp_path / "input").mkdir()
+    names = {"speed_m_s": "v", "range_m": "a\nb", "height_m": "| c [x] |"}
+    studies.throws().rename(columns=names).to_csv(tmp_path / "input" / "odd.csv", index=False)
+    keys = {"path": "input/odd.csv", "targets": ["a\nb", "| c [x] |"]}
+    paths = studies.complete(tmp_path, {"frozen": studies.RIDGE}, source="file", **keys)
+    studies.without_gradcheck(paths)
+    by_target = [block for block in evidence.test_set(report.load(paths)).blocks if isinstance(block, Table)][1:]
+    assert [row[0] for row in by_target[0].rows] == [r"a\nb", "| c [x] |"]
+    assert [row[0] for row in by_target[1].rows] == [r"a\nb"] * 3 + ["| c [x] |"] * 3
+    show(paths, ["frozen"])
+    assert "| c [x] |" in capsys.readouterr().out
 
 
 def test_a_study_of_the_function_has_baselines_in_its_file_alone(

@@ -104,8 +104,8 @@ def _by_target(study: Study, chosen: dict[str, Any]) -> list[Table]:
     [networks] = (results.networks for results in study.sweeps if results.name == chosen["sweep"])
     network = networks.set_index("network_id").loc[chosen["network_id"]]
     rows, error = [], study.task.error
-    for target, scale in zip(study.dataset.target_names, study.dataset.error_scale, strict=True):
-        value = network[f"{error.of('test')}_{target}"]
+    values = network[[name for name in network.index if name.startswith(f"{error.of('test')}_")]]
+    for target, scale, value in zip(study.dataset.target_names, study.dataset.error_scale, values, strict=True):
         rows.append([target, number(value), number(scale**2), number(value / scale**2)])
     label = error.label("test")
     header = ["target", label, "variance on the training rows", f"{label} / variance"]
