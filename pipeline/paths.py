@@ -81,6 +81,10 @@ class Paths:
         return self.root / "evaluation" / "contrasts.parquet"
 
     @property
+    def baselines(self) -> Path:
+        return self.root / "evaluation" / "baselines.parquet"
+
+    @property
     def evaluation_receipt(self) -> Path:
         return self.root / "metrics" / ".receipt.json"  # where git keeps it, as it does the metrics that it names
 

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from shoal.pipeline import progress, store
+from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.tasks.regression import MSE
-from shoal.pipeline.terminal import cli, tables
+from shoal.pipeline.terminal import cli
 from tests import studies
 
 SWEEPS = {"sizes": studies.SIZES, "branches": studies.BRANCHES}
@@ -157,7 +158,7 @@ def test_show_has_the_numbers_of_every_cell_and_marks_the_best(study: Paths, cap
         axes = (
             [cell["cell"]] if cell["sweep"] == "branches" else [str(cell[k]) for k in ("activation", "depth", "width")]
         )
-        errors = [tables.number(cell[f"test_score_{name}"]) for name in ("median", "q1", "q3", "min", "max")]
+        errors = [number(cell[f"test_score_{name}"]) for name in ("median", "q1", "q3", "min", "max")]
         rate = [str(cell["learning_rate"])] if cell["sweep"] == "sizes" else []
         mark = ["*"] if cell["cell"] in set(best) else []
         assert [*mark, *axes, *rate, *errors, "0", "/", str(cell["n_networks"])] in lines

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 from shoal.pipeline import store
+from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.tasks.regression import MSE
 from shoal.pipeline.terminal import cli
 from shoal.pipeline.terminal.compare import Side, is_identical
-from shoal.pipeline.terminal.tables import number
 from tests import studies
 
 SWEEPS: dict[str, Any] = {

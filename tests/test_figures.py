@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
-from shoal.pipeline.figures import columns, curves, fits, heatmap, network, scores, style
+from shoal.pipeline.figures import columns, curves, fits, heatmap, network, residuals, scores, style
 from shoal.pipeline.figures.curves import Band
 from shoal.pipeline.report.assignment.setting import colours
 from shoal.pipeline.statistics import axes
@@ -279,3 +280,16 @@ def test_the_caption_of_a_drawing_names_the_colours_that_are_in_it() -> None:
     branched = Architecture.parse("(dense 3 > linear | tanh > dense 3) > relu > dense 1")
     assert colours(branched) == "Colours are activations: blue relu, orange tanh, white linear."
     assert colours(Architecture.parse("dense 2")) == "Colours are activations: white linear."
+
+
+@pytest.mark.parametrize("draw", [residuals.predicted, residuals.residuals])
+@pytest.mark.parametrize("n_targets", [1, 3, 9])
+def test_predictions_of_any_number_of_targets_and_rows_are_bounded(
+    draw: Callable[[np.ndarray, np.ndarray, list[str]], Figure], n_targets: int
+) -> None:
+    y = np.random.default_rng(0).normal(size=(7000, n_targets))
+    figure = draw(y, y + 1, [f"t{k}" for k in range(n_targets)])
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in panels] == [f"t{k}" for k in range(min(n_targets, 4))]
+    points = [line.get_xydata() for axes in panels for line in axes.lines if line.get_marker() == "o"]
+    assert 1900 < sum(len(np.asarray(drawn)) for drawn in points) <= 2000

@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 
 from shoal.pipeline import store
+from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.tasks.regression import MSE
 from shoal.pipeline.terminal import show
-from shoal.pipeline.terminal.tables import Column, number, print_table
+from shoal.pipeline.terminal.tables import Column, print_table
 from tests import studies
 
 NAME = "a-name-of-sixty-letters-that-nobody-would-type-twice-but-has-"

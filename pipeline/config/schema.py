@@ -114,6 +114,11 @@ class DataConfig(Closed):
             raise refusal("a column that is not among the targets")
         return splits
 
+    @property
+    def is_table(self) -> bool:
+        """Whether the samples are a user's, so that results are told in units, and beside baselines."""
+        return self.source == "file"
+
     @field_validator("features")
     @classmethod
     def _no_target(cls, features: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:

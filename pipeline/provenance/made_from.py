@@ -80,7 +80,7 @@ def predictions(paths: Paths) -> MadeFrom:
 
 def report(paths: Paths) -> MadeFrom:
     """Of the report and its figures."""
-    made = [paths.gradcheck, paths.networks, paths.cells, paths.contrasts, paths.chosen]
+    made = [paths.gradcheck, paths.networks, paths.cells, paths.contrasts, paths.baselines, paths.chosen]
     files = [*_data_files(paths), paths.study, *_sweep_receipts(paths), *made]
     return _made_from(paths, paths.report_receipt, _of_sweeps(paths, "seed", "dtype", "data"), files)
 

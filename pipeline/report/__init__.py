@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shoal.pipeline.figures import style
 from shoal.pipeline.report.assignment.author import assignment_tables
 from shoal.pipeline.report.assignment.derivations import derivations
@@ -10,7 +12,7 @@ from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.limits.sentences import pieces_blocks
 from shoal.pipeline.report.document.blocks import Block, Section
 from shoal.pipeline.report.document.markdown import markdown, markdown_table
-from shoal.pipeline.report.evidence import gradient_check, test_set
+from shoal.pipeline.report.evidence import drawn, gradient_check, test_set
 from shoal.pipeline.report.reproduction import reproduction
 from shoal.pipeline.report.result_tables import score_table, summary_table
 from shoal.pipeline.report.sections import description, sentences, sweep_section
@@ -28,7 +30,7 @@ def sections(study: Study) -> list[Section]:
             data_section(study),
             *(sweep_section(results, study.sweeps) for results in study.sweeps),
             gradient_check(study.checks, study.task.cost),
-            test_set(study),
+            replace(last := test_set(study), blocks=[*last.blocks, *drawn(study)]),
             reproduction(study.origin, study.config, study.dataset, study.sweeps),
         ]
 

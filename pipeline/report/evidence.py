@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from shoal.pipeline.figures import residuals
 from shoal.pipeline.report.claims.divergence import all_diverged
-from shoal.pipeline.report.claims.wording import counted
-from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
+from shoal.pipeline.report.claims.in_units import units_blocks, verdict
+from shoal.pipeline.report.claims.wording import counted, listed
+from shoal.pipeline.report.document.blocks import Block, Folded, Plot, Section, Table
+from shoal.pipeline.report.plots import points_note
 from shoal.pipeline.report.result_tables import number
-from shoal.pipeline.report.study import Study
+from shoal.pipeline.report.study import CHOSEN, Study
 from shoal.pipeline.tasks import Cost
+
+MOST_NAMED = 20
+"""Targets without a panel that a caption names."""
 
 
 def gradient_check(checks: pd.DataFrame, cost: Cost) -> Section:
@@ -65,7 +72,29 @@ def test_set(study: Study) -> Section:
     row = [chosen["network_id"], *(number(chosen[error.metric(split)]) for split in ("validation", "test"))]
     header = ["network", *(error.label(split) for split in ("validation", "test"))]
     blocks: list[Block] = [text, Table("The chosen network", header, [row])]
-    return Section("Test set", [*blocks, *_by_target(study, chosen)])
+    return Section("Test set", [*blocks, *_by_target(study, chosen), *verdict(study), *units_blocks(study)])
+
+
+def drawn(study: Study) -> list[Plot]:
+    """What the chosen network predicts of the test split, against the truth, and what is left over."""
+    if study.baselines is None or not study.y_hats:
+        return []
+    y, y_hat, names = study.dataset.test.y, study.y_hats[CHOSEN]["test"], study.dataset.target_names
+    note = _not_drawn(names) + points_note(len(y), "test samples", residuals.points(len(names)))
+    predicted = f"Test split, predicted against true: the {CHOSEN}.{note}"
+    left = f"Test split, true minus predicted against predicted: the {CHOSEN}.{note}"
+    return [
+        Plot("predicted", predicted, residuals.predicted(y, y_hat, names)),
+        Plot("residuals", left, residuals.residuals(y, y_hat, names)),
+    ]
+
+
+def _not_drawn(names: Sequence[str]) -> str:
+    """Which targets have no panel, as a part of a caption."""
+    rest = names[residuals.MOST_PANELS :]
+    more = len(rest) - MOST_NAMED
+    texts = [*rest[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+    return f" Not drawn: {listed(texts)}." if rest else ""
 
 
 def _by_target(study: Study, chosen: dict[str, Any]) -> list[Table]:
@@ -75,8 +104,8 @@ def _by_target(study: Study, chosen: dict[str, Any]) -> list[Table]:
     [networks] = (results.networks for results in study.sweeps if results.name == chosen["sweep"])
     network = networks.set_index("network_id").loc[chosen["network_id"]]
     rows, error = [], study.task.error
-    for target, scale in zip(study.dataset.target_names, study.dataset.error_scale, strict=True):
-        value = network[f"{error.of('test')}_{target}"]
+    values = network[[name for name in network.index if name.startswith(f"{error.of('test')}_")]]
+    for target, scale, value in zip(study.dataset.target_names, study.dataset.error_scale, values, strict=True):
         rows.append([target, number(value), number(scale**2), number(value / scale**2)])
     label = error.label("test")
     header = ["target", label, "variance on the training rows", f"{label} / variance"]

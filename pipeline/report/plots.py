@@ -111,9 +111,9 @@ def gradient_plot(results: SweepResults) -> Plot:
     return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))
 
 
-def points_note(n: int, what: str) -> str:
+def points_note(n: int, what: str, most: int = style.MOST_POINTS) -> str:
     """How many points are drawn, as the end of a caption; empty where all are."""
-    drawn = len(style.thinned(n))
+    drawn = len(style.thinned(n, most))
     return f" {drawn:,} of the {n:,} {what} are drawn, at even distances in their order." if drawn < n else ""
 
 

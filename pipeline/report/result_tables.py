@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline import baselines
 from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import typical
-from shoal.pipeline.statistics.errors import best_cell, deciding, task_of
+from shoal.pipeline.statistics.errors import best_cell
 from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.tasks import Error
 
@@ -56,6 +57,13 @@ def entry(cell: pd.Series, name: str) -> str:
     return spread(cell, name) + diverged
 
 
+def beside(results: SweepResults) -> str:
+    """The test errors of the baselines, as the end of a caption; empty where results stand beside none."""
+    if results.baselines is None:
+        return ""
+    return f"; {baselines.beside(results.baselines, results.error, number)}"
+
+
 def score_table(results: SweepResults) -> Table:
     """The cells of a sweep: the second axis that varies along the columns, the others and the series down the rows."""
     error = results.error
@@ -66,7 +74,7 @@ def score_table(results: SweepResults) -> Table:
         columns = {error.of(split): error.label(split) for split in ("test", "validation")}
         columns |= {"train_cost": results.task.cost.label}
         rows = [[row["series"], *(entry(row, name) for name in columns)] for _, row in cells.iterrows()]
-        return Table("Median [quartiles] over replicates", [series_name, *columns.values()], rows)
+        return Table(f"Median [quartiles] over replicates{beside(results)}", [series_name, *columns.values()], rows)
     column_axis = found[0] if len(found) == 1 else found[1]
     heads = ["series", *found[2:], *([found[0]] if len(found) > 1 else [])]
     columns_levels = axes.levels(cells, column_axis)
@@ -79,7 +87,7 @@ def score_table(results: SweepResults) -> Table:
     names = [series_name if head == "series" else axes.LABELS[head] for head in heads]
     names[-1] += f" ↓ {axes.LABELS[column_axis]} →"
     header = [*names, *(axes.level_text(column_axis, level) for level in columns_levels)]
-    caption = f"Median {error.label('test')} [quartiles]{fixed.note.rstrip('.')}"
+    caption = f"Median {error.label('test')} [quartiles]{beside(results)}{fixed.note.rstrip('.')}"
     return Table(caption, header, rows, len(heads))
 
 
@@ -95,6 +103,10 @@ def summary_table(sweeps: Sequence[SweepResults]) -> Table:
             best = cells.iloc[place]
             of_best = [best["cell"], spread(best, results.error.of("test")), typical_entry(best)]
         rows.append([results.name, *counts, *of_best])
+    if (table := sweeps[0].baselines) is not None:
+        for _, row in baselines.overall(table).iterrows():
+            what = f"{row['baseline']}: {baselines.BASELINES[row['baseline']].definition}"
+            rows.append([MISSING] * 3 + [what, number(row[sweeps[0].error.of("test")]), MISSING])
     texts = [f"its {sweeps[0].error.label('test')}, median [quartiles]", "typical [95 % interval]"]
     header = ["sweep", "networks", "diverged", "best cell (by validation)", *texts]
     return Table("The sweeps", header, rows)
@@ -129,12 +141,12 @@ def _key_text(header: Sequence[str], key: Sequence[str]) -> str:
     return ", ".join([key[0], *(f"{name} {level}" for name, level in zip(header[1:], key[1:], strict=False))])
 
 
-def cell_table(cells: pd.DataFrame) -> Table:
+def cell_table(results: SweepResults) -> Table:
     """Every cell of a sweep with all its errors."""
-    error = deciding(cells)
+    cells, error = results.cells, results.error
     test = error.label("test")
     columns = {error.of(split): error.label(split) for split in ("test", "validation", "train")}
-    columns |= {"train_cost": task_of(cells).cost.label}
+    columns |= {"train_cost": results.task.cost.label}
     rows = [
         [
             row["cell"],
@@ -147,5 +159,5 @@ def cell_table(cells: pd.DataFrame) -> Table:
         for _, row in cells.iterrows()
     ]
     header = ["cell", "networks", "diverged", f"typical {test} [95 %]", *columns.values(), f"range of {test}"]
-    caption = f"Every cell: typical {test} with its interval, median [quartiles] over its networks"
+    caption = f"Every cell: typical {test} with its interval, median [quartiles] over its networks{beside(results)}"
     return Table(caption, header, rows)

@@ -28,7 +28,8 @@ DIFFERENCE_STEP = 1e-5
 class SweepResults:
     """One sweep: `cells` as prepared by axes.py, `networks` (a row each, with series, errors, architecture).
 
-    `contrasts` are its rows of contrasts.parquet; `part` is what it answers of the assignment, if it answers a part.
+    `contrasts` are its rows of contrasts.parquet; `part` is what it answers of the assignment, if it answers a part;
+    `baselines` is baselines.parquet, where results stand beside it.
     """
 
     name: str
@@ -40,6 +41,7 @@ class SweepResults:
     curves: pd.DataFrame
     weights: dict[str, np.ndarray]
     part: str
+    baselines: pd.DataFrame | None
 
     @property
     def task(self) -> Task:
@@ -110,7 +112,9 @@ def _band(curves: pd.DataFrame, networks: list[str]) -> Band:
     return Band(table.columns.to_numpy(np.float64), q1, median, q3)
 
 
-def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset, part: str) -> SweepResults:
+def load(
+    paths: Paths, name: str, settings: Sweep, dataset: Dataset, part: str, baselines: pd.DataFrame | None
+) -> SweepResults:
     """Read a sweep's tables, curves and weights."""
     files = (paths.cells, paths.networks, paths.contrasts)
     cells, networks, contrasts = (table[table["sweep"] == name] for table in map(store.read_table, files))
@@ -121,4 +125,4 @@ def load(paths: Paths, name: str, settings: Sweep, dataset: Dataset, part: str) 
     networks = networks.merge(cells[["cell", "series"]], on="cell", validate="many_to_one")
     curves = store.read_table(paths.curves(name))
     weights = store.read_weights(paths, name)
-    return SweepResults(name, settings, dataset, cells, networks, contrasts, curves, weights, part)
+    return SweepResults(name, settings, dataset, cells, networks, contrasts, curves, weights, part, baselines)

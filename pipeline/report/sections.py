@@ -34,7 +34,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     if results.settings.architecture and len(results.best):
         blocks += [GRADIENTS.format(cost=results.task.cost.name), gradient_table(results)]
     blocks += plots(results)
-    blocks.append(Folded(cell_table(results.cells)))
+    blocks.append(Folded(cell_table(results)))
     if len(results.contrasts):
         blocks.append(Folded(contrast_table(results)))
     return Section(f"Sweep {results.name}", blocks, results.part)

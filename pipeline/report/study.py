@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from shoal.pipeline import store
+from shoal.pipeline import baselines, store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance.hashes import read_params
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.tasks import Error, Task
+from shoal.pipeline.tasks import SPLITS, Error, Task
+
+CHOSEN = "chosen network"
+"""What it is called beside the baselines."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,27 @@ class Study:
     def error(self) -> Error:
         """The error that decides."""
         return self.sweeps[0].error
+
+    @property
+    def baselines(self) -> pd.DataFrame | None:
+        """The table of baselines.parquet, where results stand beside it."""
+        return self.sweeps[0].baselines
+
+    @cached_property
+    def y_hats(self) -> dict[str, dict[str, np.ndarray]]:
+        """What the chosen network and each of the baselines predict of each split, (n, n_outputs), by their names.
+
+        Of none where nothing was chosen.
+        """
+        if self.chosen is None:
+            return {}
+        [weights] = (results.weights for results in self.sweeps if results.name == self.chosen["sweep"])
+        network = self.dataset.predictor(self.chosen["architecture"], weights[self.chosen["network_id"]])
+        splits = {name: getattr(self.dataset, name) for name in SPLITS}
+        found = {CHOSEN: {name: network.predict(split.x) for name, split in splits.items()}}
+        for baseline, model in baselines.fitted(self.dataset).items():
+            found[baseline] = {name: model.predict(self.dataset.inputs(split)) for name, split in splits.items()}
+        return found
 
     @property
     def is_assignment(self) -> bool:

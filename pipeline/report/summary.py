@@ -10,6 +10,7 @@ from shoal.pipeline.report.assignment.author import beside_author
 from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.divergence import all_diverged, divergence_counts
 from shoal.pipeline.report.claims.findings import findings, is_untestable, strongest
+from shoal.pipeline.report.claims.in_units import verdict
 from shoal.pipeline.report.claims.trends import trend
 from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Section
@@ -44,7 +45,7 @@ def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
     lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
-    paragraphs = [f"{_extent(study)} {_best(study)}", *lines, CLAIMS, *caveats(study)]
+    paragraphs = [f"{_extent(study)} {_best(study)}", *verdict(study), *lines, CLAIMS, *caveats(study)]
     return Section("Summary", [*paragraphs, table, definitions(study)])
 
 

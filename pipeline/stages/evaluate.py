@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline import config, data, progress, statistics, store
+from shoal.pipeline import baselines, config, data, progress, statistics, store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
@@ -17,7 +17,7 @@ from shoal.pipeline.stages import _stage
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import cell_table, with_errors
 from shoal.pipeline.statistics.contrasts import contrast_table, declared
-from shoal.pipeline.statistics.errors import LARGEST, best_cell, deciding, errors_of
+from shoal.pipeline.statistics.errors import best_cell, bounded, deciding, errors_of
 from shoal.pipeline.tasks import SPLITS
 
 Ranks = dict[str, dict[str, float | None]]
@@ -25,10 +25,11 @@ Ranks = dict[str, dict[str, float | None]]
 
 @receipts.kept(made_from.evaluation)
 def run(paths: Paths) -> dict[str, Any]:
-    """Write evaluation/{networks,cells,contrasts}.parquet and metrics/<sweep>.json; returns counts for the log."""
+    """Write evaluation/*.parquet (networks, cells, contrasts, baselines), metrics/<sweep>.json; counts for the log."""
     settings = config.load(paths)
     sweeps = list(settings.sweeps)
-    store.refuse_unwritable(paths.networks, paths.cells, paths.contrasts, *map(paths.metrics, sweeps))
+    tables = (paths.networks, paths.cells, paths.contrasts, paths.baselines)
+    store.refuse_unwritable(*tables, *map(paths.metrics, sweeps))
     dataset = data.load(paths)
     runs = store.read_runs(paths, sweeps)
     networks = _network_table(paths, dataset, runs)
@@ -38,6 +39,7 @@ def run(paths: Paths) -> dict[str, Any]:
     store.write_table(paths.networks, networks)
     store.write_table(paths.cells, cells)
     store.write_table(paths.contrasts, contrasts)
+    store.write_table(paths.baselines, baselines.table(dataset))
     for sweep in sweeps:
         store.write_json(paths.metrics(sweep), _metrics(*(table[table["sweep"] == sweep] for table in (cells, errors))))
     receipts.forget_other_sweeps(paths, sweeps)
@@ -84,10 +86,10 @@ def _errors(dataset: Dataset, predictor: Predictor) -> dict[str, float]:
     with np.errstate(over="ignore", invalid="ignore"):
         for name in SPLITS:
             y, y_hat = (split := getattr(dataset, name)).y, predictor.predict(split.x)
-            errors |= {error.of(name): _bounded(error.measure(y_hat, y, dataset.error_scale)) for error in measured}
+            errors |= {error.of(name): bounded(error.measure(y_hat, y, dataset.error_scale)) for error in measured}
         for k, column in enumerate(_of_targets(dataset)):  # y_hat and y are those of the test split
             of_target = dataset.task.error.measure(y_hat[:, [k]], y[:, [k]], dataset.error_scale[[k]])
-            errors[column] = _bounded(of_target)
+            errors[column] = bounded(of_target)
     return errors
 
 
@@ -95,11 +97,6 @@ def _of_targets(dataset: Dataset) -> list[str]:
     """The column of each target's test error; none for a single target."""
     names = dataset.target_names if dataset.n_outputs > 1 else ()
     return [f"{dataset.task.error.of('test')}_{name}" for name in names]
-
-
-def _bounded(error: float) -> float:
-    """The error, LARGEST where that is beyond float64."""
-    return error if error < LARGEST else LARGEST
 
 
 def _metrics(cells: pd.DataFrame, networks: pd.DataFrame) -> dict[str, Any]:

@@ -50,7 +50,9 @@ def load(paths: Paths) -> Study:
     """Read everything that the report is made of."""
     settings, dataset = _settings(paths), _with_printable_names(data.load(paths))
     parts = settings.report.parts
-    sweeps = [load_sweep(paths, name, sweep, dataset, parts.get(name, "")) for name, sweep in settings.sweeps.items()]
+    beside = store.read_table(paths.baselines) if settings.data.is_table else None
+    blocks = settings.sweeps.items()
+    sweeps = [load_sweep(paths, name, sweep, dataset, parts.get(name, ""), beside) for name, sweep in blocks]
     source = origin(paths, list(settings.sweeps))
     checks, chosen = store.read_table(paths.gradcheck), store.read_json(paths.chosen)
     return Study(settings, dataset, sweeps, checks, chosen, source)

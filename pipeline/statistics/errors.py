@@ -14,6 +14,11 @@ Table = pd.DataFrame | pd.Series
 """A table of networks or of cells, of one row at least, or a row of one."""
 
 
+def bounded(error: float) -> float:
+    """The error, LARGEST where that is beyond float64."""
+    return error if error < LARGEST else LARGEST
+
+
 def task_of(table: Table) -> Task:
     """The task whose errors a table has."""
     return reporting(str(table["error"].iloc[0] if isinstance(table, pd.DataFrame) else table["error"]))

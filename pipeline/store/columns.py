@@ -67,6 +67,7 @@ HELD: dict[str, Collection[str]] = {
         ),
     ],
     "contrasts.parquet": CONTRAST_COLUMNS,
+    "baselines.parquet": ["baseline", "target", "penalty", "error", "train_error", "validation_error", "test_error"],
     "gradcheck.parquet": [
         "architecture", "activation", "tensor", "n_coordinates", "max_difference", "max_gradient", "relative_error",
     ],

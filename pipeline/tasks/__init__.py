@@ -1,9 +1,10 @@
 """What networks are trained for: a file each, and its name in TASKS."""
 
+from shoal.pipeline.tasks.measure import InUnits, Measure
 from shoal.pipeline.tasks.regression import REGRESSION
 from shoal.pipeline.tasks.task import SPLITS, Cost, Error, Task
 
-__all__ = ["REGRESSION", "SPLITS", "TASKS", "Cost", "Error", "Task", "reporting"]
+__all__ = ["REGRESSION", "SPLITS", "TASKS", "Cost", "Error", "InUnits", "Measure", "Task", "reporting"]
 
 TASKS = {task.name: task for task in (REGRESSION,)}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shoal.pipeline.tasks.measure import InUnits, Measure
 from shoal.pipeline.tasks.task import Cost, Error, Task
 
 
@@ -66,4 +67,39 @@ SCORE = Error(
     ),
 )
 
-REGRESSION = Task("regression", HALF_MSE, (MSE, SCORE), "For K outputs half_mse = K · mse / 2.")
+
+def _squares(y_hat: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """sum over columns of (y_hat - y)^2, (n,)."""
+    squares: np.ndarray = ((y_hat - y) ** 2).sum(axis=1)
+    return squares
+
+
+def _rmse(y_hat: np.ndarray, y: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((y_hat - y) ** 2)))
+
+
+def _mae(y_hat: np.ndarray, y: np.ndarray) -> float:
+    return float(np.mean(np.abs(y_hat - y)))
+
+
+def _r2(y_hat: np.ndarray, y: np.ndarray) -> float:
+    """NaN where y has one value."""
+    spread = ((y - y.mean()) ** 2).sum()
+    return float(1 - ((y_hat - y) ** 2).sum() / spread) if spread > 0 else float("nan")
+
+
+RMSE = Measure(
+    "RMSE", "rmse", "√((1/N) Σₙ (ŷ - y)²)", "the root of the mean squared error", "in the unit of {target}", _rmse
+)
+MAE = Measure("MAE", "mae", "(1/N) Σₙ |ŷ - y|", "the mean size of the error", "in the unit of {target}", _mae)
+R2 = Measure(
+    "R²",
+    "r2",
+    "1 - Σₙ (ŷ - y)² / Σₙ (y - mean(y))²",
+    "the share of the spread of those rows that is predicted: 1 at best, below 0 where their mean is nearer",
+    "",
+    _r2,
+)
+UNITS = InUnits((RMSE, MAE, R2), _squares, np.sqrt, "predicts {target} to within {value}", ("constant", "ridge"))
+
+REGRESSION = Task("regression", HALF_MSE, (MSE, SCORE), "For K outputs half_mse = K · mse / 2.", UNITS)

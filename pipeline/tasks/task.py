@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shoal.pipeline.tasks.measure import InUnits
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -97,13 +99,14 @@ class Task:
     """What networks are trained for. `relation` says in a sentence how the cost and the first error go together.
 
     The first of the errors is always reported, those behind it where there are several targets; the last one reported
-    decides: it chooses networks, ranks cells and is what tests compare.
+    decides: it chooses networks, ranks cells and is what tests compare. `in_units` is what else is said of a target.
     """
 
     name: str
     cost: Cost
     errors: tuple[Error, ...]
     relation: str
+    in_units: InUnits
 
     @property
     def error(self) -> Error:

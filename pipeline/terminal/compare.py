@@ -10,6 +10,7 @@ from rich.console import Console
 
 from shoal.pipeline import store
 from shoal.pipeline.config import ConfigError, Fault
+from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import summary
 from shoal.pipeline.statistics.cells import log10, power
@@ -20,7 +21,7 @@ from shoal.pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
 from shoal.pipeline.statistics.signed_ranks import compare as paired
 from shoal.pipeline.tasks import Error
 from shoal.pipeline.terminal.revisions import WORKSPACE, Snapshot, snapshot
-from shoal.pipeline.terminal.tables import Column, number, print_table, terminal
+from shoal.pipeline.terminal.tables import Column, print_table, terminal
 
 KEY = ["sweep", "cell"]
 Key = tuple[str, str]

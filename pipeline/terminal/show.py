@@ -6,15 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from shoal.pipeline import config, store
+from shoal.pipeline import baselines, config, store
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS, taking
+from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import typical
 from shoal.pipeline.statistics.errors import best_cell, deciding
 from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
-from shoal.pipeline.terminal.tables import Column, number, print_table, terminal
+from shoal.pipeline.terminal.in_units import in_units
+from shoal.pipeline.terminal.tables import Column, print_table, terminal
 
 AXES = ("activation", *HYPERPARAMETERS)
 BEST = "*"
@@ -37,7 +39,8 @@ def show(paths: Paths, sweeps: list[str]) -> None:
 
     A sweep that has not run yet has a line that says so. Raises FileNotFoundError before the evaluate stage has run.
     """
-    cells, settings = store.read_table(paths.cells), config.load(paths).sweeps
+    cells, settings = store.read_table(paths.cells), config.load(paths)
+    beside = store.read_table(paths.baselines) if settings.data.is_table else None
     console = terminal()
     wanted: dict[str, None] = {}
     shown: set[str] = set()
@@ -46,9 +49,15 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         if found.empty:
             console.print(f"{sweep}: no results yet; run `dvc repro`", highlight=False, markup=False)
             continue
-        columns = columns_of(_in_its_units(paths, found, settings[sweep]))
+        columns = columns_of(_in_its_units(paths, found, settings.sweeps[sweep]))
         wanted |= dict.fromkeys(column.name for column in columns)
-        shown |= set(print_table(console, title_of(sweep, found), columns))
+        shown |= set(print_table(console, title_of(sweep, found, beside), columns))
+    some = cells[cells["sweep"].isin(sweeps)]
+    if beside is not None and len(some):
+        title, columns = in_units(paths, some)
+        wanted |= dict.fromkeys(column.name for column in columns)
+        console.print(title, highlight=False, markup=False)
+        shown |= set(print_table(console, "", columns))
     labels = {split: deciding(cells).label(split) for split in ("validation", "test")}
     lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
     if left_out := [name for name in wanted if name not in shown]:
@@ -65,10 +74,11 @@ def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFra
     return cells.assign(epochs=axes.epochs(cells, n_train)).drop(columns="steps")
 
 
-def title_of(sweep: str, cells: pd.DataFrame) -> str:
-    """What stands above the table of a sweep's cells."""
+def title_of(sweep: str, cells: pd.DataFrame, beside: pd.DataFrame | None) -> str:
+    """What stands above the table of a sweep's cells, `beside` the table of baselines where there is one."""
     error = deciding(cells)
-    return f"{sweep}: {error.label('test')} = {error.definition}, over {cells['n_networks'].max()} replicates"
+    title = f"{sweep}: {error.label('test')} = {error.definition}, over {cells['n_networks'].max()} replicates"
+    return title if beside is None else f"{title}; {baselines.beside(beside, error, number)}"
 
 
 def columns_of(cells: pd.DataFrame) -> list[Column]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -53,15 +52,6 @@ def terminal() -> Console:
     if not console.is_terminal:
         console.width = ENDLESS
     return console
-
-
-def number(value: float) -> str:
-    """Three significant digits, whole numbers whole; with an exponent below 1e-4 and from 1e6 on only."""
-    if not np.isfinite(value) or value == 0:
-        return f"{value:g}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    power = int(exponent)
-    return f"{value:.{max(0, 2 - power)}f}" if -4 <= power < 6 else f"{mantissa}e{power}"
 
 
 def print_table(console: Console, title: str, columns: Sequence[Column]) -> list[str]:
