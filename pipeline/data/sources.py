@@ -1,4 +1,4 @@
-"""Where a dataset comes from: the assignment's function or the user's table, split into three."""
+"""Where a dataset comes from: the assignment's function or the user's table, split."""
 
 from __future__ import annotations
 
@@ -56,13 +56,14 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         *table.faults,
         *choice,
         *_column_faults(table, settings, features, faults),
-        *_size_faults(table, sizes),
+        *_size_faults(table, sizes, settings.fractions),
     ]:
         raise ConfigError(every)
 
     order = stream(settings.split_seed, "split", 0).permutation(len(values))
     rows = [np.sort(part) for part in np.split(order, np.cumsum(sizes)[:-1])]
-    train, validation, test = (Split.of(values[part], len(features), part + 1) for part in rows)
+    train, validation, test, kept = (Split.of(values[part], len(features), part + 1) for part in rows)
+    calibration = kept if settings.fractions.calibration else None
     columns = [
         notices.UsedColumn(name, column, column[rows[0]], table.resolutions.get(name, FLOAT64), name in table.index)
         for name, column in zip(names, values.T, strict=True)
@@ -77,7 +78,8 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     grid = Split(_grid(train.x), unknown, _places(GRID_POINTS))
     suspects = notices.of_table(table, settings, columns[: len(features)], columns[len(features) :])
     told = (*table.notices, *suspects)
-    return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
+    splits = (train, validation, test, grid)
+    return Dataset(features, settings.targets, x_scaling, y_scaling, *splits, calibration=calibration, notices=told)
 
 
 def _choice_faults(table: UserTable, settings: DataConfig) -> list[Fault]:
@@ -103,18 +105,26 @@ def _column_faults(table: UserTable, settings: DataConfig, features: Sequence[st
     return [*some_of(faults, "such columns"), Fault("data.features", "columns of text", line)]
 
 
-def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int]:
-    """Rows of the training, validation and test split of n: running sums are rounded, so that no row is lost."""
+def _sizes(n: int, fractions: Fractions) -> tuple[int, int, int, int]:
+    """Rows of the training, validation, test and calibration split of n.
+
+    Running sums are rounded, so that no row is lost.
+    """
     train, validation = round(n * fractions.train), round(n * (fractions.train + fractions.validation))
-    return train, validation - train, n - validation
+    test = n - round(n * fractions.calibration) if fractions.calibration else n
+    return train, validation - train, test - validation, n - test
 
 
-def _size_faults(table: UserTable, sizes: tuple[int, int, int]) -> list[Fault]:
-    train, validation, test = sizes
-    if table.faults or (train >= 2 and validation >= 1 and test >= 1):
+def _size_faults(table: UserTable, sizes: tuple[int, int, int, int], fractions: Fractions) -> list[Fault]:
+    train, validation, test, calibration = sizes
+    short = fractions.calibration is not None and calibration < 1
+    if table.faults or (train >= 2 and validation >= 1 and test >= 1 and not short):
         return []
     found = f"{table.name} with {sum(sizes)} rows: {train} to train on, {validation} to validate, {test} to test"
-    return [Fault("data.fractions", found, "at least 2, 1 and 1; add rows or change the fractions")]
+    least = "2, 1 and 1"
+    if fractions.calibration is not None:
+        found, least = f"{found}, {calibration} to calibrate", "2, 1, 1 and 1"
+    return [Fault("data.fractions", found, f"at least {least}; add rows or change the fractions")]
 
 
 def _check_scales(table: UserTable, columns: Sequence[str], scales: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.study import Study
+from shoal.pipeline.statistics import ensembles
 from shoal.pipeline.tasks import Cost
 
 
@@ -57,14 +58,16 @@ def test_set(study: Study) -> Section:
             "no predicted values. Smaller learning rates, or standardised columns, may help."
         )
         return Section("Test set", [text])
+    whose = "The predictions of the mean" if "ensemble" in chosen else "Its predictions"
     text = (
-        f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}. Its "
-        "predictions are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
+        f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}. {whose} "
+        "are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
         "`predictions/all_cells.parquet`."
     )
     row = [chosen["network_id"], *(number(chosen[error.metric(split)]) for split in ("validation", "test"))]
     header = ["network", *(error.label(split) for split in ("validation", "test"))]
     blocks: list[Block] = [text, Table("The chosen network", header, [row])]
+    blocks += filter(None, [ensembles.answers(chosen, error, number), ensembles.intervals(chosen)])
     return Section("Test set", [*blocks, *_by_target(study, chosen)])
 
 
