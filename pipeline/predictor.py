@@ -7,8 +7,8 @@ It travels with every network that leaves the project (see tracking/model.py), s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,9 @@ import numpy as np
 from shoal.kernels.ensemble import predict
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.scaling import Scaling
+
+PREDICTED, SPREAD = "predicted", "spread"
+ENDS = ("low", "high")
 
 
 class Fitted(NamedTuple):
@@ -36,8 +39,9 @@ class Fitted(NamedTuple):
 class Predictor:
     """Predicts the columns `target_names` from the columns `feature_names`, both in the user's units.
 
-    Features are standardised, the outputs of the networks averaged (today there is one), and the standardisation of the
-    targets is undone.
+    Features are standardised, the outputs of the networks averaged, and the standardisation of the targets is undone.
+    `half_widths` has half the width of each target's prediction interval, NaN for one that is not known; it is None
+    where no intervals are asked for.
     """
 
     feature_names: tuple[str, ...]
@@ -45,6 +49,7 @@ class Predictor:
     x_scaling: Scaling
     y_scaling: Scaling
     networks: tuple[Fitted, ...]
+    half_widths: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, columns: Mapping[str, Any], *networks: Fitted) -> Predictor:
@@ -58,12 +63,47 @@ class Predictor:
 
         Raises ValueError for an x that does not fit the networks.
         """
+        return self._mean(self._outputs(x))
+
+    def _outputs(self, x: np.ndarray) -> list[np.ndarray]:
+        """Outputs (n, n_outputs) of each network, in the units that it was trained in."""
         inputs = self.x_scaling.apply(x)
-        outputs = [predict(network.architecture, network.params, inputs) for network in self.networks]
+        return [predict(network.architecture, network.params, inputs) for network in self.networks]
+
+    def _mean(self, outputs: list[np.ndarray]) -> np.ndarray:
         return self.y_scaling.undo(reduce(np.add, outputs) / len(outputs))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it answers for each target, as the endings of columns."""
+        spread = (SPREAD,) if len(self.networks) > 1 else ()
+        return (PREDICTED, *spread, *(() if self.half_widths is None else ENDS))
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of `answer`: <target>_<kind>, the targets of a kind side by side."""
+        return [f"{target}_{kind}" for kind in self.kinds for target in self.target_names]
+
+    def answer(self, x: np.ndarray) -> np.ndarray:
+        """What stands in `columns`, float64 (n, n_columns), for x (n, n_features); raises what `predict` does.
+
+        Predictions; of several networks the standard deviation of their predictions (ddof 0, as they are all that
+        answer); the ends of the prediction interval, NaN where they are not known.
+        """
+        outputs = self._outputs(x)
+        y_hat = self._mean(outputs)
+        answers = [y_hat]
+        if len(outputs) > 1:
+            answers.append(np.std(outputs, axis=0, dtype=np.float64) * self.y_scaling.scale)
+        if self.half_widths is not None:
+            answers += [y_hat - self.half_widths, y_hat + self.half_widths]
+        return np.hstack(answers)
 
     def to_json(self) -> dict[str, Any]:
         """As values that JSON has, with all the digits that tell numbers apart."""
+        intervals = {}
+        if self.half_widths is not None:
+            intervals["half_widths"] = [None if np.isnan(width) else width for width in self.half_widths]
         return {
             "feature_names": list(self.feature_names),
             "target_names": list(self.target_names),
@@ -73,6 +113,7 @@ class Predictor:
                 {"architecture": str(architecture), "dtype": str(params.dtype), "params": params.tolist()}
                 for architecture, params in self.networks
             ],
+            **intervals,
         }
 
     @classmethod
@@ -82,7 +123,12 @@ class Predictor:
             Fitted.of(network["architecture"], np.array(network["params"], network["dtype"]))
             for network in content["networks"]
         )
-        return cls.of(content, *networks)
+        return cls.of(content, *networks).with_half_widths(content.get("half_widths"))
+
+    def with_half_widths(self, widths: Iterable[float | None] | None) -> Predictor:
+        """The same with intervals of these half widths, one a target, None for one that is not known; or without."""
+        known = None if widths is None else tuple(np.nan if width is None else width for width in widths)
+        return replace(self, half_widths=known)
 
     def save(self, path: Path) -> None:
         """Write it as one JSON file, nothing pickled; raises ValueError for parameters that are not finite."""

@@ -89,7 +89,7 @@ SINGLE = [
     ("granularity: network", "granularity: networks", "tracking.granularity: found 'networks'; allowed: cell, network"),
     ("tracking: {granularity: network}\n", "", "tracking: found nothing; allowed: a mapping with the keys granularity"),
     ("dtype: float64", "dtype: float64\nthreads: 4",
-     "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, sweeps"),
+     "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, choose, interval, sweeps"),
     ("source: function", "source: url", "data.source: found 'url'; allowed: function, file"),
     ("source: function\n", "sorce: function\n", "data.sorce: found an unknown key; allowed: source, path, targets, "
      "features, fractions, split_seed, standardise, " + FORM + "; did you mean 'source'?"),
@@ -192,9 +192,11 @@ SINGLE = [
 """One fault each, some of which only show where another key is right."""
 
 WHOLE = [
-    ("", "found nothing; allowed: a mapping with the keys seed, dtype, data, tracking, report, sweeps"),
+    ("", "found nothing; allowed: a mapping with the keys seed, dtype, data, tracking, report, choose, "
+     "interval, sweeps"),
     ("[1, two, null]",
-     "found [1, 'two', None]; allowed: a mapping with the keys seed, dtype, data, tracking, report, sweeps"),
+     "found [1, 'two', None]; allowed: a mapping with the keys seed, dtype, data, tracking, report, choose, "
+     "interval, sweeps"),
     ("seed: [1\ndtype: 2", "line 2, column 6: found a fault in the YAML (while parsing a flow sequence: expected ',' "
      "or ']', but got ':'); allowed: YAML 1.2"),
     ("seed:\t1", "line 1, column 6: found a fault in the YAML (while scanning for the next token: found character "

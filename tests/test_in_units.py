@@ -42,7 +42,7 @@ def study(*errors: dict[str, np.ndarray], n_rows: int = 40) -> Study:
         }
         for name in (CHOSEN, "constant", "ridge")
     }
-    found: Any = SimpleNamespace(dataset=dataset, task=REGRESSION, y_hats=y_hats, baselines=object())
+    found: Any = SimpleNamespace(dataset=dataset, task=REGRESSION, y_hats=y_hats, baselines=object(), answering=CHOSEN)
     return cast(Study, found)
 
 
@@ -169,7 +169,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> studies.Paths:
 
 def test_the_report_of_a_table_stands_in_its_units(shown: studies.Paths) -> None:
     dataset, chosen = data.load(shown), store.read_json(shown.chosen)
-    network = store.load_predictor(shown, "frozen", chosen["network_id"])
+    network = store.load_chosen(shown, chosen)
     measured = by_target(dataset, lambda split: network.predict(getattr(dataset, split).x)).set_index("target")
     whole = report.load(shown)
     markdown, sections = results_page(whole), {section.title: section for section in pages(whole)}

@@ -80,6 +80,6 @@ def test_what_may_not_be_written_is_told_before_predicting(
 def test_a_file_of_the_users_is_replaced_and_a_link_followed(project: Path) -> None:
     Path("other.csv").write_text("old", encoding="utf-8")
     Path("link.csv").symlink_to("other.csv")
-    outputs.write(outputs.place(Path("link.csv"), Paths(), [Path("new.csv")]), pa.table({"a": [1]}))
+    outputs.write(outputs.place(Path("link.csv"), Paths(), [Path("new.csv")]), [pa.table({"a": [1]})])
     assert Path("link.csv").is_symlink()
     assert Path("other.csv").read_text(encoding="utf-8") == "a\n1\n"

@@ -45,6 +45,30 @@ def test_of_several_networks_the_answers_are_averaged() -> None:
     np.testing.assert_allclose(answer, np.mean([by_numpy(params) for params in PARAMS], axis=0), rtol=1e-12)
 
 
+def test_the_spread_is_the_deviation_of_the_networks_in_the_units_of_the_target() -> None:
+    predictor = of(*(Fitted.of(NOTATION, params) for params in PARAMS))
+    answers = [by_numpy(params) for params in PARAMS]
+    assert predictor.columns == ["charges_predicted", "charges_spread"]
+    np.testing.assert_array_equal(predictor.answer(X)[:, :1], predictor.predict(X))
+    np.testing.assert_allclose(predictor.answer(X)[:, 1:], np.std(answers, axis=0), rtol=1e-10)
+
+
+def test_one_network_alone_has_no_spread() -> None:
+    single = of(Fitted.of(NOTATION, PARAMS[0]))
+    assert single.columns == ["charges_predicted"]
+    np.testing.assert_array_equal(single.answer(X), single.predict(X))
+
+
+@pytest.mark.parametrize(("widths", "ends"), [((1 / 3,), 1 / 3), ((None,), np.nan)])
+def test_half_widths_go_through_a_file(tmp_path: Path, widths: tuple[float | None], ends: float) -> None:
+    """Also one that is not known."""
+    of(Fitted.of(NOTATION, PARAMS[0])).with_half_widths(widths).save(tmp_path / "network.json")
+    after = Predictor.load(tmp_path / "network.json")
+    assert after.columns == ["charges_predicted", "charges_low", "charges_high"]
+    y_hat, low, high = after.answer(X).T
+    np.testing.assert_array_equal([low, high], [y_hat - ends, y_hat + ends])
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_file_gives_it_back_bit_for_bit(tmp_path: Path, dtype: str) -> None:
     before = of(*(Fitted.of(NOTATION, params.astype(dtype)) for params in PARAMS[:2]))

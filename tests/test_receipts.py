@@ -64,7 +64,8 @@ def test_the_receipt_of_the_data_names_the_table(study: Paths, tmp_path: Path) -
     assert store.read_json(tmp_path / "data/receipt.json")["params"] == receipt["params"] | {
         "report": {"title": "Mine"}
     }
-    assert store.read_json(tmp_path / "data/study.json") == {"report": {"title": "Mine", "parts": {}}}
+    handed_on = {"report": {"title": "Mine", "parts": {}}, "choose": "network", "interval": None}
+    assert store.read_json(tmp_path / "data/study.json") == handed_on
 
 
 def test_every_file_of_a_finished_study_is_in_one_receipt(study: Paths) -> None:

@@ -9,10 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from shoal.pipeline.config import rules, yamlfile
 from shoal.pipeline.config.faults import ConfigError, Fault, below, faults_of
+from shoal.pipeline.config.fields import Choose
 from shoal.pipeline.config.schema import Config, DataConfig, Fractions, ReportConfig, Sweep
 from shoal.pipeline.paths import Paths
 
 __all__ = [
+    "Choose",
     "Config",
     "ConfigError",
     "DataConfig",
@@ -76,6 +78,8 @@ def _faults_between_keys(raw: Any, sound: dict[str, Any]) -> Iterator[Fault]:
     if report and isinstance(raw.get("sweeps"), dict) and raw["sweeps"]:
         yield from rules.part_faults(report.parts, raw["sweeps"])
     data = _attempt(DataConfig, sound.get("data"))
+    if data:
+        yield from rules.interval_faults(sound.get("interval"), data)
     for name, block in sound.get("sweeps", {}).items():
         sweep = Sweep.model_validate(block)
         yield from rules.sweep_faults(below("sweeps", name), raw["sweeps"][name], sweep, data)

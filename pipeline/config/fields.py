@@ -57,6 +57,14 @@ def _one_of(names: Collection[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _choose(value: Any) -> Any:
+    if value in ("network", "cell"):
+        return value
+    if isinstance(value, dict) and list(value) == ["best"] and type(value["best"]) is int and value["best"] >= 1:
+        return value
+    raise ValueError(value)
+
+
 def _batch_size(value: Any) -> Any:
     if value == "full" or (type(value) is int and value >= 1):
         return value
@@ -103,7 +111,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
+Choose = Annotated[Literal["network", "cell"] | dict[Literal["best"], int], PlainValidator(_choose)]
 Name = Annotated[str, AfterValidator(_name)]
 Line = Annotated[str, AfterValidator(_line)]
 ColumnName = Annotated[str, Field(min_length=1)]

@@ -47,6 +47,13 @@ def part_faults(parts: Collection[str], sweeps: Collection[str]) -> Iterator[Fau
             yield Fault(below("report.parts", name), "the name of no sweep", names + did_you_mean(name, sweeps))
 
 
+def interval_faults(interval: Any, data: DataConfig) -> Iterator[Fault]:
+    """An interval asks for rows to calibrate it on, which only a table has."""
+    if interval is not None and (data.source == "function" or data.fractions.calibration is None):
+        allowed = "data.source: file and a share data.fractions.calibration (such as 0.1); or no interval"
+        yield Fault("interval", f"{shown(interval)}, but no rows to calibrate it on", allowed)
+
+
 def known_features(data: DataConfig) -> int | None:
     """Number of features, or None where only the table can tell."""
     if data.source == "function":

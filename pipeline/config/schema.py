@@ -27,6 +27,7 @@ from shoal.pipeline.config.fields import (
     Activation,
     Axis,
     Bias,
+    Choose,
     ColumnName,
     Columns,
     Count,
@@ -38,6 +39,7 @@ from shoal.pipeline.config.fields import (
     Networks,
     Positive,
     Seed,
+    Share,
 )
 from shoal.pipeline.hyperparameters import DURATIONS, ENGINE, KEYS, METHODS, TRAINING
 
@@ -62,11 +64,13 @@ class Fractions(Closed):
     train: Positive = Field(description=POSITIVE)
     validation: Positive = Field(description=POSITIVE)
     test: Positive = Field(description=POSITIVE)
+    calibration: Positive | None = Field(default=None, description=POSITIVE)
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Fractions:
-        if abs(self.train + self.validation + self.test - 1) > 1e-9:
-            raise refusal("train, validation and test that sum to 1")
+        if abs(self.train + self.validation + self.test + (self.calibration or 0) - 1) > 1e-9:
+            names = "train, validation and test" if self.calibration is None else "train, validation, test, calibration"
+            raise refusal(f"{names} that sum to 1")
         return self
 
 
@@ -239,6 +243,8 @@ class Config(Closed):
     report: ReportConfig = Field(
         default=ReportConfig(), description=f"a mapping with the keys {', '.join(ReportConfig.model_fields)}"
     )
+    choose: Choose = Field(default="network", description="network, cell, or {best: N}, N a whole number of 1 or more")
+    interval: Share | None = Field(default=None, description="a number above 0, below 1")
     sweeps: dict[Name, Sweep] = Field(description="at least one block of sweep keys under a name")
 
     def sweep(self, name: str) -> Sweep:

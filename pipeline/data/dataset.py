@@ -44,6 +44,8 @@ class Dataset:
     validation: Split
     test: Split
     grid: Split
+    calibration: Split | None = field(default=None, kw_only=True)
+    """Rows that neither training nor choice sees, for prediction intervals; None where none are asked for."""
     notices: tuple[Notice, ...] = field(default=(), kw_only=True)
     """What looks wrong with the user's table; known where the dataset is made of it, not where it is loaded."""
 

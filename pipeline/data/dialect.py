@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from shoal.pipeline.config import DataConfig
@@ -71,13 +71,18 @@ def given(settings: DataConfig) -> Dialect:
     return Dialect(**{key.name: getattr(settings, key.name) for key in fields(Dialect)})
 
 
+def encoding_of(content: bytes, encoding: str | None) -> str:
+    """The name of the encoding of a file that begins with `content`, or the one that is given."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return encoding or ("utf-16" if marked else "utf-8-sig")
+
+
 def decoded(content: bytes, encoding: str | None) -> str:
     """The text of a file: in the encoding that is given, else UTF-16 where it begins with its mark, else UTF-8.
 
     Raises UnreadableError for bytes that are no such text.
     """
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    name = encoding or ("utf-16" if marked else "utf-8-sig")
+    name = encoding_of(content, encoding)
     try:
         text = content.decode(name)
     except LookupError:
@@ -105,9 +110,17 @@ def records(text: str, separator: str) -> list[Record]:
 
 
 def _records(text: str, separator: str, *, strict: bool) -> Iterator[Record]:
-    lines = io.StringIO(text, newline="")
+    return split(io.StringIO(text, newline=""), separator, padded=is_padded(text, separator), strict=strict)
+
+
+def is_padded(text: str, separator: str) -> bool:
+    """Whether blanks between a separator and a quote, or another separator of blanks, are no part of a cell."""
+    return separator == " " or re.search(re.escape(separator) + '[ \t]+"', text) is not None
+
+
+def split(lines: Iterable[str], separator: str, *, padded: bool, strict: bool) -> Iterator[Record]:
+    """The records of lines, blank ones left out; raises UnreadableError where these cannot be split into cells."""
     source = (line.strip(" ") for line in lines) if separator == " " else lines
-    padded = separator == " " or re.search(re.escape(separator) + '[ \t]+"', text) is not None
     reader = csv.reader(source, delimiter=separator, skipinitialspace=padded, strict=strict)
     row = 1
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,51 +11,63 @@ from shoal.pipeline.data import Dataset
 SHOWN_COLUMNS = 5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Outside:
-    """Rows `x` (n, n_features) of features `names` beside the smallest and largest value of each in training."""
+    """The smallest and largest value in training of each feature, and what has been seen outside of it so far.
+
+    Of the rows that were seen, it keeps counts and the value `furthest` out alone: by how much, in widths of its
+    feature's range, which feature, and the value.
+    """
 
     names: tuple[str, ...]
-    x: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    n_rows: int = 0
+    n_outside: int = 0
+    counts: np.ndarray = field(init=False)
+    furthest: tuple[float, int, float] = (-1.0, 0, np.nan)
+
+    def __post_init__(self) -> None:
+        self.counts = np.zeros(len(self.names), np.int64)
 
     @classmethod
-    def training(cls, dataset: Dataset, x: np.ndarray) -> Outside:
-        """`x`, in original units, beside the training split."""
-        return cls(dataset.feature_names, x, dataset.train.x.min(axis=0), dataset.train.x.max(axis=0))
+    def training(cls, dataset: Dataset) -> Outside:
+        """Nothing seen yet, beside the training split."""
+        return cls(dataset.feature_names, dataset.train.x.min(axis=0), dataset.train.x.max(axis=0))
 
-    @property
-    def cells(self) -> np.ndarray:
-        """Which cells are outside: bool (n, n_features)."""
-        outside: np.ndarray = (self.x < self.low) | (self.x > self.high)
-        return outside
+    def see(self, x: np.ndarray) -> list[str | None]:
+        """Count rows x (n, n_features), in original units.
 
-    def flags(self) -> list[str | None]:
-        """For each row the names of the features that are outside, with semicolons between; None where none is."""
-        flags: list[str | None] = [None] * len(self.x)
-        for i in np.flatnonzero(self.cells.any(axis=1)):
-            flags[i] = "; ".join(self.names[j] for j in np.flatnonzero(self.cells[i]))
+        Returns for each the names of the features that are outside, with semicolons between; None where none is.
+        """
+        cells = (x < self.low) | (x > self.high)
+        places = np.flatnonzero(cells.any(axis=1))
+        self.n_rows += len(x)
+        self.n_outside += len(places)
+        self.counts += cells.sum(axis=0)
+        if len(places):
+            self.furthest = max(self.furthest, self._furthest(x, cells), key=lambda found: found[0])
+        flags: list[str | None] = [None] * len(x)
+        for i in places:
+            flags[i] = "; ".join(self.names[j] for j in np.flatnonzero(cells[i]))
         return flags
+
+    def _furthest(self, x: np.ndarray, cells: np.ndarray) -> tuple[float, int, float]:
+        with np.errstate(all="ignore"):  # a constant feature has no width: every other value is infinitely far
+            distance = np.maximum(self.low - x, x - self.high) / (self.high - self.low)
+        distance = np.where(cells, distance, -1.0)
+        i, j = np.unravel_index(np.argmax(distance), distance.shape)
+        return float(distance[i, j]), int(j), float(x[i, j])
 
     def remark(self, name: str) -> str:
         """One line on the rows of the table `name` that are outside; empty if none is."""
-        cells = self.cells
-        n_rows = int(cells.any(axis=1).sum())
-        if not n_rows:
+        if not self.n_outside:
             return ""
-        counts = cells.sum(axis=0)
-        columns = [f"{self.names[j]} ({counts[j]})" for j in np.flatnonzero(counts)]
+        columns = [f"{self.names[j]} ({self.counts[j]})" for j in np.flatnonzero(self.counts)]
         more = len(columns) - SHOWN_COLUMNS
         listed = ", ".join(columns[:SHOWN_COLUMNS]) + (f" and {more} more columns" if more > 0 else "")
-        where = f"{n_rows} of {len(cells)} rows lie outside the range of training: {listed}"
-        return f"{name}: {where}; furthest out: {self._furthest()}"
-
-    def _furthest(self) -> str:
-        """The value that is furthest out, measured by the width of its feature's range."""
-        with np.errstate(all="ignore"):  # a constant feature has no width: every other value is infinitely far
-            distance = np.maximum(self.low - self.x, self.x - self.high) / (self.high - self.low)
-        i, j = np.unravel_index(np.argmax(np.where(self.cells, distance, -1.0)), distance.shape)
-        value, low, high = (str(float(a)).removesuffix(".0") for a in (self.x[i, j], self.low[j], self.high[j]))
+        where = f"{self.n_outside} of {self.n_rows} rows lie outside the range of training: {listed}"
+        _, j, furthest = self.furthest
+        value, low, high = (str(float(a)).removesuffix(".0") for a in (furthest, self.low[j], self.high[j]))
         trained = f"{low} to {high}" if low != high else f"{low} alone"
-        return f"{self.names[j]} = {value}, trained on {trained}"
+        return f"{name}: {where}; furthest out: {self.names[j]} = {value}, trained on {trained}"

@@ -5,9 +5,14 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
+from typing import IO, TextIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +25,12 @@ from shoal.pipeline.data.dialect import (
     Record,
     UnreadableError,
     decoded,
+    encoding_of,
     header_place,
+    is_padded,
     records,
     separator_of,
+    split,
     width,
 )
 from shoal.pipeline.data.marks import marked
@@ -32,6 +40,10 @@ PARQUET, PACKED = ".parquet", ".gz"
 SUFFIXES = (".csv", PARQUET)
 READ = (".csv", ".tsv", ".txt", f".csv{PACKED}", f".tsv{PACKED}", f".txt{PACKED}", PARQUET)
 """Endings of files that are written, and of those that are read."""
+PART_ROWS = 50_000
+"""Rows of a table that are read at a time where it need not be there as a whole."""
+HEAD = 1_000_000
+"""Characters of a long text from which its separator is found."""
 
 
 def read(root: Path, name: str, key: str, given: Dialect = PLAIN) -> UserTable:
@@ -42,9 +54,26 @@ def read(root: Path, name: str, key: str, given: Dialect = PLAIN) -> UserTable:
     no table at all; what is wrong with parts of the table is in the faults that the UserTable and its methods give.
     """
     path = root / name
+    with _reading(path, name, key):
+        return _read_parquet(path, name) if path.suffix.lower() == PARQUET else _read_text(path, name, given)
+
+
+def parts(root: Path, name: str, key: str, given: Dialect = PLAIN) -> Iterator[UserTable]:
+    """The table of `read` in parts of up to PART_ROWS rows, so that memory holds a table of any length; one at least.
+
+    The first part says which columns there are, and what the decimal mark is. Raises what `read` does.
+    """
+    path = root / name
+    with _reading(path, name, key):
+        yield from (_parquet_parts if path.suffix.lower() == PARQUET else partial(_text_parts, given=given))(path, name)
+
+
+@contextmanager
+def _reading(path: Path, name: str, key: str) -> Iterator[None]:
+    """Raise ConfigError where there is no such file, or it cannot be read."""
     try:
         _check_file(path, name, key)
-        return _read_parquet(path, name) if path.suffix.lower() == PARQUET else _read_text(path, name, given)
+        yield
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise _refusal("", f"a file that cannot be read ({reason})", "a whole, readable file", name) from None
@@ -74,6 +103,68 @@ def _read_text(path: Path, name: str, given: Dialect) -> UserTable:
         raise _refusal(error.where, error.found, error.allowed, name) from None
 
 
+def _text_parts(path: Path, name: str, given: Dialect) -> Iterator[UserTable]:
+    """Text that is not split at a first reading without a fault, or is short, comes whole, as `_read_text` has it."""
+    form = _form(path, given)
+    if form is None or not form.is_sound() or form.is_short():
+        yield _read_text(path, name, given)
+        return
+    records = form.records()
+    first = _table(list(islice(records, PART_ROWS)), name, form.dialect)
+    yield first
+    header = (0, list(first.content.column_names))
+    fixed = replace(first.dialect, thousands=given.thousands, header_row=0)
+    while part := list(islice(records, PART_ROWS)):
+        yield _table([header, *part], name, fixed)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a file of text is read line by line."""
+
+    path: Path
+    dialect: Dialect
+    padded: bool
+
+    def records(self) -> Iterator[Record]:
+        """Its records, one by one; raises UnreadableError or ValueError where there is no text that can be split."""
+        with _opened(self.path, str(self.dialect.encoding)) as file:
+            yield from split(file, self.dialect.separator or ",", padded=self.padded, strict=True)
+
+    def is_sound(self) -> bool:
+        """Whether all of it can be read."""
+        try:
+            return not any("\0" in cell for _, cells in self.records() for cell in cells)
+        except (UnreadableError, ValueError):
+            return False
+
+    def is_short(self) -> bool:
+        """Whether one part holds all of it."""
+        return sum(1 for _ in islice(self.records(), PART_ROWS + 1)) <= PART_ROWS
+
+
+def _form(path: Path, given: Dialect) -> _Form | None:
+    """The form of a text as its beginning has it; None where that cannot be read."""
+    with _binary(path) as file:
+        encoding = encoding_of(file.read(2), given.encoding)
+    try:
+        with _opened(path, encoding) as file:
+            head = file.read(HEAD)
+    except (LookupError, ValueError):
+        return None
+    head = head[: head.rfind("\n") + 1] or head
+    separator = given.separator or separator_of(head)
+    return _Form(path, replace(given, encoding=encoding, separator=separator), is_padded(head, separator))
+
+
+def _binary(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.suffix.lower() == PACKED else path.open("rb")
+
+
+def _opened(path: Path, encoding: str) -> TextIO:
+    return TextIOWrapper(_binary(path), encoding, newline="")
+
+
 def _bytes(path: Path) -> bytes:
     content = path.read_bytes()
     return gzip.decompress(content) if path.suffix.lower() == PACKED else content
@@ -83,7 +174,11 @@ def _delimited(content: bytes, name: str, given: Dialect) -> UserTable:
     """A table of delimited text; raises UnreadableError."""
     text = decoded(content, given.encoding)
     dialect = replace(given, separator=given.separator or separator_of(text))
-    found = records(text, dialect.separator or ",")
+    return _table(records(text, dialect.separator or ","), name, dialect)
+
+
+def _table(found: list[Record], name: str, given: Dialect) -> UserTable:
+    """A table of the records of delimited text, whose separator is known; raises UnreadableError."""
     if not found:
         raise UnreadableError("", "an empty file", "column names in row 1 and numbers below")
     place = header_place(found, given.header_row)
@@ -96,7 +191,7 @@ def _delimited(content: bytes, name: str, given: Dialect) -> UserTable:
     faults = _name_faults(name, columns) + _length_faults(name, below_header, n_columns)
     by_column = [list(column) for column in zip(*(cells for _, cells in whole), strict=True)] or [[] for _ in columns]
     stored = pa.table([pa.array(cells, pa.string()) for cells in by_column], names=names)
-    dialect = marked(dialect, by_column)
+    dialect = marked(given, by_column)
     told = _told(name, found, place, given)
     return UserTable(name, columns, [row for row, _ in whole], by_column, faults, stored, dialect, told)
 
@@ -126,11 +221,26 @@ def _told(name: str, found: Sequence[Record], place: int | None, given: Dialect)
 
 
 def _read_parquet(path: Path, name: str) -> UserTable:
-    table = pq.ParquetFile(path).read()
+    return _of_parquet(pq.ParquetFile(path).read(), name)
+
+
+def _parquet_parts(path: Path, name: str) -> Iterator[UserTable]:
+    with pq.ParquetFile(path) as file:
+        if file.metadata.num_rows <= PART_ROWS:
+            yield _of_parquet(file.read(), name)
+            return
+        n_rows = 0
+        for batch in file.iter_batches(PART_ROWS):
+            yield _of_parquet(pa.Table.from_batches([batch], file.schema_arrow), name, n_rows)
+            n_rows += batch.num_rows
+
+
+def _of_parquet(table: pa.Table, name: str, n_before: int = 0) -> UserTable:
+    """What a Parquet file has, or a part of it behind so many rows."""
     kept = [i for i, column in enumerate(table.column_names) if not column.startswith("__index_level_")]
     columns = [table.column_names[i] for i in kept]
     cells = [table.column(i).to_pylist() for i in kept]
-    rows = range(1, table.num_rows + 1)
+    rows = range(n_before + 1, n_before + table.num_rows + 1)
     faults = _name_faults(name, columns)
     resolutions, index = _resolutions(table.schema), _index(table.schema)
     return UserTable(name, columns, rows, cells, faults, table, resolutions=resolutions, index=index)

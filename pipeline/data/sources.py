@@ -1,8 +1,8 @@
-"""Where a dataset comes from: the assignment's function or the user's table, split into three."""
+"""Where a dataset comes from: the assignment's function or the user's table, split."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from shoal.pipeline.scaling import FLOAT64, Scaling
 
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250
+USES = {"train": "to train on", "validation": "to validate", "calibration": "to calibrate", "test": "to test"}
 
 
 def build(config: Config, paths: Paths) -> Dataset:
@@ -55,13 +56,16 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         *table.faults,
         *choice,
         *_column_faults(table, settings, features, faults),
-        *_size_faults(table, [len(part) for part in rows]),
+        *_size_faults(table, {name: len(part) for name, part in rows.items()}),
     ]:
         raise ConfigError(every)
 
-    train, validation, test = (Split.of(values[part], len(features), part + 1) for part in rows)
+    parts = {name: Split.of(values[part], len(features), part + 1) for name, part in rows.items()}
+    train, validation, test = (parts[name] for name in ("train", "validation", "test"))
     columns = [
-        notices.UsedColumn(name, column, column[rows[0]], table.resolutions.get(name, FLOAT64), name in table.index)
+        notices.UsedColumn(
+            name, column, column[rows["train"]], table.resolutions.get(name, FLOAT64), name in table.index
+        )
         for name, column in zip(names, values.T, strict=True)
     ]
     x_scaling, y_scaling = Scaling.identity(len(features)), Scaling.identity(len(settings.targets))
@@ -74,7 +78,10 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     grid = Split(_grid(train.x), unknown, _places(GRID_POINTS))
     suspects = notices.of_table(table, settings, columns[: len(features)], columns[len(features) :])
     told = (*table.notices, *suspects)
-    return Dataset(features, settings.targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
+    splits = (train, validation, test, grid)
+    return Dataset(
+        features, settings.targets, x_scaling, y_scaling, *splits, calibration=parts.get("calibration"), notices=told
+    )
 
 
 def apart(settings: DataConfig) -> set[str]:
@@ -106,12 +113,14 @@ def _column_faults(table: UserTable, settings: DataConfig, features: Sequence[st
     return [*some_of(faults, "such columns"), Fault("data.features", "columns of text", line)]
 
 
-def _size_faults(table: UserTable, sizes: Sequence[int]) -> list[Fault]:
-    train, validation, test = sizes
-    if table.faults or (train >= 2 and validation >= 1 and test >= 1):
+def _size_faults(table: UserTable, sizes: Mapping[str, int]) -> list[Fault]:
+    least = {name: 2 if name == "train" else 1 for name in sizes}
+    if table.faults or all(sizes[name] >= least[name] for name in sizes):
         return []
-    found = f"{table.name} with {sum(sizes)} rows: {train} to train on, {validation} to validate, {test} to test"
-    return [Fault("data.fractions", found, "at least 2, 1 and 1; add rows or change the fractions")]
+    found = ", ".join(f"{n} {USES[name]}" for name, n in sizes.items())
+    *first, last = map(str, least.values())
+    allowed = f"at least {', '.join(first)} and {last}; add rows or change the fractions"
+    return [Fault("data.fractions", f"{table.name} with {sum(sizes.values())} rows: {found}", allowed)]
 
 
 def _check_scales(table: UserTable, columns: Sequence[str], scales: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 
 import numpy as np
 
@@ -14,16 +15,23 @@ from shoal.pipeline.config.schema import Splits
 from shoal.pipeline.data.user_table import UserTable
 
 RANDOM = Splits(kind="random")
+PARTS = ("train", "validation", "calibration", "test")
 
 
-def split(table: UserTable, settings: DataConfig) -> tuple[list[np.ndarray], list[Fault]]:
+def split(table: UserTable, settings: DataConfig) -> tuple[dict[str, np.ndarray], list[Fault]]:
     """Indices of the rows of each part, in the order of the table, and the faults that keep rows from being split.
 
     random: any row anywhere. ordered: the first rows, or those with the smallest values of a column, are trained on,
     the last are tested on; rows of one value stay in their order. group: rows of one value of a column stay together.
     """
-    splits, n = settings.splits or RANDOM, len(table.rows)
+    n = len(table.rows)
     sizes = _sizes(n, settings.fractions)
+    parts, faults = _parts(table, settings, list(sizes.values()))
+    return dict(zip(sizes, parts, strict=True)), faults
+
+
+def _parts(table: UserTable, settings: DataConfig, sizes: Sequence[int]) -> tuple[list[np.ndarray], list[Fault]]:
+    splits, n = settings.splits or RANDOM, len(table.rows)
     if splits.column is None:
         shuffled = stream(settings.split_seed, "split", 0).permutation(n)
         return _cut(np.arange(n) if splits.kind == "ordered" else shuffled, sizes), []
@@ -45,10 +53,12 @@ def held_out(n: int, folds: int, repeats: int, seed: int) -> list[np.ndarray]:
     return [np.sort(part) for order in orders for part in np.array_split(order, folds)]
 
 
-def _sizes(n: int, fractions: Fractions) -> tuple[int, ...]:
-    """Rows of each part of n: running sums are rounded, so that no row is lost."""
-    train, validation = round(n * fractions.train), round(n * (fractions.train + fractions.validation))
-    return train, validation - train, n - validation
+def _sizes(n: int, fractions: Fractions) -> dict[str, int]:
+    """Rows of each part of n, in the order in which time goes: running sums are rounded, so that no row is lost."""
+    shares = {name: share for name in PARTS if (share := getattr(fractions, name)) is not None}
+    ends = [round(n * share) for share in accumulate(shares.values())]
+    ends[-1] = n
+    return {name: end - start for name, start, end in zip(shares, [0, *ends], ends, strict=False)}
 
 
 def _cut(order: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:

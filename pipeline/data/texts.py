@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 
 import pyarrow as pa
@@ -14,20 +14,29 @@ _PLAIN = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _INT64 = range(-(2**63), 2**63)
 
 
-def typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of text as int64 or float64 if that keeps every cell's number, as it is if not; empty cells are nulls.
+NUMBERS: dict[pa.DataType, Callable[[str], object]] = {pa.int64(): int, pa.float64(): float}
+"""Types of numbers that text may become, the first that will do, and how a cell becomes one."""
+
+
+def keeping(texts: pa.ChunkedArray) -> set[pa.DataType] | None:
+    """The types of NUMBERS that keep every cell's number; None for a column, or a part of one, without a filled cell.
 
     A float64 keeps the number if, printed with as many digits as the cell has, it gives the cell's digits again.
     """
-    cells = [cell.strip() or None for cell in texts.to_pylist()]
-    filled = [cell for cell in cells if cell is not None]
+    filled = [text for cell in texts.to_pylist() if (text := cell.strip())]
     if not filled:
+        return None
+    tests = {pa.int64(): _is_whole, pa.float64(): _is_float64}
+    return {kind for kind in NUMBERS if all(map(tests[kind], filled))}
+
+
+def typed(texts: pa.ChunkedArray, kinds: Collection[pa.DataType]) -> pa.ChunkedArray:
+    """A column of text as the first of NUMBERS that is among `kinds`, as it is if none is; empty cells are nulls."""
+    kind = next((kind for kind in NUMBERS if kind in kinds), None)
+    if kind is None:
         return texts
-    if all(_is_whole(cell) for cell in filled):
-        return _column(cells, int, pa.int64())
-    if all(_is_float64(cell) for cell in filled):
-        return _column(cells, float, pa.float64())
-    return texts
+    cells = [cell.strip() or None for cell in texts.to_pylist()]
+    return pa.chunked_array([pa.array([None if cell is None else NUMBERS[kind](cell) for cell in cells], kind)])
 
 
 def text(column: pa.ChunkedArray) -> list[str | None]:
@@ -40,10 +49,6 @@ def text(column: pa.ChunkedArray) -> list[str | None]:
         return cells
     numbers = column.to_numpy().astype(str).tolist()  # NumPy's have a point: 1.0 stays a float
     return [cell if valid else None for cell, valid in zip(numbers, column.is_valid().to_pylist(), strict=True)]
-
-
-def _column(cells: list[str | None], number: Callable[[str], object], kind: pa.DataType) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array([None if cell is None else number(cell) for cell in cells], kind)])
 
 
 def _is_whole(cell: str) -> bool:

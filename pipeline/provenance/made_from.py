@@ -12,6 +12,9 @@ from shoal.pipeline.config.faults import below
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance.hashes import read_params
 
+SERVED = ("choose", "interval")
+"""Keys that say what answers, and that need not be there."""
+
 
 @dataclass(frozen=True)
 class MadeFrom:
@@ -43,12 +46,12 @@ def sweeps(paths: Paths) -> list[str]:
 
 
 def data(paths: Paths) -> MadeFrom:
-    """Of the data stage: the user's table counts where it is the source, and the block for the report is handed on."""
+    """Of the data stage: the user's table counts where it is the source; keys that need not be there are handed on."""
     params = read_params(paths)
     block = _mapping(params.get("data"))
     table = str(block.get("path")) if block.get("source") == "file" else None
     kept = {"seed": params.get("seed"), "data": block if table else {"source": "function"}}
-    kept |= {key: params[key] for key in ("report",) if key in params}
+    kept |= {key: params[key] for key in ("report", *SERVED) if key in params}
     return _made_from(paths, paths.data_receipt, kept, [paths.root / table] if table else [])
 
 
@@ -74,8 +77,10 @@ def evaluation(paths: Paths) -> MadeFrom:
 
 def predictions(paths: Paths) -> MadeFrom:
     """Of the choice and its predictions."""
+    params = read_params(paths)
+    kept = _of_sweeps(paths) | {key: params[key] for key in SERVED if key in params}
     files = [*_data_files(paths), *_sweep_receipts(paths), paths.networks]
-    return _made_from(paths, paths.predictions_receipt, _of_sweeps(paths), files)
+    return _made_from(paths, paths.predictions_receipt, kept, files)
 
 
 def report(paths: Paths) -> MadeFrom:

@@ -14,7 +14,8 @@ from shoal.pipeline.report.claims.wording import counted, listed
 from shoal.pipeline.report.document.blocks import Block, Folded, Plot, Section, Table
 from shoal.pipeline.report.plots import points_note
 from shoal.pipeline.report.result_tables import number
-from shoal.pipeline.report.study import CHOSEN, Study
+from shoal.pipeline.report.study import Study
+from shoal.pipeline.statistics import ensembles
 from shoal.pipeline.tasks import Cost
 
 MOST_NAMED = 20
@@ -64,14 +65,16 @@ def test_set(study: Study) -> Section:
             "no predicted values. Smaller learning rates, or standardised columns, may help."
         )
         return Section("Test set", [text])
+    whose = "The predictions of the mean" if "ensemble" in chosen else "Its predictions"
     text = (
-        f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}. Its "
-        "predictions are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
+        f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}. {whose} "
+        "are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
         "`predictions/all_cells.parquet`."
     )
     row = [chosen["network_id"], *(number(chosen[error.metric(split)]) for split in ("validation", "test"))]
     header = ["network", *(error.label(split) for split in ("validation", "test"))]
     blocks: list[Block] = [text, Table("The chosen network", header, [row])]
+    blocks += filter(None, [ensembles.answers(chosen, error, number), ensembles.intervals(chosen)])
     return Section("Test set", [*blocks, *_by_target(study, chosen), *verdict(study), *units_blocks(study)])
 
 
@@ -79,10 +82,10 @@ def drawn(study: Study) -> list[Plot]:
     """What the chosen network predicts of the test split, against the truth, and what is left over."""
     if study.baselines is None or not study.y_hats:
         return []
-    y, y_hat, names = study.dataset.test.y, study.y_hats[CHOSEN]["test"], study.dataset.target_names
+    y, y_hat, names = study.dataset.test.y, study.y_hats[study.answering]["test"], study.dataset.target_names
     note = _not_drawn(names) + points_note(len(y), "test samples", residuals.points(len(names)))
-    predicted = f"Test split, predicted against true: the {CHOSEN}.{note}"
-    left = f"Test split, true minus predicted against predicted: the {CHOSEN}.{note}"
+    predicted = f"Test split, predicted against true: the {study.answering}.{note}"
+    left = f"Test split, true minus predicted against predicted: the {study.answering}.{note}"
     return [
         Plot("predicted", predicted, residuals.predicted(y, y_hat, names)),
         Plot("residuals", left, residuals.residuals(y, y_hat, names)),

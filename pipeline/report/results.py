@@ -76,8 +76,12 @@ class SweepResults:
 
     def predictor(self, cell: str) -> Predictor:
         """The best network of a cell, in the user's units."""
-        text, network_id = self.best.loc[cell, ["architecture", "network_id"]]
-        return self.dataset.predictor(str(text), self.weights[str(network_id)])
+        return self.dataset.predictor(*self.fitted(str(self.best.loc[cell, "network_id"])))
+
+    def fitted(self, network_id: str) -> tuple[str, np.ndarray]:
+        """Notation and parameters of a network."""
+        text = self.networks.set_index("network_id").at[network_id, "architecture"]
+        return str(text), self.weights[network_id]
 
     def bands(self, cells: Iterable[str]) -> dict[str, Band]:
         """Learning-curve bands of the named cells; a network that stopped counts as +inf from then on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,11 +14,12 @@ from shoal.pipeline import baselines, store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.provenance.hashes import read_params
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.tasks import SPLITS, Error, Task
 
-CHOSEN = "chosen network"
+CHOSEN, ENSEMBLE = "chosen network", "ensemble"
 """What it is called beside the baselines."""
 
 
@@ -63,19 +64,28 @@ class Study:
 
     @cached_property
     def y_hats(self) -> dict[str, dict[str, np.ndarray]]:
-        """What the chosen network and each of the baselines predict of each split, (n, n_outputs), by their names.
+        """What answers and each of the baselines predict of each split, (n, n_outputs), by their names.
 
         Of none where nothing was chosen.
         """
         if self.chosen is None:
             return {}
-        [weights] = (results.weights for results in self.sweeps if results.name == self.chosen["sweep"])
-        network = self.dataset.predictor(self.chosen["architecture"], weights[self.chosen["network_id"]])
         splits = {name: getattr(self.dataset, name) for name in SPLITS}
-        found = {CHOSEN: {name: network.predict(split.x) for name, split in splits.items()}}
+        found = {self.answering: {name: self._predictor().predict(split.x) for name, split in splits.items()}}
         for baseline, model in baselines.fitted(self.dataset).items():
             found[baseline] = {name: model.predict(self.dataset.inputs(split)) for name, split in splits.items()}
         return found
+
+    @property
+    def answering(self) -> str:
+        """What answers, as sentences call it."""
+        return ENSEMBLE if self.chosen and "ensemble" in self.chosen else CHOSEN
+
+    def _predictor(self) -> Predictor:
+        """What answers, in the user's units."""
+        results = {results.name: results for results in self.sweeps}
+        members = [results[row["sweep"]].fitted(row["network_id"]) for row in store.answering(self.chosen or {})]
+        return replace(self.dataset.predictor(*members[0]), networks=tuple(Fitted.of(*member) for member in members))
 
     @property
     def is_assignment(self) -> bool:

@@ -17,6 +17,7 @@ from shoal.pipeline.report.document.blocks import Section
 from shoal.pipeline.report.result_tables import number, summary_table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
+from shoal.pipeline.statistics import ensembles
 from shoal.pipeline.statistics.intervals import SCOPE, few_rows
 
 
@@ -96,7 +97,8 @@ def _best(study: Study) -> str:
     chosen, error = study.chosen, study.error
     if chosen is None:
         return f"{all_diverged(study.sweeps)}: there is none to predict with."
-    return (
+    best = (
         f"The network with the smallest {error.label('validation')} of all is of cell {chosen['cell']} in sweep "
         f"{chosen['sweep']}; its {error.label('test')} is {number(chosen[error.metric('test')])}."
     )
+    return " ".join(filter(None, [best, ensembles.answers(chosen, error, number), ensembles.intervals(chosen)]))

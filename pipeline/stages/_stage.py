@@ -29,6 +29,7 @@ SAID = {
     "cells": "{} cells",
     "contrasts": "{} comparisons",
     "chosen": "chose network {}",
+    "answering": "the mean of {} networks answers",
     "not_chosen": "none chosen: all {} networks diverged",
     "sweeps": "{} sweeps",
     "runs": "{} runs",

@@ -22,7 +22,8 @@ def run(paths: Paths) -> None:
     for notice in dataset.notices:
         print(notice, file=sys.stderr)
     data.save(dataset, paths)
-    store.write_sealed_json(paths.study, {"report": settings.report.model_dump()})
+    handed_on = settings.model_dump(include={"report", "choose", "interval"})
+    store.write_sealed_json(paths.study, handed_on)
 
 
 if __name__ == "__main__":

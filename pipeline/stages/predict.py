@@ -1,18 +1,24 @@
-"""Stage `predict`: the network chosen on the validation split, and the test-set predictions to hand in."""
+"""Stage `predict`: what answers, chosen on the validation split, and the test-set predictions to hand in."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from shoal.pipeline import config, data, store
-from shoal.pipeline.data import Dataset, naming
+from shoal.pipeline.config import Choose
+from shoal.pipeline.data import Dataset, Split, naming
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
-from shoal.pipeline.statistics.errors import best_first, best_networks, deciding, errors_of
+from shoal.pipeline.statistics import conformal, ensembles
+from shoal.pipeline.statistics.errors import LARGEST, best_first, best_networks, deciding, errors_of
 
 
 @receipts.kept(made_from.predictions)
@@ -21,7 +27,8 @@ def run(paths: Paths) -> dict[str, Any]:
 
     Where all networks diverged, nothing is chosen: chosen.json is null, and the predictions are empty.
     """
-    sweeps = list(config.load(paths).sweeps)
+    settings = config.load(paths)
+    sweeps = list(settings.sweeps)
     store.refuse_unwritable(paths.all_cells, paths.test_predictions, paths.chosen)
     dataset = data.load(paths)
     networks = store.read_table(paths.networks)
@@ -37,24 +44,83 @@ def run(paths: Paths) -> dict[str, Any]:
             tables.append(table.assign(**{name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}))
     chosen = best_first(best).iloc[0]
     choice = None
+    names, answer = naming.predicted(dataset.target_names), outputs[chosen["network_id"]]
     if chosen["status"] != "diverged":
         choice = _choice(chosen, len(best), len(networks), architectures[chosen["network_id"]])
+        choice |= _ensemble(paths, settings.choose, dataset, networks, architectures)
+        predictor = store.load_predictor(paths, store.answering(choice))
+        if settings.interval is not None and dataset.calibration is not None:
+            predictor = conformal.calibrated(predictor, dataset.calibration, settings.interval)
+            choice["interval"] = _interval(predictor, dataset, dataset.calibration, settings.interval)
+        names, answer = predictor.columns, predictor.answer(dataset.test.x)
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
-    store.write_csv(paths.test_predictions, _predictions(dataset, outputs[chosen["network_id"]]))
+    store.write_csv(paths.test_predictions, _predictions(dataset, names, answer))
     store.write_sealed_json(paths.chosen, choice)
-    return {"chosen": choice["network_id"]} if choice else {"not_chosen": len(networks)}
+    if choice is None:
+        return {"not_chosen": len(networks)}
+    return {"answering": len(predictor.networks)} if "ensemble" in choice else {"chosen": choice["network_id"]}
 
 
-def _predictions(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:
-    """Row numbers, test inputs, targets, and a column <target>_predicted for each target, in original units.
+def _ensemble(
+    paths: Paths, choose: Choose, dataset: Dataset, networks: pd.DataFrame, architectures: pd.Series
+) -> dict[str, Any]:
+    """The networks that answer where it is not one alone, and the errors of their mean; nothing where it is."""
+    if choose == "network":
+        return {}
+    nobody, measured = store.load_predictor(paths, []), dataset.task.reported(dataset.n_outputs)
+    weights = lru_cache(maxsize=1)(partial(store.read_weights, paths))  # cells of a sweep come one after another
+
+    def errors(rows: pd.DataFrame, split: Split) -> dict[str, float]:
+        """Errors of the mean of these networks on a split, by their names; LARGEST where one is beyond float64."""
+        keys = zip(rows["sweep"], rows["network_id"], strict=True)
+        fitted = tuple(Fitted.of(architectures[key], weights(sweep)[key]) for sweep, key in keys)
+        with np.errstate(over="ignore", invalid="ignore"):
+            y_hat = replace(nobody, networks=fitted).predict(split.x)
+            found = {error.name: error.measure(y_hat, split.y, dataset.error_scale) for error in measured}
+        return {name: value if value < LARGEST else LARGEST for name, value in found.items()}
+
+    error = deciding(networks)
+    rows = ensembles.members(choose, networks, lambda cell: errors(cell, dataset.validation)[error.name])
+    found = {
+        f"{split}_{name}": value
+        for split in ("validation", "test")
+        for name, value in errors(rows, getattr(dataset, split)).items()
+    }
+    n_cells = len(networks.drop_duplicates(["sweep", "cell"]))
+    named = [
+        {name: row[name] for name in ("network_id", "sweep", "cell")} | {"replicate": int(row["replicate"])}
+        for _, row in rows.iterrows()
+    ]
+    said = ensembles.why(choose, rows, n_cells, len(networks), error)
+    return {"ensemble": {"choose": choose, "networks": named, **found, "why": said}}
+
+
+def _interval(predictor: Predictor, dataset: Dataset, rows: Split, level: float) -> dict[str, Any]:
+    """What chosen.json says of the prediction intervals; where rows are too few, the terminal says so."""
+    if line := conformal.too_few(len(rows.x), level):
+        print(line, file=sys.stderr)
+    widths = predictor.to_json()["half_widths"]
+    shares = conformal.coverage(predictor, dataset.test)
+    return {
+        "level": level,
+        "calibration_rows": len(rows.x),
+        "rows_needed": conformal.rows_needed(level),
+        "half_width": dict(zip(dataset.target_names, widths, strict=True)),
+        "coverage": dict(zip(dataset.target_names, shares, strict=True)),
+        "test_rows": len(dataset.test.x),
+    }
+
+
+def _predictions(dataset: Dataset, names: list[str], answer: np.ndarray) -> pd.DataFrame:
+    """Row numbers, test inputs, targets, and the columns `names` of what answers, in original units.
 
     Where a feature or target has one of the names that are added, these have a prefix.
     """
     own = [*dataset.feature_names, *dataset.target_names]
-    added = [naming.ROW, *naming.predicted(dataset.target_names)]
+    added = [naming.ROW, *names]
     prefix = naming.free_prefix(added, own)
     row, *predicted = (f"{prefix}{name}" for name in added)
-    table = pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, y_hat]), columns=[*own, *predicted])
+    table = pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, answer]), columns=[*own, *predicted])
     table.insert(0, row, dataset.test.rows)
     return table
 

@@ -31,6 +31,8 @@ from shoal.pipeline.store.files import (
 )
 from shoal.pipeline.store.networks import (
     StoredNetwork,
+    answering,
+    load_chosen,
     load_network,
     load_predictor,
     read_runs,
@@ -50,9 +52,11 @@ __all__ = [
     "RUN_COLUMNS",
     "UNTESTABLE",
     "StoredNetwork",
+    "answering",
     "before_rename",
     "count_rows",
     "file_hash",
+    "load_chosen",
     "load_network",
     "load_predictor",
     "read_bytes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,25 @@ def load_network(paths: Paths, sweeps: Sequence[str], network_id: str) -> Stored
     return StoredNetwork(run, Architecture.parse(str(run["architecture"])), read_weights(paths, sweep)[network_id])
 
 
-def load_predictor(paths: Paths, sweep: str, network_id: str) -> Predictor:
-    """A network of a sweep in the user's units; raises what `sweep_of` does."""
-    network = load_network(paths, [sweep], network_id)
-    return Predictor.of(read_json(paths.data / "data.json"), Fitted(network.architecture, network.params))
+def load_predictor(paths: Paths, members: Sequence[Mapping[str, Any]]) -> Predictor:
+    """Networks by their `sweep` and `network_id`, in their order, in the user's units; raises what `sweep_of` does."""
+    fitted: dict[str, Fitted] = {}
+    for sweep in dict.fromkeys(str(member["sweep"]) for member in members):
+        weights = read_weights(paths, sweep)
+        runs = read_table(paths.runs(sweep)).set_index("network_id")["architecture"]
+        for network_id in (str(member["network_id"]) for member in members if member["sweep"] == sweep):
+            if network_id not in runs.index:
+                sweep_of(paths, [sweep], network_id)  # which says so
+            fitted[network_id] = Fitted.of(str(runs[network_id]), weights[network_id])
+    return Predictor.of(read_json(paths.data / "data.json"), *(fitted[str(member["network_id"])] for member in members))
+
+
+def answering(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The networks that answer by a choice (predictions/chosen.json), the best of them first."""
+    return list(choice["ensemble"]["networks"]) if "ensemble" in choice else [dict(choice)]
+
+
+def load_chosen(paths: Paths, choice: Mapping[str, Any]) -> Predictor:
+    """What answers by a choice, with its intervals; raises what `sweep_of` does."""
+    widths = choice["interval"]["half_width"].values() if "interval" in choice else None
+    return load_predictor(paths, answering(choice)).with_half_widths(widths)

@@ -77,13 +77,15 @@ def _watched_file_faults(settings: DataConfig, paths: Paths) -> Iterator[Fault]:
 def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     """Two lines: what would be trained on, and what would be trained."""
     splits = [len(split.x) for split in (dataset.train, dataset.validation, dataset.test)]
+    kept = f", {len(dataset.calibration.x):,} to calibrate" if dataset.calibration else ""
     source = "sin(x)" if config.data.source == "function" else config.data.path
     columns = f"features {_some(dataset.feature_names)}; targets {_some(dataset.target_names)}"
     sizes = "{:,} to train, {:,} to validate, {:,} to test".format(*splits)
+    n = sum(splits) + (len(dataset.calibration.x) if dataset.calibration else 0)
     costs = plan.costs(config, Setting.of(config, dataset))
     networks = _some([f"{name} {plan.amount(cost.networks)}" for name, cost in costs.items()])
     return [
-        f"data: {source}, {sum(splits):,} rows: {sizes}; {columns}",
+        f"data: {source}, {n:,} rows: {sizes}{kept}; {columns}",
         f"plan: {sum(costs.values(), Demand())} ({networks})",
     ]
 

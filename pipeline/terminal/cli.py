@@ -33,12 +33,13 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_compare)
     words = (
         "Writes the columns of INPUT as they are, before them row (the place of each row, from 1), behind them "
-        "<target>_predicted for each target."
+        "<target>_predicted for each target; also <target>_spread where several networks answer, and <target>_low and "
+        "<target>_high where params.yaml asks for an interval."
     )
     command = commands.add_parser("predict", help="predict for the rows of a table of features", description=words)
     command.add_argument("input", metavar="INPUT", help="CSV or Parquet file with the feature columns")
     command.add_argument("--output", required=True, metavar="OUT", type=Path, help="file to write, .csv or .parquet")
-    command.add_argument("--network", metavar="ID", help="a network_id; without it, the one chosen on validation")
+    command.add_argument("--network", metavar="ID", help="a network_id; without it, what was chosen on validation")
     words = "put NAME before the names of the columns that are added, where INPUT has one of them already"
     command.add_argument("--prefix", metavar="NAME", default="", help=words)
     words = f"add a column {FLAG}: the features that are outside it, with semicolons between; empty where none is"
@@ -102,10 +103,12 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
 
     settings = config.load(paths)
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
-    rows, remark = predict_file(paths, settings, request)
-    if remark:
-        print(remark if words.flag_range else f"{remark}; --flag-range marks them", file=sys.stderr)
-    print(f"{words.output}: {rows} rows")
+    done = predict_file(paths, settings, request)
+    if done.outside:
+        print(done.outside if words.flag_range else f"{done.outside}; --flag-range marks them", file=sys.stderr)
+    if done.intervals:
+        print(done.intervals, file=sys.stderr)
+    print(f"{words.output}: {done.n_rows} rows")
     freshness.tell(freshness.network_outdated(paths, list(settings.sweeps), words.network))
     return 0
 

@@ -61,16 +61,21 @@ def _same(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and path.samefile(other)
 
 
-def write(target: Path, table: pa.Table) -> None:
-    """Write a table whole or not at all, as CSV or Parquet by the ending; Parquet keeps types and metadata.
+def write(target: Path, parts: Iterable[pa.Table]) -> None:
+    """Write a table, part after part, whole or not at all, as CSV or Parquet by the ending.
 
-    Raises ConfigError for a column that has no form in CSV.
+    Parquet keeps types and metadata, those of the first part. Raises ConfigError for a column that has no form in CSV.
     """
-    if target.suffix.lower() == ".parquet":
-        store.write_whole(target, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
-    else:
-        rows = chain([table.column_names], zip(*_texts(table), strict=True))
-        store.write_whole(target, lambda temporary: _write_csv(temporary, rows))
+    form = _write_parquet if target.suffix.lower() == ".parquet" else _write_csv
+    store.write_whole(target, lambda temporary: form(temporary, parts))
+
+
+def _write_parquet(path: Path, parts: Iterable[pa.Table]) -> None:
+    tables = iter(parts)
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema, compression="zstd") as file:
+        for table in chain([first], tables):
+            file.write_table(table)
 
 
 def _texts(table: pa.Table) -> list[list[str | None]]:
@@ -84,9 +89,13 @@ def _texts(table: pa.Table) -> list[list[str | None]]:
     return columns
 
 
-def _write_csv(path: Path, rows: Iterable[Iterable[str | None]]) -> None:
+def _write_csv(path: Path, parts: Iterable[pa.Table]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(_Lines(file)).writerows(rows)
+        writer = csv.writer(_Lines(file))
+        for place, table in enumerate(parts):
+            if place == 0:
+                writer.writerow(table.column_names)
+            writer.writerows(zip(*_texts(table), strict=True))
 
 
 class _Lines:

@@ -1,9 +1,12 @@
-"""Predictions of a stored network for a table of the user's."""
+"""Predictions of stored networks for a table of the user's."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +19,8 @@ from shoal.pipeline.data.ranges import Outside
 from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.errors import OutOfDateError, ShoalError
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Predictor
+from shoal.pipeline.statistics import conformal
 from shoal.pipeline.store import StoredNetwork
 from shoal.pipeline.terminal import outputs
 
@@ -24,7 +29,7 @@ from shoal.pipeline.terminal import outputs
 class Request:
     """What the user asks for: predictions for the table `source` in the file `output`.
 
-    Without `network_id`, the network chosen by the predict stage answers. `prefix` is put before the names of all
+    Without `network_id`, what the predict stage chose answers. `prefix` is put before the names of all
     columns that are added, of which `flag_range` asks for one more.
     """
 
@@ -35,47 +40,95 @@ class Request:
     flag_range: bool = False
 
 
-def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int, str]:
-    """Write the row number, the columns of `source` as they are, and <target>_predicted for each target.
+@dataclass(frozen=True)
+class Done:
+    """Rows that were predicted, and a remark on those outside the range of training and on intervals, or nothing."""
 
-    Returns the number of rows and a remark on those outside the range of training, empty if there are none. Features
-    and predictions are in original units, predictions float64. Raises ConfigError with every fault of the table, or
-    for an output that must not be written, and ShoalError where there is no network to predict with.
+    n_rows: int
+    outside: str
+    intervals: str
+
+
+def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
+    """Write the row number, the columns of `source` as they are, and those of Predictor.answer.
+
+    The table is read, predicted and written part after part. Features and predictions are in original units,
+    predictions float64. Raises ConfigError with every fault of the table (of a long one, of the first part with any),
+    or for an output that must not be written, and ShoalError where there is no network to predict with.
     """
     target = outputs.place(request.output, paths, [Path(request.source), paths.root / settings.data.path])
     dataset = data.load(paths)
-    network = _network(paths, list(settings.sweeps), request.network_id)
-    table = readers.read(Path(), request.source, "", given(settings.data))
-    names = [naming.ROW, *naming.predicted(dataset.target_names), *([naming.FLAG] if request.flag_range else [])]
+    predictor, intervals = _predictor(paths, settings, dataset, request.network_id)
+    names = [naming.ROW, *predictor.columns, *([naming.FLAG] if request.flag_range else [])]
     names = [f"{request.prefix}{name}" for name in names]
-    x = _features(table, dataset.feature_names, names)
-    y_hat = dataset.predictor(network.run["architecture"], network.params).predict(x)
-    outside = Outside.training(dataset, x)
-    added = [pa.array(np.arange(1, len(x) + 1)), *(pa.array(column, pa.float64()) for column in y_hat.T)]
-    if request.flag_range:
-        added.append(pa.array(outside.flags(), pa.string()))
-    outputs.write(target, _joined(_content(table, target), dict(zip(names, added, strict=True))))
-    return len(x), outside.remark(request.source)
+    outside = Outside.training(dataset)
+
+    def parts() -> Iterator[UserTable]:
+        return readers.parts(Path(), request.source, "", given(settings.data))
+
+    def predicted() -> Iterator[pa.Table]:
+        kinds = _kinds(parts()) if _becomes_typed(request.source, target) else None
+        rest = parts()
+        for table in rest:
+            x, faults = _features(table, predictor.feature_names, names)
+            if faults:
+                raise ConfigError([*faults, *_unread(table, rest)])
+            first = outside.n_rows + 1
+            flags = pa.array(outside.see(x), pa.string())
+            added = [pa.array(np.arange(first, first + len(x)))]
+            added += [pa.array(column, pa.float64(), from_pandas=True) for column in predictor.answer(x).T]
+            added += [flags] if request.flag_range else []
+            yield _joined(_content(table, kinds), dict(zip(names, added, strict=True)))
+
+    outputs.write(target, predicted())
+    return Done(outside.n_rows, outside.remark(request.source), intervals)
 
 
-def _features(table: UserTable, features: tuple[str, ...], added: list[str]) -> np.ndarray:
-    """The columns `features` as float64 (n, n_features); raises ConfigError with every fault of the table."""
+def _unread(table: UserTable, rest: Iterator[UserTable]) -> Iterator[Fault]:
+    """A line where there is more behind a part with faults."""
+    if next(rest, None) is not None:
+        found = f"faults up to row {table.rows[-1]}, and has not been read on from there"
+        yield Fault("", found, "a table without; mend these, and try again", table.name)
+
+
+def _features(table: UserTable, features: tuple[str, ...], added: list[str]) -> tuple[np.ndarray, list[Fault]]:
+    """The columns `features` as float64 (n, n_features), and every fault of the table."""
     faults = [*table.faults, *table.missing("", features)]
     x, bad_cells = table.numbers([name for name in features if name in table.columns])
     if taken := [name for name in added if name in {*table.columns, *table.content.column_names}]:
         found = f"columns that shoal would add: {', '.join(map(repr, taken))}"
         allowed = "--prefix NAME, which is put before all names that shoal adds; or other names in the table"
         faults.append(Fault("", found, allowed, table.name))
-    if faults := [*faults, *bad_cells]:
-        raise ConfigError(faults)
-    return x
+    return x, [*faults, *bad_cells]
 
 
-def _content(table: UserTable, target: Path) -> pa.Table:
-    """What the file of `table` holds, with numbers for text where a CSV file is to become Parquet."""
-    if (Path(table.name).suffix.lower(), target.suffix.lower()) != (".csv", ".parquet"):
+def _becomes_typed(source: str, target: Path) -> bool:
+    """Whether text is to become numbers."""
+    return (Path(source).suffix.lower(), target.suffix.lower()) == (".csv", ".parquet")
+
+
+def _kinds(parts: Iterator[UserTable]) -> list[set[pa.DataType]]:
+    """For each column of text the types of numbers that keep all its cells, those of every part."""
+    kinds: list[set[pa.DataType] | None] = []
+    for table in parts:
+        found = [texts.keeping(column) for column in table.content.columns]
+        kinds = [_both(one, other) for one, other in zip_longest(kinds, found)]
+    return [kind or set() for kind in kinds]
+
+
+def _both(one: set[pa.DataType] | None, other: set[pa.DataType] | None) -> set[pa.DataType] | None:
+    """The types for two parts of a column, None for one that has no say."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def _content(table: UserTable, kinds: list[set[pa.DataType]] | None) -> pa.Table:
+    """What the file of `table` holds, with numbers for text where there are `kinds` of them."""
+    if kinds is None:
         return table.content
-    return pa.table([texts.typed(column) for column in table.content.columns], names=table.columns)
+    columns = [texts.typed(column, kind) for column, kind in zip(table.content.columns, kinds, strict=True)]
+    return pa.table(columns, names=table.columns)
 
 
 def _joined(content: pa.Table, added: dict[str, pa.Array]) -> pa.Table:
@@ -86,10 +139,25 @@ def _joined(content: pa.Table, added: dict[str, pa.Array]) -> pa.Table:
     return content.add_column(0, row, numbers)
 
 
-def _network(paths: Paths, sweeps: list[str], network_id: str | None) -> StoredNetwork:
-    """The network of this id, or the chosen one; raises ShoalError where there is none that can predict."""
+def _predictor(paths: Paths, settings: Config, dataset: data.Dataset, network_id: str | None) -> tuple[Predictor, str]:
+    """The network of this id, or what was chosen; and a line where there are too few rows for its intervals.
+
+    Raises ShoalError where there is none that can predict.
+    """
+    kept, level = dataset.calibration, settings.interval
     if network_id is None:
-        return _chosen(paths)
+        choice = _choice(paths)
+        predictor, level = _chosen(paths, choice), choice.get("interval", {}).get("level")
+    else:
+        network = _network(paths, list(settings.sweeps), network_id)
+        predictor = dataset.predictor(network.run["architecture"], network.params)
+        if kept is not None and level is not None:
+            predictor = conformal.calibrated(predictor, kept, level)
+    return predictor, conformal.too_few(len(kept.x), level) if kept is not None and level is not None else ""
+
+
+def _network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetwork:
+    """The network of this id; raises ConfigError where there is none that can predict."""
     try:
         network = store.load_network(paths, sweeps, network_id)
     except OutOfDateError:
@@ -102,14 +170,19 @@ def _network(paths: Paths, sweeps: list[str], network_id: str | None) -> StoredN
     return network
 
 
-def _chosen(paths: Paths) -> StoredNetwork:
-    choice = store.read_json(paths.chosen)
+def _choice(paths: Paths) -> dict[str, Any]:
+    """What the predict stage chose; raises ShoalError where it chose nothing."""
+    choice: dict[str, Any] | None = store.read_json(paths.chosen)
     if choice is None:
         raise ShoalError(
             f"{paths.chosen}: found no network, as all networks diverged; --network cannot help; allowed: results "
             "with a network that did not diverge (lower the learning rates in params.yaml and run `dvc repro`)"
         )
+    return choice
+
+
+def _chosen(paths: Paths, choice: dict[str, Any]) -> Predictor:
     try:
-        return store.load_network(paths, [choice["sweep"]], choice["network_id"])
+        return store.load_chosen(paths, choice)
     except OutOfDateError as error:
         raise OutOfDateError(f"{paths.chosen}: found {error}") from None

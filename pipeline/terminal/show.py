@@ -11,7 +11,7 @@ from shoal.pipeline.config import Sweep
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS, taking
 from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics import axes
+from shoal.pipeline.statistics import axes, ensembles
 from shoal.pipeline.statistics.cells import typical
 from shoal.pipeline.statistics.errors import best_cell, deciding
 from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
@@ -62,8 +62,16 @@ def show(paths: Paths, sweeps: list[str]) -> None:
     lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
     if left_out := [name for name in wanted if name not in shown]:
         lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
-    lines += filter(None, [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet"))])
+    lines += filter(None, [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet")), *_answers(paths, cells)])
     console.print(*lines, sep="\n", highlight=False, markup=False)
+
+
+def _answers(paths: Paths, cells: pd.DataFrame) -> list[str]:
+    """What answers where it is not one network alone, and what its intervals hold; nothing before the predict stage."""
+    choice = store.read_json(paths.chosen) if paths.chosen.exists() else None
+    if choice is None:
+        return []
+    return [ensembles.answers(choice, deciding(cells), number), ensembles.intervals(choice)]
 
 
 def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:

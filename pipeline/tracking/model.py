@@ -1,4 +1,4 @@
-"""The chosen network as an MLflow model: what is in it, and how it gets into the store."""
+"""What the predict stage chose as an MLflow model: what is in it, and how it gets into the store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXAMPLE_ROWS = 5
 
 @dataclass(frozen=True)
 class Chosen:
-    """The network that the predict stage chose: how it was found, and all that its predictions are made of."""
+    """The network that the predict stage chose, or several: how found, and all that predictions are made of."""
 
     choice: dict[str, Any]
     predictor: Predictor
@@ -46,25 +46,43 @@ class Chosen:
     @property
     def outputs(self) -> list[str]:
         """Names of the columns that it predicts."""
-        return [f"{name}_predicted" for name in self.predictor.target_names]
+        return self.predictor.columns
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        n = len(self.predictor.networks)
+        return f"mean-of-{n}-networks" if "ensemble" in self.choice else f"network-{self.choice['network_id']}"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is told of it beside its note: numbers and names of the choice; of an ensemble its own errors."""
+        found = self.choice | self.choice.get("ensemble", {}) | {"networks": len(self.predictor.networks)}
+        if "ensemble" not in self.choice:
+            del found["networks"]
+        left_out = ("why", "ensemble", "interval")
+        return {name: str(value) for name, value in found.items() if name not in left_out}
 
     @property
     def note(self) -> str:
         """Why it was chosen, and what it takes and gives, as its signature has no inputs: see served.py."""
         columns = (self.predictor.feature_names, self.outputs)
         takes, gives = (", ".join(f"`{name}`" for name in names) for names in columns)
-        return f"Chosen for the {self.choice['why']}. Takes the columns {takes}, numbers all; gives {gives}."
+        why = self.choice.get("ensemble", self.choice)["why"]
+        return f"Chosen for the {why}. Takes the columns {takes}, numbers all; gives {gives}."
 
     @property
     def text(self) -> str:
         """Where it comes from and what it predicts with, as JSON: numbers with all the digits that tell them apart."""
         origin = {name: self.choice[name] for name in ("network_id", "sweep", "cell")}
+        if "ensemble" in self.choice:
+            origin = {"members": store.answering(self.choice)}
         return json.dumps(origin | self.predictor.to_json())
 
 
 def read_chosen(paths: Paths, choice: dict[str, Any]) -> Chosen:
-    """The network of `choice` (predictions/chosen.json); raises FileNotFoundError where its results are missing."""
-    predictor = store.load_predictor(paths, choice["sweep"], choice["network_id"])
+    """What answers by `choice` (predictions/chosen.json); raises FileNotFoundError where its results are missing."""
+    predictor = store.load_chosen(paths, choice)
     example = store.read_table(paths.data / "train.parquet", list(predictor.feature_names)).head(EXAMPLE_ROWS)
     return Chosen(choice, predictor, example)
 
@@ -89,10 +107,9 @@ def log_model(client: MlflowClient, run: Run, chosen: Chosen) -> str:
 
 
 def _log(client: MlflowClient, run: Run, key: str, chosen: Chosen) -> str:
-    params = {name: str(value) for name, value in chosen.choice.items() if name != "why"}
     tags = {KEY: key, "mlflow.note.content": chosen.note}
-    name = f"network-{chosen.choice['network_id']}"
-    model = client.create_logged_model(run.info.experiment_id, name, run.info.run_id, tags, params, "regressor")
+    where = (run.info.experiment_id, chosen.name, run.info.run_id)
+    model = client.create_logged_model(*where, tags, chosen.facts, "regressor")
     with tempfile.TemporaryDirectory() as folder:
         _save(chosen, Path(folder), Model(run_id=run.info.run_id, model_id=model.model_id))
         client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))

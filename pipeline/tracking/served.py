@@ -1,4 +1,4 @@
-"""A network behind MLflow's `pyfunc` interface. This file is copied into the model, which is loaded from it.
+"""Networks behind MLflow's `pyfunc` interface. This file is copied into the model, which is loaded from it.
 
 It reads nothing but network.json beside it, and needs the predictor and the kernels alone, copied into the model too.
 """
@@ -22,7 +22,7 @@ SHOWN_FAULTS = 10
 
 
 class ServedNetwork(PythonModel):
-    """Predictions in original units for a table with the feature columns: a column <target>_predicted each.
+    """Predictions in original units for a table with the feature columns: the columns of Predictor.answer.
 
     MLflow's own check of columns is not used: it takes no whole numbers where numbers are asked for.
     """
@@ -31,8 +31,8 @@ class ServedNetwork(PythonModel):
         """Read the network and predict once, so that the kernels are compiled before the first request."""
         self.predictor = Predictor.load(Path(context.artifacts["network"]))
         self.features = list(self.predictor.feature_names)
-        self.columns = [f"{name}_predicted" for name in self.predictor.target_names]
-        self.predictor.predict(np.zeros((1, len(self.features))))
+        self.columns = self.predictor.columns
+        self.predictor.answer(np.zeros((1, len(self.features))))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -42,8 +42,8 @@ class ServedNetwork(PythonModel):
         Raises MlflowException, which a model server answers with status 400, for cells that are no finite numbers.
         """
         table = _table(model_input)
-        y_hat = self.predictor.predict(_numbers(table, self.features))
-        return pd.DataFrame(y_hat, index=table.index, columns=self.columns)
+        answer = self.predictor.answer(_numbers(table, self.features))
+        return pd.DataFrame(answer, index=table.index, columns=self.columns)
 
 
 def _table(model_input: Any) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,8 @@ class SweepState:
 
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
     have runs of their own. `task` is what they were trained for, `error` the one that decides, `diverged_step` the
-    first at which a network diverged. `choice` is predictions/chosen.json where the network is one of this sweep.
+    first at which a network diverged. `choice` is predictions/chosen.json where what answers, or the best of several
+    networks, is of this sweep.
     """
 
     sweep: str
@@ -81,7 +83,8 @@ class SweepState:
     def files_digest(self) -> str:
         """Digest of what hangs at the sweep's own run, which can change while the results stay."""
         parts = (part for path in self.figures for part in (path.name.encode(), path.read_bytes()))
-        model = [str(self.choice["network_id"]).encode(), served_code()] if self.choice else []
+        answers = [(self.choice or {}).get(name) for name in ("network_id", "ensemble", "interval")]
+        model = [json.dumps(answers).encode(), served_code()] if self.choice else []
         return _digest([self.table.encode(), *model, *parts])
 
     @property
@@ -145,7 +148,7 @@ def _read_state(
         _rows(cells),
         table,
         sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file()),
-        choice if choice and choice["sweep"] == sweep else None,
+        choice if choice and store.answering(choice)[0]["sweep"] == sweep else None,
         task_of(cells),
         deciding(cells),
         _first_divergence(paths, sweep),

@@ -14,7 +14,7 @@ from shoal.pipeline.numbers import number
 from shoal.pipeline.report.claims.wording import capital, counted, listed
 from shoal.pipeline.report.document.blocks import Block, Folded, Table
 from shoal.pipeline.report.result_tables import MISSING
-from shoal.pipeline.report.study import CHOSEN, Study
+from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics.contrasts import ERROR_RATE
 from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.statistics.measures import by_target
@@ -58,7 +58,7 @@ def comparisons(study: Study) -> list[Against]:
     for k, target in enumerate(study.dataset.target_names):
         with np.errstate(over="ignore"):
             of_rows = {name: units.of_rows(y_hat["test"][:, [k]], y[:, [k]]) for name, y_hat in study.y_hats.items()}
-        mine = of_rows.pop(CHOSEN)
+        mine = of_rows.pop(study.answering)
         for name, theirs in of_rows.items():
             found.append((target, name, compare_rows(mine, theirs), bool(mine.mean() < theirs.mean())))
     adjusted = holm([rows.p for _, _, rows, _ in found])
@@ -106,7 +106,7 @@ def _sizes(study: Study) -> str:
         parts.append(f"{claim.format(target=target, value=own)}{note}; {beside}")
     rest = len(targets) - len(parts)
     more = f" The table of the test set has the other {counted(rest, 'target')}." if rest else ""
-    return f"The {CHOSEN} {'. It '.join(parts)}.{more}"
+    return f"The {study.answering} {'. It '.join(parts)}.{more}"
 
 
 def _of_one(against: Sequence[Against]) -> str:
@@ -166,7 +166,7 @@ def _table(study: Study, against: Sequence[Against]) -> Table:
 
 def _names(study: Study) -> list[str]:
     """The chosen network, then the baselines."""
-    return [CHOSEN, *study.task.in_units.baselines]
+    return [study.answering, *study.task.in_units.baselines]
 
 
 def _measured(study: Study, name: str) -> pd.DataFrame:

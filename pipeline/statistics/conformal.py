@@ -1,0 +1,66 @@
+"""Prediction intervals by split conformal prediction: how far off networks are on rows that had no say in them.
+
+The half width is the ceil((n + 1) level)-th smallest |y - y_hat| of n rows for calibration (Lei, G'Sell, Rinaldo,
+Tibshirani and Wasserman, Journal of the American Statistical Association 113, 2018; Vovk, Gammerman and Shafer,
+Algorithmic Learning in a Random World, 2005). Where these rows and a new one are exchangeable, the interval holds the
+new value with a probability of at least the level, whatever the networks, and without ties of at most 1 / (n + 1) more.
+That is over rows for calibration and new ones together, and for each target by itself.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+
+from shoal.pipeline.data import Split
+from shoal.pipeline.predictor import Predictor
+from shoal.pipeline.statistics.errors import LARGEST
+
+
+def rank(n: int, level: float) -> int:
+    """ceil((n + 1) level), of the level as it is written: in floating point, 0.55 times 20 is above 11."""
+    return ceil((n + 1) * Fraction(str(level)))
+
+
+def rows_needed(level: float) -> int:
+    """The fewest rows that give an interval: rank(n) <= n is n >= level / (1 - level)."""
+    exact = Fraction(str(level))
+    return ceil(exact / (1 - exact))
+
+
+def half_widths(residuals: np.ndarray, level: float) -> np.ndarray:
+    """Half the width of each target's interval (n_outputs,), NaN of too few rows; residuals y - y_hat (n, n_outputs).
+
+    One beyond float64 counts as LARGEST.
+    """
+    n, n_outputs = residuals.shape
+    if rank(n, level) > n:
+        return np.full(n_outputs, np.nan)
+    widths: np.ndarray = np.sort(np.fmin(np.abs(residuals), LARGEST), axis=0)[rank(n, level) - 1]
+    return widths
+
+
+def calibrated(predictor: Predictor, rows: Split, level: float) -> Predictor:
+    """The predictor with intervals of this level, from rows that neither training nor choice has seen."""
+    return predictor.with_half_widths(half_widths(rows.y - predictor.predict(rows.x), level).tolist())
+
+
+def coverage(predictor: Predictor, rows: Split) -> list[float | None]:
+    """The share of the rows whose value lies within the interval, target by target; None where there is none."""
+    if predictor.half_widths is None or np.isnan(predictor.half_widths).any():
+        return [None] * rows.y.shape[1]
+    inside = np.abs(rows.y - predictor.predict(rows.x)) <= predictor.half_widths
+    return [float(share) for share in inside.mean(axis=0)]
+
+
+def too_few(n: int, level: float) -> str:
+    """A line where so many rows give no interval; empty where they do."""
+    if rank(n, level) <= n:
+        return ""
+    need = rows_needed(level)
+    return (
+        f"no prediction interval: found {n} rows to calibrate on; allowed: {need} or more for interval: {level:g} "
+        "(a larger data.fractions.calibration, more rows, or a lower level); the columns of its ends are empty"
+    )
