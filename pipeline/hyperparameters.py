@@ -21,7 +21,8 @@ class Hyperparameter:
     Of those in TRAINING, `values` is the kind of its values (config/fields.py), `default` the value where params.yaml
     has none (None: it has to be given), and `suffix` stands before a value in the names of cells, where whole numbers
     are filled up to so many `digits`. `nouns` are one and many of what its levels count. `along_x` ranks which of the
-    axes that vary runs along the x axis of a figure, 0 first.
+    axes that vary runs along the x axis of a figure, 0 first. `off` is the value that makes no use of it, where that
+    need not be the default.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Hyperparameter:
     default: Any = None
     nouns: tuple[str, str] | None = None
     along_x: int = 1
+    off: Any = None
 
     def in_name(self, value: Any) -> str:
         """A value as the names of cells have it."""
@@ -50,12 +52,30 @@ TRAINING = {
     "learning_rate": Hyperparameter("learning rate", "Float64", "positive", "lr"),
     "momentum": Hyperparameter("momentum", "Float64", "fraction", "m", default=ENGINE),
     "alpha": Hyperparameter("ridge alpha", "Float64", "positive", "a"),
+    "beta_1": Hyperparameter("beta_1", "Float64", "fraction", "beta1_", default=ENGINE),
+    "beta_2": Hyperparameter("beta_2", "Float64", "fraction", "beta2_", default=ENGINE),
+    "decay": Hyperparameter("decay of squares", "Float64", "fraction", "decay", default=ENGINE),
+    "epsilon": Hyperparameter("epsilon", "Float64", "positive", "eps", default=ENGINE),
+    "schedule": Hyperparameter("schedule", "string", "schedule", default="constant", along_x=2),
+    "every": Hyperparameter(
+        "epochs per drop", "Int64", "count", "every", default=ENGINE, nouns=("epoch per drop", "epochs per drop")
+    ),
+    "gamma": Hyperparameter("gamma", "Float64", "positive", "gamma", default=ENGINE),
+    "warmup": Hyperparameter(
+        "epochs of warm-up", "Int64", "whole", "warmup", default=0, nouns=("epoch of warm-up", "epochs of warm-up")
+    ),
+    "l2": Hyperparameter("l2 penalty", "Float64", "penalty", "l2_", default=0.0),
+    "clip_norm": Hyperparameter("clipping norm", "Float64", "positive", "clip", default=ENGINE),
+    "weight_decay": Hyperparameter("weight decay", "Float64", "penalty", "wd", default=ENGINE, off=0.0),
     "epochs": Hyperparameter("epochs", None, "count", "e", 5, nouns=("epoch", "epochs"), along_x=0),
     "steps": Hyperparameter(
         "gradient steps", "Int64", "count", "s", 5, nouns=("gradient step", "gradient steps"), along_x=0
     ),
 }
-"""Of the methods; each may differ by activation. Epochs have no column: result tables have the steps that they make."""
+"""Of the methods; each but the schedule may differ by activation.
+
+Epochs have no column: result tables have the steps that they make.
+"""
 
 HYPERPARAMETERS = SHAPE | TRAINING
 """All, in the order in which they lay out tables and figures."""
@@ -83,23 +103,43 @@ class MethodRow:
     limit: str = "training"
 
 
+@dataclass(frozen=True)
+class ScheduleRow:
+    """A schedule of the learning rate: its `keys`, of TRAINING, and those of them that it `needs`."""
+
+    keys: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+SCHEDULES = {
+    "constant": ScheduleRow(),
+    "step": ScheduleRow(("every", "gamma"), ("every",)),
+    "exponential": ScheduleRow(("gamma",), ("gamma",)),
+    "cosine": ScheduleRow(),
+}
+"""By the value of `schedule` in params.yaml, which the engine knows them by."""
+
+OF_SCHEDULES = tuple(dict.fromkeys(key for row in SCHEDULES.values() for key in row.keys))
+"""The keys that a schedule has of its own."""
+
 DESCENT = ("learning_rate", "batch_size", "steps", "epochs")
+ALONG = ("schedule", *OF_SCHEDULES, "warmup", "l2", "clip_norm", "weight_decay")
 METHODS = {
-    "gd": MethodRow("gradient descent", "trained by gradient descent on {cost}", DESCENT),
+    "gd": MethodRow("gradient descent", "trained by gradient descent on {cost}", (*DESCENT, *ALONG)),
     "momentum": MethodRow(
         "gradient descent with momentum",
         "trained by gradient descent with momentum on {cost}",
-        (*DESCENT, "momentum"),
+        (*DESCENT, "momentum", *ALONG),
     ),
     "nesterov": MethodRow(
         "gradient descent with Nesterov's momentum",
         "trained by gradient descent with Nesterov's momentum on {cost}",
-        (*DESCENT, "momentum"),
+        (*DESCENT, "momentum", *ALONG),
     ),
-    "adagrad": MethodRow("AdaGrad", "trained by AdaGrad on {cost}", DESCENT),
-    "rmsprop": MethodRow("RMSProp", "trained by RMSProp on {cost}", DESCENT),
-    "adam": MethodRow("Adam", "trained by Adam on {cost}", DESCENT),
-    "adamw": MethodRow("AdamW", "trained by AdamW on {cost}", DESCENT),
+    "adagrad": MethodRow("AdaGrad", "trained by AdaGrad on {cost}", (*DESCENT, "epsilon", *ALONG)),
+    "rmsprop": MethodRow("RMSProp", "trained by RMSProp on {cost}", (*DESCENT, "decay", "epsilon", *ALONG)),
+    "adam": MethodRow("Adam", "trained by Adam on {cost}", (*DESCENT, "beta_1", "beta_2", "epsilon", *ALONG)),
+    "adamw": MethodRow("AdamW", "trained by AdamW on {cost}", (*DESCENT, "beta_1", "beta_2", "epsilon", *ALONG)),
     "ridge": MethodRow(
         "ridge regression",
         "hidden layers at their random start, the output layer fitted by ridge regression",

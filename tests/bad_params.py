@@ -58,6 +58,7 @@ sweeps:
 SHAPES = "activation, depth, width, hidden_sizes, architecture"
 SWEEP_KEYS = f"{SHAPES}, optimizer, {', '.join(KEYS)}, init, bias, omega_0, replicates"
 OPTIMIZERS = ", ".join(METHODS)
+SCHEDULES = "constant, step, exponential, cosine"
 COUNTS = "whole numbers of 1 or more"
 RATES = "finite numbers above 0"
 SEEDS = "a whole number from 0 to 4294967295"
@@ -130,6 +131,39 @@ SINGLE = [
      "sweeps.ridge.learning_rate: found 0.1; allowed: nothing, as optimizer is ridge"),
     ("alpha: 0.1", "alpha: 0.1\n    batch_size: full",
      "sweeps.ridge.batch_size: found 'full'; allowed: nothing, as optimizer is ridge"),
+    ("epochs: 30", "epochs: 30\n    schedule: cosin",
+     f"sweeps.batch.schedule: found 'cosin'; allowed: {SCHEDULES}"),
+    ("epochs: 30", "epochs: 30\n    schedule: [constant, cosin]\n    gamma: 0.5",
+     f"sweeps.batch.schedule[1]: found 'cosin'; allowed: {SCHEDULES}"),
+    ("epochs: 30", "epochs: 30\n    schedule: {relu: cosine}",
+     f"sweeps.batch.schedule: found {{'relu': 'cosine'}}; allowed: {SCHEDULES}"),
+    ("epochs: 30", "epochs: 30\n    gamma: 0.5",
+     "sweeps.batch.gamma: found 0.5; allowed: nothing, unless schedule is step or exponential"),
+    ("epochs: 30", "epochs: 30\n    schedule: [exponential, cosine]\n    gamma: 0.5\n    every: 3",
+     "sweeps.batch.every: found 3; allowed: nothing, unless schedule is step"),
+    ("epochs: 30", "epochs: 30\n    schedule: [constant, step]",
+     f"sweeps.batch.every: found nothing; allowed: {COUNTS}"),
+    ("epochs: 30", "epochs: 30\n    schedule: exponential", f"sweeps.batch.gamma: found nothing; allowed: {RATES}"),
+    ("epochs: 30", "epochs: 30\n    schedule: [constant, step]\n    every: [2, 3]", "sweeps.batch.every: found [2, 3]; "
+     "allowed: one value instead of a list, as only step of the schedules of the block takes it"),
+    ("epochs: 30", "epochs: 30\n    schedule: step\n    every: 0",
+     f"sweeps.batch.every: found 0; allowed: {COUNTS}"),
+    ("epochs: 30", "epochs: 30\n    warmup: [0, -1]",
+     "sweeps.batch.warmup[1]: found -1; allowed: whole numbers from 0 on"),
+    ("epochs: 30", "epochs: 30\n    l2: -0.1", "sweeps.batch.l2: found -0.1; allowed: finite numbers from 0 on"),
+    ("epochs: 30", "epochs: 30\n    weight_decay: .inf",
+     "sweeps.batch.weight_decay: found inf; allowed: finite numbers from 0 on"),
+    ("epochs: 30", "epochs: 30\n    clip_norm: 0", f"sweeps.batch.clip_norm: found 0; allowed: {RATES}"),
+    ("epochs: 30", "epochs: 30\n    beta_1: 1", "sweeps.batch.beta_1: found 1; allowed: numbers from 0 on, below 1"),
+    ("epochs: 30", "epochs: 30\n    epsilon: 0", f"sweeps.batch.epsilon: found 0; allowed: {RATES}"),
+    ("epochs: 30", "epochs: 30\n    decay: 0.9",
+     "sweeps.batch.decay: found 0.9; allowed: nothing, unless optimizer is rmsprop"),
+    ("steps: 500\n    init", "steps: 500\n    beta_2: 0.9\n    init",
+     "sweeps.stream.beta_2: found 0.9; allowed: nothing, unless optimizer is adam or adamw"),
+    ("alpha: 0.1", "alpha: 0.1\n    schedule: cosine",
+     "sweeps.ridge.schedule: found 'cosine'; allowed: nothing, as optimizer is ridge"),
+    ("alpha: 0.1", "alpha: 0.1\n    gamma: 0.1",
+     "sweeps.ridge.gamma: found 0.1; allowed: nothing, as optimizer is ridge"),
     ("optimizer: ridge", "optimizer: [ridge]", f"sweeps.ridge.optimizer: found ['ridge']; allowed: {OPTIMIZERS}"),
     ("optimizer: ridge", "optimizer: sgd", f"sweeps.ridge.optimizer: found 'sgd'; allowed: {OPTIMIZERS}"),
     ("alpha: 0.1", "alpha: {relu: 0.1}", f"sweeps.ridge.alpha.linear: found nothing; allowed: {RATES}"),

@@ -18,12 +18,13 @@ from shoal.pipeline.report.claims.trends import trend
 from shoal.pipeline.report.document.blocks import Folded
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.axes import FULL_BATCH
-from shoal.pipeline.store import A_BEATS_B
+from shoal.pipeline.store import A_BEATS_B, LATER_COLUMNS
 from shoal.pipeline.tasks.regression import MSE, REGRESSION
 
 
 def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults:
-    """What the sentences read of a sweep."""
+    """What the sentences read of a sweep, without any of the later hyper-parameters."""
+    cells = cells.assign(**dict.fromkeys(name for name in LATER_COLUMNS if name not in cells))
     settings = SimpleNamespace(architecture=None, optimizer="gd", init="assignment")
     return cast(
         SweepResults,
@@ -203,6 +204,8 @@ def test_the_author_and_the_reference() -> None:
     [other] = author.assignment_sentences(own_networks({"relu": relu}, rate=0.3))
     assert "so the costs need not agree" in other
     assert "relative difference" not in other
+    (penalised := own_networks({"relu": relu})).cells["l2"] = 0.1
+    assert author.assignment_sentences(penalised) == [other]
 
 
 def test_a_sweep_that_answers_no_part_is_beside_nobodys_numbers() -> None:

@@ -83,6 +83,34 @@ def test_batches_are_held_against_the_training_split_by_activation(paths: Paths)
     ]
 
 
+@pytest.mark.parametrize(
+    ("training", "place", "found", "least"),
+    [
+        ("epochs: {relu: 30, tanh: 3}\n    warmup: {relu: 29, tanh: [2, 3]}", "warmup.tanh[1]", 3, 3),
+        ("epochs: [30, 5]\n    warmup: [4, 5]", "warmup[1]", 5, 5),
+        ("steps: 24\n    warmup: 2\n    batch_size: [1, full]", "warmup", 2, 2),
+        ("steps: {relu: 25, tanh: 9}\n    batch_size: 3\n    warmup: 3", "warmup", 3, 3),
+        ("steps: 9\n    warmup: [0, 8, 9]", "warmup[2]", 9, 9),
+    ],
+)
+def test_a_warm_up_is_held_against_the_shortest_training(
+    paths: Paths, training: str, place: str, found: int, least: int
+) -> None:
+    """In epochs of 12 samples."""
+    both = ("adam\n    activation: relu", "adam\n    activation: [relu, tanh]", "")
+    text = edited(*FILE, both, ("    batch_size: [1, 10, full]\n", "", ""), ("epochs: 30", training, ""))
+    end = f"as the shortest training ends after epoch {least} (under full batch: step {least})"
+    allowed = f"whole numbers from 0 to {least - 1}, {end}"
+    assert messages(paths, text) == [f"params.yaml: sweeps.batch.{place}: found {found}; allowed: {allowed}"]
+
+
+def test_a_warm_up_is_no_second_fault_where_the_training_has_one(paths: Paths) -> None:
+    found = messages(paths, edited(*FILE, ("    epochs: 30", "    warmup: {relu: 5, tanh: 6}", "")))
+    assert [line.partition(";")[0] for line in found] == [
+        "params.yaml: sweeps.batch.steps: found nothing", "params.yaml: sweeps.batch.warmup.tanh: found 'tanh'"
+    ]  # fmt: skip
+
+
 def test_a_fault_of_another_key_hides_no_large_batch(paths: Paths) -> None:
     found = messages(paths, edited(LARGE, ("width: 50", "width: 0", "")))
     assert found == [f"params.yaml: sweeps.batch.width: found 0; allowed: {COUNTS}", f"params.yaml: {LARGE[2]}"]

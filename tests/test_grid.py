@@ -179,7 +179,50 @@ def test_columns_of_a_plain_cell() -> None:
         "batch_size": 10,
         "steps": 3000,
         "alpha": None,
+        "schedule": "constant",
+        "every": None,
+        "gamma": None,
+        "warmup": 0,
+        "l2": 0.0,
+        "clip_norm": None,
+        "weight_decay": 0.0,
     }
+
+
+def test_cells_of_several_schedules_have_the_numbers_of_their_own() -> None:
+    along = {"schedule": ["constant", "step", "cosine"], "every": 20, "warmup": [0, 5]}
+    found = grid(BASE | {"activation": "relu"} | along)
+    names = ["constant-warmup0", "constant-warmup5", "step-warmup0", "step-warmup5", "cosine-warmup0", "cosine-warmup5"]
+    assert [cell.name for cell in found] == [f"relu-d2-w100-{name}" for name in names]
+    hypers = {"step": (("every", 20), ("gamma", 0.1))}
+    for cell in found:
+        assert cell.spec.hypers == hypers.get(cell.spec.schedule, ())
+        assert [cell.columns()[key] for key in ("every", "gamma")] == ([20, 0.1] if cell.spec.hypers else [None] * 2)
+
+
+def test_a_specification_is_what_the_block_says() -> None:
+    block = {"activation": "relu", "hidden_sizes": [[50, 50]], "optimizer": "adamw", "learning_rate": 0.02}
+    block |= {"batch_size": 10, "epochs": 3, "schedule": "exponential", "gamma": {"relu": 0.9}, "warmup": 2}
+    [cell] = grid(block | {"l2": 0.1, "clip_norm": 1, "weight_decay": 0, "beta_2": 0.99, "epsilon": 1e-6})
+    hypers = (("beta_1", 0.9), ("beta_2", 0.99), ("epsilon", 1e-6), ("gamma", 0.9))
+    assert cell.spec == NetworkSpec(
+        Architecture.plain((50, 50), "relu", 1), "assignment", 0, "adamw", 0.02, 10, 300, hypers=hypers,
+        schedule="exponential", warmup=2, l2=0.1, clip_norm=1.0, weight_decay=0.0,
+    )  # fmt: skip
+    cell.spec.check(N_TRAIN, 1, 1)
+
+
+def test_defaults_written_out_change_no_id() -> None:
+    defaults: dict[str, dict[str, Any]] = {
+        "gd": {"schedule": "constant", "warmup": 0, "l2": 0, "weight_decay": 0},
+        "adamw": {"weight_decay": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8},
+        "rmsprop": {"decay": 0.99, "epsilon": 1e-8},
+        "adagrad": {"epsilon": 1e-10},
+    }
+    for optimizer, written in defaults.items():
+        block = BATCH | {"optimizer": optimizer}
+        ids = [[identity(spec) for cell in grid(block | own) for spec in cell.specs()] for own in ({}, written)]
+        assert ids[0] == ids[1]
 
 
 def test_uneven_hidden_sizes_have_no_width() -> None:

@@ -5,22 +5,37 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.training.methods import METHODS as ENGINE
+from shoal.kernels.training.schedules import SCHEDULES as OF_ENGINE
 from shoal.pipeline import hyperparameters, store
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.figures import scores
-from shoal.pipeline.hyperparameters import DURATIONS, FIRST, HYPERPARAMETERS, KEYS, METHODS, SHAPE, TRAINING
+from shoal.pipeline.hyperparameters import (
+    DURATIONS,
+    FIRST,
+    HYPERPARAMETERS,
+    KEYS,
+    METHODS,
+    OF_SCHEDULES,
+    SCHEDULES,
+    SHAPE,
+    TRAINING,
+)
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.study.grid import cells
 from shoal.pipeline.study.identity import network_id
 
 ROOT = Path(__file__).parent.parent
 SPEC = NetworkSpec(Architecture.plain((3,), "relu", 1), "assignment", 0, "adam", 0.02, None, 500)
+
+
+Fields = dict[str, Any]
 
 
 def identity(spec: NetworkSpec) -> str:
@@ -43,9 +58,25 @@ def test_what_has_to_be_given_is_what_the_engine_needs(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_what_the_engine_has_a_default_for_is_a_number_of_the_methods_own(name: str) -> None:
     own = {key for key in METHODS[name].keys if TRAINING[key].default == hyperparameters.ENGINE}
-    assert own <= ENGINE[name].hypers.keys()
-    known = {field.name for field in fields(NetworkSpec)} | own | {"epochs"}
+    of_specs = {field.name for field in fields(NetworkSpec)}
+    assert own - of_specs - {*OF_SCHEDULES} == ENGINE[name].hypers.keys()
+    known = of_specs | own | {"epochs"}
     assert set(METHODS[name].keys) <= known
+
+
+def test_the_schedules_are_those_of_the_engine() -> None:
+    hypers = {name: schedule.hypers for name, schedule in OF_ENGINE.items()}
+    assert {name: row.keys for name, row in SCHEDULES.items()} == {name: (*own,) for name, own in hypers.items()}
+    for name, row in SCHEDULES.items():
+        assert {*row.needs} == {key for key, default in hypers[name].items() if default is None}
+
+
+def test_defaults_that_the_table_has_are_those_of_specifications() -> None:
+    """But for the full batch, which specifications call None; the decay that makes no use of it is none."""
+    default = {field.name: field.default for field in fields(NetworkSpec)} | {"batch_size": "full"}
+    told = {key: row.default for key, row in TRAINING.items() if row.default not in (None, hyperparameters.ENGINE)}
+    assert told == {key: default[key] for key in told}
+    assert {row.off for row in TRAINING.values()} == {None, ENGINE["adam"].weight_decay}
 
 
 # ---- one table
@@ -67,8 +98,9 @@ def test_width_and_what_counts_samples_and_steps_run_along_x_before_other_number
 
 
 def test_names_of_cells_tell_hyperparameters_apart() -> None:
-    suffixes = [row.suffix for row in TRAINING.values()]
+    suffixes = [row.suffix for row in TRAINING.values() if row.column != "string"]
     assert all(suffixes) and len(set(suffixes)) == len(suffixes)
+    assert TRAINING["schedule"].in_name("cosine") == "cosine", "the value says what it is"
 
 
 def test_no_room_asks_a_method_for_its_name() -> None:
@@ -83,6 +115,27 @@ def test_a_default_that_is_written_out_changes_no_id() -> None:
     written = replace(SPEC, hypers=tuple(ENGINE["adam"].hypers.items()))
     other = replace(SPEC, hypers=(("beta_1", 0.8),))
     assert identity(written) == identity(SPEC) != identity(other)
+
+
+@pytest.mark.parametrize(
+    ("own", "default", "other"),
+    [
+        ({"optimizer": "adamw"}, {"weight_decay": 0.01}, {"weight_decay": 0.0}),
+        ({"optimizer": "adam"}, {"weight_decay": 0.0}, {"weight_decay": 0.01}),
+        ({"initialiser": "siren"}, {"init_hypers": (("omega_0", 30.0),)}, {"init_hypers": (("omega_0", 15.0),)}),
+        ({"loss": "huber"}, {"loss_hypers": (("delta", 1.0),)}, {"loss_hypers": (("delta", 2.0),)}),
+    ],
+)
+def test_nor_does_one_that_depends_on_other_fields(own: Fields, default: Fields, other: Fields) -> None:
+    spec = replace(SPEC, **own)
+    assert identity(replace(spec, **default)) == identity(spec) != identity(replace(spec, **other))
+
+
+def test_an_id_with_other_numbers_is_what_it_was() -> None:
+    """Stored results have these."""
+    own = {"loss": "huber", "loss_hypers": (("delta", 2.0),), "init_hypers": (("omega_0", 15.0),)}
+    spec = replace(SPEC, initialiser="siren", weight_decay=0.1, schedule="step", hypers=(("every", 3),), **own)
+    assert identity(spec) == "40fb02249b9ff44e"
 
 
 def test_the_numbers_of_a_schedule_are_in_the_id() -> None:

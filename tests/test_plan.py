@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -37,12 +38,22 @@ SHAPES = st.one_of(
                                lambda sizes: [list(part) for part in sizes])}),
     several(st.sampled_from(NETWORKS)).map(lambda texts: {"architecture": {f"n{i}": t for i, t in enumerate(texts)}}),
 )  # fmt: skip
-RATES = several(st.floats(0.001, 1))
+RATE, RUNS = st.floats(0.001, 1), st.integers(1, 9)
+RATES = several(RATE)
 BATCHES = several(st.one_of(st.integers(1, 20), st.just("full")))
-TRAINING = st.one_of(
-    st.fixed_dictionaries({"optimizer": st.just("ridge"), "alpha": RATES}),
+ALONG = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"schedule": several(st.sampled_from(["constant", "cosine"])), "l2": RATE}),
+    st.fixed_dictionaries({"schedule": st.just(["cosine", "step", "exponential"]), "every": RUNS, "gamma": RATE}),
+    st.fixed_dictionaries({"schedule": st.just(["step", "exponential"]), "every": RUNS, "gamma": RATES}),
+)
+DESCENTS = st.one_of(
     st.fixed_dictionaries({"learning_rate": RATES, "batch_size": BATCHES, "steps": several(st.integers(1, 300))}),
     st.fixed_dictionaries({"learning_rate": RATES, "batch_size": BATCHES, "epochs": several(st.integers(1, 60))}),
+)
+TRAINING = st.one_of(
+    st.fixed_dictionaries({"optimizer": st.just("ridge"), "alpha": RATES}),
+    st.builds(lambda descent, along: descent | along, DESCENTS, ALONG),
 )
 SETTINGS = st.builds(Setting, st.integers(1, 4), st.integers(1, 3), st.integers(20, 50), st.just(8), st.just(2))
 
@@ -58,7 +69,7 @@ def blocks(draw: st.DrawFn) -> dict[str, Any]:
     return block
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(block=blocks(), setting=SETTINGS)
 def test_counts_are_those_of_the_grid(block: dict[str, Any], setting: Setting) -> None:
     sweep = Sweep.model_validate(block)
@@ -83,6 +94,22 @@ def test_bytes_hold_the_numbers_of_the_files(block: dict[str, Any], setting: Set
     assert 8 * (found.parameters + points) + 100 * len(specs) <= found.disk
     assert found.disk == 8 * (found.parameters + most) + 100 * len(specs)
     assert found.memory > 4 * 8 * found.parameters + 70 * points + 10_000 * len(specs)
+
+
+@settings(max_examples=30)
+@given(steps=st.lists(st.integers(1, 10**12), min_size=1))
+def test_recorded_costs_are_those_of_the_engine(steps: list[int]) -> None:
+    some = [*steps, *(n % 300 + 1 for n in steps)]
+    assert plan.n_recorded(some).tolist() == [len(recorded_steps(n, 1)) for n in some]
+
+
+def test_a_grid_of_millions_is_counted_at_once() -> None:
+    """Each of its cells is trained apart."""
+    several = {"batch_size": list(range(1, 1001)), "epochs": list(range(1, 4901)), "schedule": "cosine"}
+    block = {"activation": "relu", "depth": 1, "width": 5, "learning_rate": 0.1}
+    start = time.perf_counter()
+    assert plan.cost(Sweep.model_validate(block | several), Setting(1, 1, 100, 8, 2)).networks == 4_900_000
+    assert time.perf_counter() - start < 30, "on any machine"
 
 
 def test_sweeps_run_one_after_the_other() -> None:

@@ -12,7 +12,7 @@ from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.kernels.network.laws import BIASES, INITIALISERS
 from shoal.pipeline.config.faults import cut, refusal, shown
 from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
-from shoal.pipeline.hyperparameters import METHODS
+from shoal.pipeline.hyperparameters import METHODS, SCHEDULES
 
 T = TypeVar("T")
 
@@ -32,6 +32,10 @@ def _scalar_or_list(raw: Any) -> tuple[Any, ...]:
 
 def _by_activation(raw: Any) -> dict[Any, Any]:
     return raw if isinstance(raw, dict) else {"all": raw}
+
+
+def _for_all(raw: Any) -> dict[str, Any]:
+    return {"all": raw}
 
 
 def _lists_of_lists(raw: Any) -> tuple[tuple[Any, ...], ...]:
@@ -109,7 +113,9 @@ def _distinct_networks(architecture: dict[str, Architecture]) -> dict[str, Archi
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Penalty = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
@@ -120,12 +126,14 @@ ColumnName = Annotated[str, Field(min_length=1)]
 Columns = Annotated[tuple[ColumnName, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
 Axis = Annotated[tuple[T, ...], BeforeValidator(_scalar_or_list), AfterValidator(_distinct)]
 ByActivation = Annotated[dict[str, Axis[T]], BeforeValidator(_by_activation)]
+ForAll = Annotated[dict[str, Axis[T]], BeforeValidator(_for_all)]
 Sizes = Annotated[tuple[Count, ...], Field(min_length=1)]
 HiddenSizes = Annotated[tuple[Sizes, ...], BeforeValidator(_lists_of_lists), AfterValidator(_distinct)]
 Activation = Annotated[str, _one_of(ACTIVATIONS)]
 Initialiser = Annotated[str, _one_of(INITIALISERS)]
 Bias = Annotated[str, _one_of(BIASES)]
 MethodName = Annotated[str, _one_of(METHODS)]
+ScheduleName = Annotated[str, _one_of(SCHEDULES)]
 Network = Annotated[Architecture, PlainValidator(_architecture)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]
 
@@ -135,16 +143,23 @@ POSITIVE = "finite numbers above 0"
 
 
 class Kind(NamedTuple):
-    """A kind of the values of hyper-parameters: the type of them by activation, and what messages say is allowed."""
+    """A kind of the values of hyper-parameters: the type of them by activation, and what messages say is allowed.
+
+    Those that may not differ by activation are all under `all`.
+    """
 
     by_activation: Any
     allowed: str
+    may_differ: bool = True
 
 
 KINDS = {
     "count": Kind(ByActivation[Count], COUNTS),
+    "whole": Kind(ByActivation[Whole], "whole numbers from 0 on"),
     "positive": Kind(ByActivation[Positive], POSITIVE),
+    "penalty": Kind(ByActivation[Penalty], "finite numbers from 0 on"),
     "fraction": Kind(ByActivation[Fraction], "numbers from 0 on, below 1"),
     "batch": Kind(ByActivation[BatchSize], f"{COUNTS}, or full"),
+    "schedule": Kind(ForAll[ScheduleName], ", ".join(SCHEDULES), may_differ=False),
 }
 """By the name that the table of hyper-parameters has for it."""

@@ -8,8 +8,9 @@ from typing import Any
 from shoal.kernels.network.architecture import units_after
 from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, ASSIGNMENT_SIZES, INITIALISERS, law_of
 from shoal.pipeline.config.faults import Fault, below, cut, did_you_mean, meant, shown
+from shoal.pipeline.config.fields import KINDS
 from shoal.pipeline.config.schema import DataConfig, Sweep
-from shoal.pipeline.hyperparameters import KEYS, METHODS, SHAPE, TRAINING, taking
+from shoal.pipeline.hyperparameters import KEYS, METHODS, OF_SCHEDULES, SCHEDULES, SHAPE, TRAINING, taking
 
 Block = Mapping[str, Any]
 
@@ -22,6 +23,7 @@ def sweep_faults(where: str, block: Block, sweep: Sweep, data: DataConfig | None
     yield from _superfluous(where, block)
     yield from _missing(where, block)
     yield from _coverage(where, block, sweep)
+    yield from _of_some_schedules(where, block, sweep)
     if sweep.init == "assignment-stream":
         yield from _assignment_stream(where, block, sweep, data)
     if data and (n_features := known_features(data)):
@@ -83,6 +85,8 @@ def _superfluous(where: str, block: Block) -> Iterator[Fault]:
         reasons["epochs"] = "nothing beside steps"
     if method := METHODS.get(optimizer := _optimizer(block)):
         reasons |= {key: _why_not(key, optimizer) for key in KEYS if key not in method.keys}
+        if "schedule" in method.keys:
+            reasons |= {key: why for key in OF_SCHEDULES if (why := _why_no_schedule_has(key, block))}
     init = block.get("init", "assignment")
     if init in INITIALISERS and not law_of(init).allows_biases:
         reasons["bias"] = f"nothing, as init is {init}"
@@ -96,6 +100,31 @@ def _superfluous(where: str, block: Block) -> Iterator[Fault]:
 def _optimizer(block: Block) -> str:
     """The method that a block asks for, whether or not there is such a method."""
     return str(block.get("optimizer", Sweep.model_fields["optimizer"].default))
+
+
+def _schedules(block: Block) -> list[str]:
+    """The schedules that a block asks for; empty where one of them is none."""
+    given = block.get("schedule", TRAINING["schedule"].default)
+    names = given if isinstance(given, list) else [given]
+    return names if all(isinstance(name, str) and name in SCHEDULES for name in names) else []
+
+
+def _why_no_schedule_has(key: str, block: Block) -> str:
+    """Why a schedule's key may not be given; empty where it may."""
+    asked = _schedules(block)
+    if not asked or any(key in SCHEDULES[name].keys for name in asked):
+        return ""
+    return f"nothing, unless schedule is {' or '.join(name for name, row in SCHEDULES.items() if key in row.keys)}"
+
+
+def _of_some_schedules(where: str, block: Block, sweep: Sweep) -> Iterator[Fault]:
+    """What not every schedule of the block takes is no axis: the others would have their networks over and over."""
+    for key in OF_SCHEDULES:
+        have = [name for name in _schedules(block) if key in SCHEDULES[name].keys]
+        several = max(map(len, sweep.by_activation(key).values()), default=0) > 1
+        if have and several and len(have) < len(_schedules(block)):
+            reason = f"one value instead of a list, as only {' and '.join(have)} of the schedules of the block takes it"
+            yield Fault(below(where, key), shown(block[key]), reason)
 
 
 def _why_not(key: str, optimizer: str) -> str:
@@ -114,6 +143,8 @@ def _missing(where: str, block: Block) -> Iterator[Fault]:
     if method := METHODS.get(_optimizer(block)):
         unused = "steps" if "epochs" in block else "epochs"
         needed += [key for key in method.keys if TRAINING[key].default is None and key != unused]
+        if "schedule" in method.keys:
+            needed += dict.fromkeys(key for name in _schedules(block) for key in SCHEDULES[name].needs)
     misspelt = {meant(key, Sweep.model_fields) for key in block if key not in Sweep.model_fields}
     for key in needed:
         if key not in block and key not in misspelt:
@@ -122,7 +153,7 @@ def _missing(where: str, block: Block) -> Iterator[Fault]:
 
 def _coverage(where: str, block: Block, sweep: Sweep) -> Iterator[Fault]:
     """A mapping by activation names the activations of the block, each of them and no other."""
-    for key in KEYS:
+    for key in (key for key in KEYS if KINDS[TRAINING[key].values].may_differ):
         given = block.get(key)
         if not isinstance(given, dict) or ("activation" in block and sweep.activation is None):
             continue

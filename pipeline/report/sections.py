@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline.hyperparameters import METHODS
+from shoal.pipeline.hyperparameters import METHODS, TRAINING
 from shoal.pipeline.report.assignment.author import assignment_sentences, assignment_tables
 from shoal.pipeline.report.assignment.setting import network_plots
 from shoal.pipeline.report.claims.against_training import against_training
@@ -71,8 +71,10 @@ def description(results: SweepResults) -> str:
 
 def _constant(cells: pd.DataFrame, axis: str) -> str:
     """The level of an axis that all cells share, or that each series has; empty where there is neither."""
+    if axis in TRAINING:
+        cells = cells[cells[axis].notna()]  # what only some schedules take
     values = cells[axis]
-    if axis == "hidden_sizes" or values.isna().any():
+    if axis == "hidden_sizes" or values.empty or values.isna().any():
         return ""
     if values.nunique() == 1:
         return f"{axes.LABELS[axis]} {axes.level_text(axis, values.iloc[0])}"

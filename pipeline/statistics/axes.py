@@ -20,6 +20,9 @@ LABELS = {name: row.label for name, row in HYPERPARAMETERS.items()}
 TEXTS = [name for name, row in HYPERPARAMETERS.items() if row.column == "string"]
 """Axes whose levels are no numbers."""
 
+NAMES = [name for name in TEXTS if name in TRAINING]
+"""Those whose levels are in no order."""
+
 FULL_BATCH = np.inf
 """Level of the batch size that stands for the full batch: it sorts behind every number of samples."""
 

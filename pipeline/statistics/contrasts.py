@@ -1,9 +1,9 @@
 """The comparisons of a sweep that are declared before any result is seen, and what their tests say.
 
 Declared are: activation against activation (or architecture against architecture) where all else is equal, and
-neighbours along one axis of the sweep. They follow from the block in params.yaml alone. All contrasts of a sweep are
-one family: the probability that any claim made about it is wrong is at most 5 %. Claims are about other random starts
-and orders of the samples; the data and the split of it stay.
+neighbours along one axis of the sweep (along one of names, all pairs). They follow from the block in params.yaml alone.
+All contrasts of a sweep are one family: the probability that any claim made about it is wrong is at most 5 %. Claims
+are about other random starts and orders of the samples; the data and the split of it stay.
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ class Contrast(NamedTuple):
 def declared(cells: pd.DataFrame) -> list[Contrast]:
     """The contrasts of one sweep's cells, as prepared by axes.py: between series, then along each axis."""
     found = axes.varying(cells)
-    contrasts = list(_between(cells, "series", found, lambda rows: combinations(rows, 2)))
+    contrasts = list(_between(cells, "series", found, _all_pairs))
     for axis in found:
         others = ["series", *(other for other in found if other != axis)]
-        contrasts += _between(cells, axis, others, pairwise)
+        contrasts += _between(cells, axis, others, _all_pairs if axis in axes.NAMES else pairwise)
     return contrasts
+
+
+def _all_pairs(rows: Rows) -> Iterable[tuple[Any, Any]]:
+    return combinations(rows, 2)
 
 
 def _between(

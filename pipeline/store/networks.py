@@ -32,7 +32,8 @@ def runs_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
     Of LATER_COLUMNS it has those in which a row has a value that it would not have without being asked for.
     """
-    later = {name for row in rows for name in LATER_COLUMNS if row.get(name) not in (None, TRAINING[name].default)}
+    unused = {name: (None, TRAINING[name].default, TRAINING[name].off) for name in LATER_COLUMNS}
+    later = {name for row in rows for name in LATER_COLUMNS if row.get(name) not in unused[name]}
     types = RUN_COLUMNS | {name: kind for name, kind in LATER_COLUMNS.items() if name in later}
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 

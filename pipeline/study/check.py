@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shoal.pipeline import data
 from shoal.pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep, examine
@@ -59,6 +61,7 @@ def faults_against(config: Config, dataset: data.Dataset) -> Iterator[Fault]:
     for name, sweep in config.sweeps.items():
         where = below("sweeps", name)
         yield from _batch_faults(where, sweep, len(dataset.train.x))
+        yield from _warmup_faults(where, sweep, len(dataset.train.x))
         if known_features(config.data) is None:
             yield from branch_faults(where, sweep, dataset.n_features)
 
@@ -96,12 +99,37 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _batch_faults(where: str, sweep: Sweep, n_samples: int) -> Iterator[Fault]:
-    for activation, sizes in sweep.by_activation("batch_size").items():
-        place = below(where, "batch_size")
+    for _, place, size in _items(where, sweep, "batch_size"):
+        if size != "full" and size > n_samples:
+            allowed = f"whole numbers from 1 to {n_samples}, the number of training samples, or full"
+            yield Fault(place, shown(size), allowed)
+
+
+def _warmup_faults(where: str, sweep: Sweep, n_samples: int) -> Iterator[Fault]:
+    """A learning rate that never ends to rise; an epoch of full batch is a step."""
+    for activation, place, warmup in _items(where, sweep, "warmup"):
+        least = min(_epochs(sweep, activation, n_samples), default=warmup + 1)
+        if warmup >= least:
+            end = f"as the shortest training ends after epoch {least} (under full batch: step {least})"
+            yield Fault(place, shown(warmup), f"whole numbers from 0 to {least - 1}, {end}")
+
+
+def _epochs(sweep: Sweep, activation: str, n_samples: int) -> Iterator[int]:
+    """How many epochs the networks of an activation, or of `all`, are trained; none where that has a fault."""
+    for name in sweep.activation or ("all",) if activation == "all" else (activation,):
+        lengths, sizes = (
+            found.get("all", found.get(name, ())) for found in map(sweep.by_activation, (sweep.duration, "batch_size"))
+        )
+        for size in sizes:
+            in_epoch = 1 if size == "full" or sweep.duration == "epochs" else math.ceil(n_samples / size)
+            yield from (math.ceil(length / in_epoch) for length in lengths)
+
+
+def _items(where: str, sweep: Sweep, key: str) -> Iterator[tuple[str, str, Any]]:
+    """Activation (or `all`), place and value of every value of a hyper-parameter."""
+    for activation, values in sweep.by_activation(key).items():
+        place = below(where, key)
         if activation != "all":
             place = below(place, activation)
-        for i, size in enumerate(sizes):
-            if size != "full" and size > n_samples:
-                item = below(place, i) if len(sizes) > 1 else place
-                allowed = f"whole numbers from 1 to {n_samples}, the number of training samples, or full"
-                yield Fault(item, shown(size), allowed)
+        for i, value in enumerate(values):
+            yield activation, below(place, i) if len(values) > 1 else place, value

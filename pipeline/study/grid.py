@@ -11,9 +11,9 @@ from typing import Any
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.laws import BIASES, STREAM, law_of
-from shoal.kernels.training import methods
+from shoal.kernels.training import methods, schedules
 from shoal.pipeline.config import Sweep
-from shoal.pipeline.hyperparameters import FIRST, METHODS, TRAINING
+from shoal.pipeline.hyperparameters import FIRST, METHODS, OF_SCHEDULES, SCHEDULES, TRAINING
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Cell:
         """What the result tables say of the cell's networks, None where it does not apply."""
         sizes, spec = self.shape.hidden_sizes, self.spec
         keys = [key for key in (*FIRST, *METHODS[spec.optimizer].keys) if TRAINING[key].column]
+        numbers = {"weight_decay": spec.decay, **dict(spec.hypers)}
         return {
             "cell": self.name,
             "architecture": str(spec.architecture),
@@ -52,7 +53,7 @@ class Cell:
             "width": sizes[0] if sizes and len(set(sizes)) == 1 else None,
             "hidden_sizes": None if sizes is None else "-".join(map(str, sizes)),
             "optimizer": spec.optimizer,
-            **{key: dict(spec.hypers).get(key, getattr(spec, key, None)) for key in keys},
+            **{key: numbers.get(key, getattr(spec, key, None)) for key in keys},
         }
 
 
@@ -83,20 +84,28 @@ def _cells_of(sweep: Sweep, shape: Shape, n_train: int) -> Iterator[Cell]:
     """The product of the lists; a key is in the names if the block gives it as a list, whichever values that has."""
     keys = sweep.hyperparameters
     for values in itertools.product(*(sweep.values(key, shape.activation) for key in keys)):
-        numbers = dict(zip(keys, values, strict=True))
+        numbers = _taken(dict(zip(keys, values, strict=True)))
         suffixes = (TRAINING[key].in_name(value) for key, value in numbers.items() if key in sweep.listed)
         yield Cell("-".join([shape.name, *suffixes]), shape, _spec(sweep, shape, numbers, n_train), sweep.replicates)
+
+
+def _taken(numbers: dict[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters without those of other schedules than the one that is among them."""
+    own = SCHEDULES[numbers["schedule"]].keys if "schedule" in numbers else ()
+    return {key: value for key, value in numbers.items() if key in own or key not in OF_SCHEDULES}
 
 
 def _spec(sweep: Sweep, shape: Shape, numbers: Mapping[str, Any], n_train: int) -> NetworkSpec:
     """The specification with these hyper-parameters, None where they are not given; `n_train` turns epochs into steps.
 
-    Of the optimizer's own numbers it has all that params.yaml knows, so that it is the same where one is written out.
+    Of the optimizer's and the schedule's own numbers it has all that params.yaml knows, so that it is the same where
+    one is written out.
     """
     given = {key: value for key, value in numbers.items() if value not in (None, "full")}
     if epochs := given.pop("epochs", None):
         given["steps"] = epochs * math.ceil(n_train / given.get("batch_size", n_train))
-    own = methods.METHODS[sweep.optimizer].hypers
+    schedule = schedules.SCHEDULES[given.get("schedule", "constant")]
+    own = {**methods.METHODS[sweep.optimizer].hypers, **schedule.hypers}
     hypers = tuple((name, given.pop(name, own[name])) for name in METHODS[sweep.optimizer].keys if name in own)
     start = _start(sweep)
     return NetworkSpec(shape.architecture, sweep.init, 0, sweep.optimizer, hypers=hypers, **start, **given)

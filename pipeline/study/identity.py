@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
 from shoal.kernels.ensemble import NetworkSpec
+from shoal.kernels.network.laws import law_of
+from shoal.kernels.network.losses import loss_of
 from shoal.kernels.training.methods import METHODS
 from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.hyperparameters import FIRST
@@ -40,9 +42,24 @@ def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, engi
 
 def _later(spec: NetworkSpec) -> Iterator[tuple[str, Any]]:
     """What came after the first identities, where it is not the default: writing a default out changes no id."""
+    own = _own_numbers(spec)
     for field in fields(spec):
-        value = getattr(spec, field.name)
+        value = own.get(field.name, getattr(spec, field.name))
         if field.name not in ("architecture", "hypers", *ALWAYS) and value != field.default:
             yield field.name, value
-    defaults = {**METHODS[spec.optimizer].hypers, **SCHEDULES[spec.schedule].hypers}
-    yield from ((name, value) for name, value in spec.hypers if value != defaults[name])
+    yield from own["hypers"]
+
+
+def _own_numbers(spec: NetworkSpec) -> dict[str, Any]:
+    """Fields whose default depends on other fields of the specification, without what is the default there."""
+    method = METHODS[spec.optimizer]
+    defaults: dict[str, Mapping[str, float | None]] = {
+        "hypers": {**method.hypers, **SCHEDULES[spec.schedule].hypers},
+        "init_hypers": law_of(spec.initialiser).numbers,
+        "loss_hypers": loss_of(spec.loss).hypers,
+    }
+    found: dict[str, Any] = {
+        field: tuple(pair for pair in getattr(spec, field) if pair[1] != known[pair[0]])
+        for field, known in defaults.items()
+    }
+    return found | {"weight_decay": None if spec.decay == method.weight_decay else spec.weight_decay}

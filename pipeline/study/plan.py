@@ -7,16 +7,18 @@ of the numbers and of what is kept beside each: somewhat less than in truth.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from functools import lru_cache
+from itertools import pairwise, product
 
 import numba
+import numpy as np
 
-from shoal.kernels.ensemble import recorded_steps
 from shoal.kernels.network.architecture import Dense, Group, Path, units_after
+from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.config import Config, Sweep
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.hyperparameters import taking
@@ -111,13 +113,13 @@ def cost(sweep: Sweep, setting: Setting) -> Demand:
             operations += 2 * shapes.products * setting.n_samples * n
             continue
         batches, lengths = lists["batch_size"], lists[sweep.duration]
-        n_others = n // (len(batches) * len(lengths))
-        for batch in batches:
+        n_others = n // (len(batches) * len(lengths) * len(lists["schedule"]))
+        for batch, schedule in product(batches, lists["schedule"]):
             full = batch == "full"
             in_epoch = 1 if full else math.ceil(setting.n_samples / batch)
-            steps = max(lengths) * (in_epoch if sweep.duration == "epochs" else 1)
             points += n_others * (sum(lengths) + len(lengths) if full else BATCH_POINTS * len(lengths))
-            recorded = 1 if full else len(recorded_steps(min(steps, 10**15), batch))  # more steps, as many points
+            trained = lengths if SCHEDULES[schedule].depends_on_end else (max(lengths),)
+            steps, recorded = _totals(trained, in_epoch if sweep.duration == "epochs" else 1, full)
             per_step = Fraction(setting.n_samples, in_epoch)
             updates = (6 * shapes.products - 2 * shapes.first) * per_step * steps
             operations += n_others * (updates + 2 * shapes.products * setting.n_samples * recorded)
@@ -134,6 +136,21 @@ def cost(sweep: Sweep, setting: Setting) -> Demand:
         + setting.threads * _workspace(sweep, shapes, setting),
         disk=setting.itemsize * parameters + RUN_BYTES * each * shapes.n + 8 * points,
     )
+
+
+@lru_cache(maxsize=1000)
+def _totals(lengths: tuple[int, ...], in_length: int, full: bool) -> tuple[int, int]:
+    """Steps, and passes that record a cost, of networks of these lengths together; a length is so many steps."""
+    steps = [length * in_length for length in lengths]
+    return sum(steps), len(steps) if full else int(n_recorded(steps).sum())
+
+
+def n_recorded(steps: Sequence[int]) -> np.ndarray:
+    """How many costs mini-batch networks of so many steps record, (n,): `recorded_steps` of thousands at a time."""
+    most = [min(n, 10**15) for n in steps]  # more steps, as many points
+    points = np.rint(np.geomspace(1, np.array(most, float), BATCH_POINTS - 1))
+    found: np.ndarray = 2 + (np.diff(points, axis=0) > 0).sum(axis=0)
+    return found
 
 
 def _workspace(sweep: Sweep, shapes: _Shapes, setting: Setting) -> int:

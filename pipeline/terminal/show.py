@@ -19,6 +19,8 @@ from shoal.pipeline.terminal.in_units import in_units
 from shoal.pipeline.terminal.tables import Column, print_table, terminal
 
 AXES = ("activation", *HYPERPARAMETERS)
+WORDS = ("activation", "cell", *axes.NAMES)
+"""Columns of names."""
 BEST = "*"
 RANKS = {"median": 0, "q1": 1, "q3": 1}
 """Columns of numbers, and which of them go first where the terminal is narrow (0: none)."""
@@ -99,7 +101,7 @@ def columns_of(cells: pd.DataFrame) -> list[Column]:
     columns = [Column("", [BEST if place == best else "" for place in range(len(rows))], is_text=True)]
     for axis in _axes(cells):
         texts = [_text(axis, cell) for cell in rows]
-        columns.append(Column(axis.replace("_", " "), texts, is_text=axis in ("activation", "cell")))
+        columns.append(Column(axis.replace("_", " "), texts, is_text=axis in WORDS))
     many = cells["n_networks"].max() >= FEWEST
     for name, rank in (RANKS | ({} if many else RANGE)).items():
         columns.append(Column(name, [number(cell[f"{error.of('test')}_{name}"]) for cell in rows], rank=rank))

@@ -10,6 +10,7 @@ from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
+from shoal.pipeline.store import LATER_COLUMNS
 
 PRINTED = {"relu": 0.00074328, "linear": 0.12079632, "tanh": 0.00173546}
 """What the assignment's author printed."""
@@ -50,11 +51,11 @@ def _first(results: SweepResults) -> list[tuple[str, float]]:
 
 
 def _has_its_settings(results: SweepResults) -> bool:
-    """Whether each activation is trained once, full batch, with the assignment's learning rate and steps."""
+    """Whether each activation is trained once, full batch, with the assignment's learning rate and steps alone."""
     cells = results.cells
     same = cells["learning_rate"].eq(cells["series"].map(RATES)) & cells["steps"].eq(STEPS)
     same &= cells["batch_size"].eq(axes.FULL_BATCH) & cells["optimizer"].eq("gd")
-    return bool(same.all())
+    return bool(same.all() and cells[list(LATER_COLUMNS)].isna().all(axis=None))
 
 
 def _other_settings() -> str:

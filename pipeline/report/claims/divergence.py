@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.hyperparameters import DURATIONS
 from shoal.pipeline.report.claims.wording import counted, level, listed
 from shoal.pipeline.report.result_tables import number
@@ -22,9 +23,7 @@ def divergence_sentences(results: SweepResults) -> list[str]:
     if len(steps):
         sentences = [f"Costs ceased to be finite {when(steps)}.", *divergence_counts(results), *sentences]
     if sentences and (duration := next((axis for axis in DURATIONS if axis in results.axes), "")):
-        sentences.append(
-            f"Networks that differ in their number of {duration} alone are one network here, as in training."
-        )
+        sentences += _trained_once(results, duration)
     return [" ".join(sentences)] if sentences else []
 
 
@@ -67,10 +66,25 @@ def divergence_counts(results: SweepResults) -> list[str]:
 
 
 def longest(results: SweepResults) -> pd.DataFrame:
-    """The cells, of those that differ only in their number of steps the longest."""
+    """The cells, of those that differ only in their number of steps, and are trained once, the longest."""
     others = [axis for axis in results.axes if axis not in DURATIONS]
     cells = results.cells.sort_values("steps", ascending=False, kind="stable")
-    return cells.drop_duplicates(["series", *others]).sort_index()
+    is_another = cells[["series", *others]].assign(steps=cells["steps"].where(_apart(cells))).duplicated()
+    return cells[~is_another].sort_index()
+
+
+def _apart(cells: pd.DataFrame) -> pd.Series:
+    """Whether those that differ in their number of steps are trained apart, as their schedules depend on it."""
+    return cells["schedule"].isin([name for name, schedule in SCHEDULES.items() if schedule.depends_on_end])
+
+
+def _trained_once(results: SweepResults, duration: str) -> list[str]:
+    """What to say of networks that differ in their duration alone; nothing where all are trained apart."""
+    apart = results.cells.loc[_apart(results.cells), "schedule"].unique()
+    if _apart(results.cells).all():
+        return []
+    but = f", unless their schedule is {listed(apart)}" if len(apart) else ""
+    return [f"Networks that differ in their number of {duration} alone are one network here, as in training{but}."]
 
 
 def pass_sentences(results: SweepResults) -> list[str]:
