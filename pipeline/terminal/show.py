@@ -84,7 +84,7 @@ def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFra
     return cells.assign(epochs=axes.epochs(cells, n_train)).drop(columns="steps")
 
 
-def title_of(sweep: str, cells: pd.DataFrame, beside: pd.DataFrame | None) -> str:
+def title_of(sweep: str, cells: pd.DataFrame, beside: pd.DataFrame | None = None) -> str:
     """What stands above the table of a sweep's cells, `beside` the table of baselines where there is one."""
     error = deciding(cells)
     title = f"{sweep}: {error.label('test')} = {error.definition}, over {cells['n_networks'].max()} replicates"
