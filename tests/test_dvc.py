@@ -128,6 +128,15 @@ def test_words_for_the_report_make_data_and_report_anew_and_nothing_else(
     commit(study, "report")
 
 
+def test_another_choice_makes_predictions_and_report_anew(study: Path) -> None:
+    edited(study, lambda params: params.update(choose={"best": 2}))
+    assert stale(study) == ["data"]
+    data.run(studies.Paths(study))
+    commit(study, "data")
+    assert stale(study) == ["predict", "report"]
+    commit(study, "predict", "report")
+
+
 def test_an_edit_of_a_sweep_gives_the_same_data(study: Path) -> None:
     edited(study, lambda params: params["sweeps"]["ridge"].update(width=5))
     files = studies.files(study / "data")

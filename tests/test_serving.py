@@ -219,11 +219,13 @@ def test_the_model_hangs_at_the_sweep_of_the_best_that_answers(study: Paths) -> 
 
 
 def test_another_choice_makes_predictions_out_of_date(study: Paths) -> None:
-    asked(study, choose="cell", interval=0.9)
+    asked(study, choose={"best": 3}, interval=0.9)
     assert freshness.network_outdated(study, list(SWEEPS), None) == []
     params = json.loads(study.params.read_text(encoding="utf-8"))
     study.params.write_text(json.dumps(params | {"choose": {"best": 2}, "interval": 0.8}), encoding="utf-8")
-    assert freshness.network_outdated(study, list(SWEEPS), None) == ["choose", "interval"]
+    assert freshness.network_outdated(study, list(SWEEPS), None) == ["choose.best", "interval"]
+    assert freshness.shown_outdated(study, ["sizes"]) == ["choose.best", "interval"]
+    assert freshness.outdated(study, ["sizes"]) == [], "the networks themselves are what they were"
 
 
 # ---- params.yaml and the rows

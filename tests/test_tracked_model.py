@@ -17,6 +17,8 @@ from mlflow.exceptions import MlflowException
 
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.predictor import Fitted, Predictor
+from shoal.pipeline.scaling import Scaling
 from shoal.pipeline.tracking import is_tracked, state, track
 from tests import studies
 from tests.made_up import SMALL, client_of, copy_store, parent_of, write_results
@@ -201,3 +203,29 @@ def test_other_code_is_another_model(tracked: Paths, tmp_path: Path, monkeypatch
     track(tracked, ["sizes"])
     assert model_id(tracked) != before
     assert load(tracked, before).predict(ROWS)["charges_predicted"].to_numpy() == pytest.approx(EXPECTED)
+
+
+def test_several_networks_answer_with_their_spread_and_an_interval(tmp_path: Path) -> None:
+    """Of ends that are not known, none is made up."""
+    from mlflow.pyfunc.model import PythonModelContext
+
+    from shoal.pipeline.tracking.served import ServedNetwork
+
+    x_scaling, y_scaling = (
+        Scaling(np.array(mean), np.array(scale)) for mean, scale in (([40, 1], [10, 2]), ([100], [4]))
+    )
+    networks = [Fitted.of(ARCHITECTURE, PARAMS * factor) for factor in (1, 2)]
+    predictor = Predictor(("age", "children"), ("charges",), x_scaling, y_scaling, tuple(networks))
+    each = [
+        4 * studies.forward(ARCHITECTURE, PARAMS * factor, x_scaling.apply(ROWS.to_numpy()))[:, 0] for factor in (1, 2)
+    ]
+    for width in (1.5, None):
+        predictor.with_half_widths([width]).save(tmp_path / "network.json")
+        model = ServedNetwork()
+        model.load_context(PythonModelContext({"network": str(tmp_path / "network.json")}, {}))
+        answer = model.predict(None, ROWS)
+        assert list(answer) == [f"charges_{kind}" for kind in ("predicted", "spread", "low", "high")]
+        ends = [np.nan] * 3 if width is None else np.mean(each, axis=0) + 100 + width
+        np.testing.assert_allclose(answer["charges_predicted"], np.mean(each, axis=0) + 100)
+        np.testing.assert_allclose(answer["charges_spread"], np.std(each, axis=0))
+        np.testing.assert_allclose(answer["charges_high"], ends)

@@ -17,9 +17,15 @@ from shoal.pipeline.provenance.made_from import MadeFrom
 
 def outdated(paths: Paths, sweeps: Sequence[str]) -> list[str]:
     """What has changed since the results of these sweeps were made: paths of keys of params.yaml, and of files."""
-    of_data = _changes(paths, made_from.data(paths), but="report")  # its words make no other results
+    of_data = _changes(paths, made_from.data(paths), "report", *made_from.SERVED)  # which make no other results
     own = [of_data, *(_changes(paths, made_from.sweep(paths, name)) for name in sweeps)]
     return _named([*(name for names in own for name in names), *_not_evaluated(paths, sweeps)])
+
+
+def shown_outdated(paths: Paths, sweeps: Sequence[str]) -> list[str]:
+    """The same, and what has changed of what answers, where that is shown beside the results."""
+    answers = [name for name in _changes(paths, made_from.predictions(paths)) if name.startswith(made_from.SERVED)]
+    return [*outdated(paths, sweeps), *answers]
 
 
 def network_outdated(paths: Paths, sweeps: Sequence[str], network_id: str | None) -> list[str]:
@@ -50,8 +56,8 @@ def refuse_mixture(paths: Paths) -> None:
         raise MixedError(names)
 
 
-def _changes(paths: Paths, now: MadeFrom, but: str = "") -> list[str]:
-    """What the receipt of this place does not know as it is now, `but` for one key of params.yaml.
+def _changes(paths: Paths, now: MadeFrom, *but: str) -> list[str]:
+    """What the receipt of this place does not know as it is now, `but` for some keys of params.yaml.
 
     A receipt that is damaged is a change itself.
     """
@@ -59,7 +65,7 @@ def _changes(paths: Paths, now: MadeFrom, but: str = "") -> list[str]:
         receipt = receipts.read(paths, now.place)
     except DamagedFileError:
         return [now.place]
-    return receipt.made_from.without(but).changes(now.without(but)) if receipt else []
+    return receipt.made_from.without(*but).changes(now.without(*but)) if receipt else []
 
 
 def _changed_files(paths: Paths, now: MadeFrom) -> list[str]:

@@ -28,9 +28,9 @@ class MadeFrom:
     inputs: dict[str, str | None]
     root: Path = field(default=Path(), compare=False)
 
-    def without(self, key: str) -> MadeFrom:
-        """The same without a key of params.yaml."""
-        return replace(self, params={name: value for name, value in self.params.items() if name != key})
+    def without(self, *keys: str) -> MadeFrom:
+        """The same without some keys of params.yaml."""
+        return replace(self, params={name: value for name, value in self.params.items() if name not in keys})
 
     def changes(self, now: MadeFrom) -> list[str]:
         """What is otherwise now: paths of keys of params.yaml, and of input files that both know."""

@@ -29,14 +29,14 @@ def members(choose: Choose, networks: pd.DataFrame, error: Callable[[pd.DataFram
 
 def why(choose: Choose, rows: pd.DataFrame, n_cells: int, n_networks: int, error: Error) -> str:
     """How the networks that answer were found."""
-    label = error.label("validation")
+    label, several = error.label("validation"), f"{len(rows)} network{'s' if len(rows) > 1 else ''}"
     if choose == "cell":
         cell = rows.iloc[0]
-        found = f"the mean of the {len(rows)} networks of cell {cell['cell']} in sweep {cell['sweep']}"
+        found = f"the mean of the {several} of cell {cell['cell']} in sweep {cell['sweep']}"
         return f"{found}, smallest {label} of the means of all {n_cells} cells; the test split had no say"
     asked = choose["best"] if isinstance(choose, dict) else 1
     short = f" ({asked} are asked for, no more are left)" if len(rows) < asked else ""
-    found = f"the mean of the {len(rows)} networks{short} with the smallest {label} of all {n_networks}"
+    found = f"the mean of the {several}{short} with the smallest {label} of all {n_networks}"
     return f"{found} in {n_cells} cells; the test split had no say"
 
 

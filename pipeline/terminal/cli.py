@@ -82,7 +82,7 @@ def _show(paths: Paths, words: argparse.Namespace) -> int:
         settings.sweep(words.sweep)
     sweeps = [words.sweep] if words.sweep else list(settings.sweeps)
     show(paths, sweeps)
-    freshness.tell(freshness.outdated(paths, sweeps))
+    freshness.tell(freshness.shown_outdated(paths, sweeps))
     return 0
 
 

@@ -81,7 +81,7 @@ def send(paths: Paths, sweeps: list[str], granularity: Granularity) -> bool:
     if lacks:
         with progress.bar("track") as advance:
             track(paths, sweeps, advance, granularity)
-    freshness.tell(freshness.outdated(paths, sweeps))
+    freshness.tell(freshness.shown_outdated(paths, sweeps))
     return lacks
 
 
