@@ -36,6 +36,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         subprocess.run([sys.executable, "-c", COMPILE], cwd=Path(__file__).parents[1], check=True)
 
 
+LONGEST = (
+    "test_host.py", "test_training.py", "test_same_bits.py", "test_stage_kills.py", "test_tracking_servers.py",
+    "test_report.py", "test_broken_world.py", "test_tracking_kills.py", "test_losses.py", "test_packaging.py",
+    "test_kernel_cache.py", "test_warmup.py", "test_products.py", "test_memory.py", "test_reproducible.py",
+    "test_tracked_model.py", "test_names.py",
+)  # fmt: skip
+"""The files of tests that take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those first, so that processes which share the files come to an end at the same time."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store without experiments, made as `track` makes it: its tables take 2 s."""
