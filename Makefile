@@ -12,9 +12,9 @@ repro: $(VENV)/installed
 	dvc repro
 	shoal track --if-elsewhere
 
-# Two processes, a file of tests each at a time.
+# Two processes, a file of tests each at a time, in the order of conftest.py; NumPy's threads would only wait there.
 test: lint
-	pytest -n 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed
 	ruff check .

@@ -1,4 +1,4 @@
-"""The matrix products against NumPy: all sizes from 1 to 40 of outputs and inputs, both dtypes, both meanings of lanes.
+"""The matrix products against NumPy: all sizes from 1 to 25 of outputs and inputs, both dtypes, both meanings of lanes.
 
 Sums of k products that are rounded to u have an error of at most k u / (1 - k u) times the sum of the products' sizes,
 in whatever order they are added (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1): that, and
@@ -26,7 +26,8 @@ from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES, STRIPE, Lanes
 from shoal.kernels.simd.memory import LINE, filled
 from tests.naive import Array
 
-LARGEST = 40
+LARGEST = 25
+"""From 12 on the largest register tiles, which have 5 rows, cover all that is left; twice that."""
 FINER = {"float32": "float64", "float64": "longdouble"}
 AT_THE_END = 8
 """Roundings of the bias, of a slope and of its product with the sum, at most."""

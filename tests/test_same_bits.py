@@ -81,19 +81,19 @@ def test_a_network_alone_is_the_same(n: int, dtype: str, together: Together) -> 
     assert [bits(train([one], dtype, n)[0]) for one in FLEETS[n]] == together[n, dtype]
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("n_threads", [1, 2, 7])
 def test_any_number_of_threads_finds_the_same(n_threads: int, together: Together) -> None:
     assert all_bits(FLEETS, n_threads=n_threads) == together
 
 
-@pytest.mark.parametrize("n_threads", [2, 3, 7])
+@pytest.mark.parametrize("n_threads", [3, 7])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_threads_that_share_one_network_find_the_same(dtype: str, n_threads: int, together: Together) -> None:
     """All of them take chunks of its samples and slices of its updates; some find none."""
     assert [bits(train([one], dtype, MANY, n_threads=n_threads)[0]) for one in FLEETS[MANY]] == together[MANY, dtype]
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(data=st.data())
 @EVERY_FLEET
 def test_any_part_of_a_fleet_in_any_order_is_the_same(
@@ -123,7 +123,7 @@ def test_a_network_asked_for_twice_is_given_twice() -> None:
     assert bits(first) == bits(second) != bits(other)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     text=st.sampled_from(NETWORKS),
     optimizer=st.sampled_from(["gd", "adam"]),
@@ -154,7 +154,7 @@ def test_as_many_threads_are_used_as_asked_for(monkeypatch: pytest.MonkeyPatch) 
     assert used == [1, 5, numba.config.NUMBA_NUM_THREADS]
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("n_threads", [1, 3])
 def test_another_process_with_any_number_of_threads_finds_the_same(n_threads: int, together: Together) -> None:
     environment = os.environ | {"NUMBA_NUM_THREADS": str(n_threads)}
     script = "from tests.fleet import FLEETS, all_bits, fingerprint; print(fingerprint(all_bits(FLEETS)))"

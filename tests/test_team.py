@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,17 +21,23 @@ LOOPS, STEP = 300, 40
 OVER, HELPERS = range(2)
 """What threads of the test tell each other: whether all loops are over, and how many helpers there are."""
 INTEGERS = numba.types.CPointer(numba.types.int64)
+KERNELS: list[Callable[[], Any]] = []
+"""Functions that compile, once."""
 
 
 def compiled(*arguments: Any) -> Callable[[Callable[..., Any]], Callable[..., int]]:
     """Decorator: a function of pointers and numbers, called with arrays; it does not hold the interpreter lock."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., int]:
-        kernel = numba.cfunc(numba.types.int64(*arguments), nopython=True)(function).ctypes
+        @functools.cache
+        def kernel() -> Any:
+            return numba.cfunc(numba.types.int64(*arguments), nopython=True)(function).ctypes
+
+        KERNELS.append(kernel)
 
         def call(*args: Any) -> int:
-            pairs = zip(args, kernel.argtypes, strict=True)
-            return int(kernel(*(a.ctypes.data_as(kind) if isinstance(a, np.ndarray) else a for a, kind in pairs)))
+            pairs = zip(args, kernel().argtypes, strict=True)
+            return int(kernel()(*(a.ctypes.data_as(kind) if isinstance(a, np.ndarray) else a for a, kind in pairs)))
 
         return call
 
@@ -110,6 +117,13 @@ def finish(finished: Any) -> Any:
 def wait(finished: Any, n: Any) -> Any:
     team.wait(finished, n)
     return 0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels() -> None:
+    """Compiled here and not with the module, which every process of the tests imports."""
+    for kernel in KERNELS:
+        kernel()
 
 
 def numbers(n: int) -> Array:

@@ -114,7 +114,7 @@ FEW_STEPS = Run("gd", 1e-3, 4)
 """Too little to lead into chaos: no condition on what comes out."""
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(problem=problems(), rate=RATES, steps=STEPS)
 @METHODS
 @IN_BOTH_PRECISIONS
@@ -124,7 +124,7 @@ def test_full_batch_runs_agree_with_the_oracle(
     same(problem, Run(optimizer, rate, steps), None)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(problem=problems(), rate=RATES, steps=STEPS, data=st.data())
 @METHODS
 @IN_BOTH_PRECISIONS
@@ -144,16 +144,20 @@ def test_chunks_of_samples_agree_with_the_oracle(
     widths: tuple[int, ...], n_samples: int, same: Callable[..., None], optimizer: str
 ) -> None:
     """More samples than fit a tile: two chunks, chunks that are not equal, many, some of more than one tile."""
-    problem, run = Problem(Architecture.plain(widths, "tanh", 2), n_samples, 3, 0, 0), Run(optimizer, 1e-3, 5)
+    problem, run = Problem(Architecture.plain(widths, "tanh", 2), n_samples, 3, 0, 0), Run(optimizer, 1e-3, 3)
     same(problem, run, None, certain)
     same(problem, run, n_samples - 7, certain)
 
 
-@pytest.mark.parametrize("activation", EVERY_WAY)
 @IN_BOTH_PRECISIONS
-@pytest.mark.parametrize("width", range(1, 71))
+@pytest.mark.parametrize(
+    ("width", "activation"), [(width, EVERY_WAY[(width + other) % 6]) for width in range(1, 71) for other in (0, 3)]
+)
 def test_every_width_agrees_with_the_oracle(width: int, activation: str, same: Callable[..., None]) -> None:
-    """A few steps of both kinds: samples in the lanes, and networks."""
+    """A few steps of both kinds: samples in the lanes, and networks.
+
+    Each width with two of the ways, each way with every remainder of a width by the sizes of tiles, up to 16.
+    """
     problem = Problem(Architecture.plain((width, 71 - width), activation, 2), 37, 3, width, width)
     for batch_size in (None, 1, 5):
         same(problem, FEW_STEPS, batch_size, certain)
