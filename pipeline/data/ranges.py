@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,30 +14,37 @@ SHOWN_COLUMNS = 5
 
 @dataclass(frozen=True, eq=False)
 class Outside:
-    """Rows `x` (n, n_features) of features `names` beside the smallest and largest value of each in training."""
+    """Rows `x` (n, n_names) of features `names` beside the smallest and largest value of each in training.
+
+    Categories have no range; `unknown` has, by their names, where a level is none that was trained on, bool (n,).
+    """
 
     names: tuple[str, ...]
     x: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    unknown: Mapping[str, np.ndarray]
 
     @classmethod
-    def training(cls, dataset: Dataset, x: np.ndarray) -> Outside:
-        """`x`, in original units, beside the training split."""
-        return cls(dataset.feature_names, x, dataset.train.x.min(axis=0), dataset.train.x.max(axis=0))
+    def training(cls, dataset: Dataset, x: np.ndarray, cells: Mapping[str, np.ndarray]) -> Outside:
+        """Inputs `x` (n, n_inputs) and the cells (n,) of each feature, in original units, beside the training split."""
+        places, seen = dataset.preparation.places, dataset.train.x
+        columns = [column for column in dataset.preparation.columns if column.name not in places]
+        unknown = {column.name: column.unknown(cells[column.name]) for column in columns}
+        used = list(places.values())
+        return cls(tuple(places), x[:, used], seen[:, used].min(axis=0), seen[:, used].max(axis=0), unknown)
 
     @property
     def cells(self) -> np.ndarray:
-        """Which cells are outside: bool (n, n_features)."""
+        """Which cells are outside: bool (n, n_names)."""
         outside: np.ndarray = (self.x < self.low) | (self.x > self.high)
         return outside
 
     def flags(self) -> list[str | None]:
         """For each row the names of the features that are outside, with semicolons between; None where none is."""
-        flags: list[str | None] = [None] * len(self.x)
-        for i in np.flatnonzero(self.cells.any(axis=1)):
-            flags[i] = "; ".join(self.names[j] for j in np.flatnonzero(self.cells[i]))
-        return flags
+        names = [*self.names, *self.unknown]
+        cells = np.column_stack([self.cells, *self.unknown.values()])
+        return ["; ".join(names[j] for j in np.flatnonzero(row)) or None for row in cells]
 
     def remark(self, name: str) -> str:
         """One line on the rows of the table `name` that are outside; empty if none is."""

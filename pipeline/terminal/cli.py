@@ -102,7 +102,8 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
 
     settings = config.load(paths)
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
-    rows, remark = predict_file(paths, settings, request)
+    rows, remark, unforeseen = predict_file(paths, settings, request)
+    print(*unforeseen, sep="\n", end="\n" * bool(unforeseen), file=sys.stderr)
     if remark:
         print(remark if words.flag_range else f"{remark}; --flag-range marks them", file=sys.stderr)
     print(f"{words.output}: {rows} rows")

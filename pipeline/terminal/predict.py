@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from shoal.pipeline import data, store
 from shoal.pipeline.config import Config, ConfigError, Fault
-from shoal.pipeline.data import naming, readers, texts
+from shoal.pipeline.data import features, naming, readers, texts
 from shoal.pipeline.data.dialect import given
 from shoal.pipeline.data.ranges import Outside
 from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.errors import OutOfDateError, ShoalError
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.preparation import Preparation
 from shoal.pipeline.store import StoredNetwork
 from shoal.pipeline.terminal import outputs
 
@@ -35,12 +36,13 @@ class Request:
     flag_range: bool = False
 
 
-def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int, str]:
+def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int, str, list[str]]:
     """Write the row number, the columns of `source` as they are, and <target>_predicted for each target.
 
-    Returns the number of rows and a remark on those outside the range of training, empty if there are none. Features
-    and predictions are in original units, predictions float64. Raises ConfigError with every fault of the table, or
-    for an output that must not be written, and ShoalError where there is no network to predict with.
+    Returns the number of rows, a remark on those outside the range of training, empty if there are none, and a line for
+    each column that has levels, or missing cells, which no training row has. Features and predictions are in original
+    units, predictions float64. Raises ConfigError with every fault of the table, or for an output that must not be
+    written, and ShoalError where there is no network to predict with.
     """
     target = outputs.place(request.output, paths, [Path(request.source), paths.root / settings.data.path])
     dataset = data.load(paths)
@@ -48,27 +50,29 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> tuple[int,
     table = readers.read(Path(), request.source, "", given(settings.data))
     names = [naming.ROW, *naming.predicted(dataset.target_names), *([naming.FLAG] if request.flag_range else [])]
     names = [f"{request.prefix}{name}" for name in names]
-    x = _features(table, dataset.feature_names, names)
+    cells = _features(table, dataset.preparation, names)
+    x = dataset.preparation.matrix(cells)
     y_hat = dataset.predictor(network.run["architecture"], network.params).predict(x)
-    outside = Outside.training(dataset, x)
+    outside = Outside.training(dataset, x, cells)
     added = [pa.array(np.arange(1, len(x) + 1)), *(pa.array(column, pa.float64()) for column in y_hat.T)]
     if request.flag_range:
         added.append(pa.array(outside.flags(), pa.string()))
     outputs.write(target, _joined(_content(table, target), dict(zip(names, added, strict=True))))
-    return len(x), outside.remark(request.source)
+    unforeseen = [f"{request.source}: column '{name}': {text}" for name, text in dataset.preparation.remarks(cells)]
+    return len(x), outside.remark(request.source), unforeseen
 
 
-def _features(table: UserTable, features: tuple[str, ...], added: list[str]) -> np.ndarray:
-    """The columns `features` as float64 (n, n_features); raises ConfigError with every fault of the table."""
-    faults = [*table.faults, *table.missing("", features)]
-    x, bad_cells = table.numbers([name for name in features if name in table.columns])
+def _features(table: UserTable, preparation: Preparation, added: list[str]) -> dict[str, np.ndarray]:
+    """The cells (n,) of each feature; raises ConfigError with every fault of the table."""
+    faults = [*table.faults, *table.missing("", preparation.names)]
+    used = features.read(table, preparation)
     if taken := [name for name in added if name in {*table.columns, *table.content.column_names}]:
         found = f"columns that shoal would add: {', '.join(map(repr, taken))}"
         allowed = "--prefix NAME, which is put before all names that shoal adds; or other names in the table"
         faults.append(Fault("", found, allowed, table.name))
-    if faults := [*faults, *bad_cells]:
+    if faults := [*faults, *used.faults]:
         raise ConfigError(faults)
-    return x
+    return used.cells
 
 
 def _content(table: UserTable, target: Path) -> pa.Table:
