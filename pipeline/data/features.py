@@ -124,7 +124,9 @@ def _unusable(
         day = next(cell for cell in table.cells_of(column.name) if _is_date(cell))
         allowed = f"numbers made of them, such as the year, or the days since the first; or {leave_out}"
         return Fault(where, f"dates such as {shown(str(day).strip())}", allowed, table.name)
-    values = [cells[i] for i in train if not is_none(cells[i])]
+    if column.kind != CATEGORY and not column.takes_missing:
+        return None
+    values = [cell for cell in cells[train].tolist() if not is_none(cell)]
     if column.takes_missing and len(train) and not values:
         return Fault(where, "no value in the rows to train on", f"a value in one of them; or {leave_out}", table.name)
     n_levels, most = len(set(values)), min(MOST_LEVELS, max(2, len(values) // 2))

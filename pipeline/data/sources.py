@@ -20,6 +20,8 @@ from shoal.pipeline.scaling import FLOAT64, Scaling
 
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250
+LAST = "last"
+"""The target of a table without names of columns."""
 
 
 def build(config: Config, paths: Paths) -> Dataset:
@@ -48,6 +50,7 @@ def _from_function(seed: int) -> Dataset:
 
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     table = readers.read(paths.root, settings.path, "data.path", given(settings))
+    settings = _with_last(settings, table)
     others = [column for column in table.columns if column not in _apart(settings)]
     names = tuple(others if settings.features is None else settings.features)
     targets = settings.targets
@@ -86,6 +89,13 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     )
     grid = _grid(preparation, train)
     return Dataset(preparation, targets, x_scaling, y_scaling, train, validation, test, grid, notices=told)
+
+
+def _with_last(settings: DataConfig, table: UserTable) -> DataConfig:
+    """The target `last` as a column, where columns have no names of their own."""
+    unnamed = table.columns == [f"c{i}" for i in range(1, len(table.columns) + 1)]
+    last = {"targets": tuple(table.columns[-1:])}
+    return settings.model_copy(update=last) if unnamed and settings.targets == (LAST,) else settings
 
 
 def _apart(settings: DataConfig) -> set[str]:
