@@ -123,7 +123,7 @@ class Column:
         is_told = self.takes_missing and bool(missing.any())
         if self.kind == CATEGORY:
             return replace(self, is_told=is_told, levels=tuple(sorted(set(values[~missing].tolist()))))
-        median = float(np.median(values[~missing])) if self.takes_missing else None
+        median = 2 * float(np.median(values[~missing] / 2)) if self.takes_missing else None  # a sum of two may overflow
         return replace(self, is_told=is_told, median=median)
 
     def matrix(self, cells: Collection[Any]) -> np.ndarray:

@@ -122,6 +122,9 @@ def test_keys_that_do_not_go_together(tmp_path: Path) -> None:
     written(tmp_path, houses())
     assert has(faults(tmp_path, **MIXED | {"id": "price"}), "data.id", "not among the targets and features")
     assert has(faults(tmp_path, **MIXED | {"id": ["nam"]}), "data.id[0]: found 'nam'", "did you mean 'name'?")
+    values = {"missing_values": ["none", True]}
+    found = "params.yaml: data.missing_values[1]: found true; allowed: null, or a list of text and numbers"
+    assert faults(tmp_path, **MIXED | values) == [found]
     assert has(faults(tmp_path, **MIXED | {"missing": {"numbers": "mean"}}), "data.missing.numbers", "null, median")
 
 

@@ -34,7 +34,10 @@ WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Columns, their cells (n_rows,) as `Preparation.matrix` takes them, and faults; `unusable` ones can be none."""
+    """Columns, their cells (n_rows,) as `Preparation.matrix` takes them, and faults.
+
+    Of the columns, free text and dates are `unusable`.
+    """
 
     preparation: Preparation
     cells: dict[str, np.ndarray]
@@ -56,7 +59,7 @@ def fitted(table: UserTable, names: Sequence[str], settings: DataConfig, train: 
         column = Column(name, kind, _takes_missing(kind, settings))
         cells, bad = (np.empty(0), []) if kind == DATES else _cells(table, column, blanks, numbers)
         if fault := _unusable(table, column, cells, settings, train):
-            unusable.append(name)
+            unusable += [name] * (kind in (CATEGORY, DATES))
             bad = [fault]
         columns.append(column if bad or not len(train) else column.fitted(cells[train]))
         faults += bad
