@@ -1,7 +1,7 @@
 """Networks in the user's units: a preparation of columns, one network or several, and the way back.
 
 It travels with every network that leaves the project (see tracking/model.py), so of the pipeline it imports nothing but
-`scaling`, which goes with it.
+`preparation` and `scaling`, which go with it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from shoal.kernels.ensemble import predict
 from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.preparation import Preparation
 from shoal.pipeline.scaling import Scaling
 
 PREDICTED, SPREAD = "predicted", "spread"
@@ -41,7 +42,7 @@ class Predictor:
 
     Features are standardised, the outputs of the networks averaged, and the standardisation of the targets is undone.
     `half_widths` has half the width of each target's prediction interval, NaN for one that is not known; it is None
-    where no intervals are asked for.
+    where no intervals are asked for. Without a `preparation` the features are numbers, each an input as it is.
     """
 
     feature_names: tuple[str, ...]
@@ -49,6 +50,7 @@ class Predictor:
     x_scaling: Scaling
     y_scaling: Scaling
     networks: tuple[Fitted, ...]
+    preparation: Preparation | None = None
     half_widths: tuple[float, ...] | None = None
 
     @classmethod
@@ -56,10 +58,15 @@ class Predictor:
         """Networks that were trained on these columns: names and scalings as data.json has them."""
         features, targets = (tuple(columns[name]) for name in ("feature_names", "target_names"))
         x_scaling, y_scaling = (Scaling.from_json(columns[name]) for name in ("x_scaling", "y_scaling"))
-        return cls(features, targets, x_scaling, y_scaling, networks)
+        return cls(features, targets, x_scaling, y_scaling, networks, Preparation.from_json(columns))
+
+    @property
+    def prepared(self) -> Preparation:
+        """What makes x of cells: `prepared.matrix`."""
+        return self.preparation or Preparation.of_numbers(self.feature_names)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """y_hat (n, n_outputs) float64 for x (n, n_features); NaN from parameters that are not finite.
+        """y_hat (n, n_outputs) float64 for x (n, n_inputs); NaN from parameters that are not finite.
 
         Raises ValueError for an x that does not fit the networks.
         """
@@ -109,6 +116,7 @@ class Predictor:
             "target_names": list(self.target_names),
             "x_scaling": self.x_scaling.to_json(),
             "y_scaling": self.y_scaling.to_json(),
+            **self.prepared.to_json(),
             "networks": [
                 {"architecture": str(architecture), "dtype": str(params.dtype), "params": params.tolist()}
                 for architecture, params in self.networks

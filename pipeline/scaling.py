@@ -49,6 +49,10 @@ class Scaling:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             return cls(np.where(flat, a[0], a.mean(axis=0)), np.where(flat, 1.0, a.std(axis=0)))
 
+    def only(self, columns: np.ndarray) -> Scaling:
+        """The same for some of the columns, bool (n_columns,); the others stay as they are."""
+        return Scaling(np.where(columns, self.mean, 0.0), np.where(columns, self.scale, 1.0))
+
     def apply(self, a: np.ndarray) -> np.ndarray:
         """Original units to standardised ones, shape (n, n_columns)."""
         standardised: np.ndarray = (a - self.mean) / self.scale

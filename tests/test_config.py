@@ -232,12 +232,7 @@ def test_branches_wait_for_the_table_where_only_it_knows_the_features(paths: Pat
     branch = edited(("deep: dense 10 > relu", 'deep: "(dense 2 | relu)"', ""), ("source: function", "source: file", ""))
     branch = branch.replace("    init: assignment-stream\n", "")
     assert messages(paths, branch) == []
-    assert messages(paths, branch.replace("features: null", "features: [x, y]")) == []
-    [message] = messages(paths, branch.replace("features: null", "features: [x, y, z]"))
-    assert message.startswith(
-        "params.yaml: sweeps.branches.architecture.deep: found '(dense 2 | relu)', where branches end with [2, 3]"
-    )
-    assert message.endswith("as there are features, 3)")
+    assert messages(paths, branch.replace("features: null", "features: [x, y, z]")) == [], "one may be of text"
 
 
 def test_a_long_value_is_cut(paths: Paths) -> None:

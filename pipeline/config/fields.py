@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from math import inf
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
@@ -89,6 +90,12 @@ def _line(text: str) -> str:
     return text
 
 
+def _text_or_number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value in (inf, -inf) or value != value:
+        raise ValueError(value)
+    return value
+
+
 def _architecture(text: Any) -> Architecture:
     """The network that a text describes; refuses text that the parser does, in its words."""
     if not isinstance(text, str):
@@ -123,7 +130,9 @@ Choose = Annotated[Literal["network", "cell"] | dict[Literal["best"], int], Plai
 Name = Annotated[str, AfterValidator(_name)]
 Line = Annotated[str, AfterValidator(_line)]
 ColumnName = Annotated[str, Field(min_length=1)]
+Blank = Annotated[str | float, PlainValidator(_text_or_number)]
 Columns = Annotated[tuple[ColumnName, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
+Blanks = Annotated[tuple[Blank, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]
 Axis = Annotated[tuple[T, ...], BeforeValidator(_scalar_or_list), AfterValidator(_distinct)]
 ByActivation = Annotated[dict[str, Axis[T]], BeforeValidator(_by_activation)]
 ForAll = Annotated[dict[str, Axis[T]], BeforeValidator(_for_all)]

@@ -57,10 +57,8 @@ def interval_faults(interval: Any, data: DataConfig) -> Iterator[Fault]:
 
 
 def known_features(data: DataConfig) -> int | None:
-    """Number of features, or None where only the table can tell."""
-    if data.source == "function":
-        return 1
-    return None if data.features is None else len(data.features)
+    """Number of inputs, or None where only the table can tell: a column of text is several."""
+    return 1 if data.source == "function" else None
 
 
 def branch_faults(where: str, sweep: Sweep, n_features: int) -> Iterator[Fault]:

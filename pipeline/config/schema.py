@@ -27,6 +27,7 @@ from shoal.pipeline.config.fields import (
     Activation,
     Axis,
     Bias,
+    Blanks,
     Choose,
     ColumnName,
     Columns,
@@ -89,6 +90,13 @@ class Splits(Closed):
         return self
 
 
+class Missing(Closed):
+    """What becomes of missing cells; a kind of columns that is not named may have none."""
+
+    numbers: Literal["median"] | None = Field(default=None, description="null, median")
+    categories: Literal["own"] | None = Field(default=None, description="null, own")
+
+
 class DataConfig(Closed):
     """Where the samples come from."""
 
@@ -103,6 +111,11 @@ class DataConfig(Closed):
         default=None, description=f"null, or a mapping with the keys {', '.join(Splits.model_fields)}"
     )
     ignore: Columns | None = Field(default=None, description="null, or a list of columns that are no features")
+    id: Axis[ColumnName] | None = Field(default=None, description="null, or columns that name rows, one or a list")
+    missing: Missing = Field(
+        default=Missing(), description=f"a mapping with the keys {', '.join(Missing.model_fields)}"
+    )
+    missing_values: Blanks | None = Field(default=None, description="null, or a list of text and numbers")
     separator: Separator | None = Field(default=None, description=f"null, {_quoted(Separator)}")
     decimal: Mark | None = Field(default=None, description=f"null, {_quoted(Mark)}")
     thousands: Group | None = Field(default=None, description=f"null, {_quoted(Group)}")
@@ -129,6 +142,13 @@ class DataConfig(Closed):
         if set(features or ()) & set(info.data.get("targets", ())):
             raise refusal("columns that are not among the targets")
         return features
+
+    @field_validator("id")
+    @classmethod
+    def _names_alone(cls, names: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if set(names or ()) & {*info.data.get("targets", ()), *(info.data.get("features") or ())}:
+            raise refusal("columns that are not among the targets and features")
+        return names
 
 
 class Tracking(Closed):

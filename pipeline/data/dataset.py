@@ -7,36 +7,45 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from shoal.pipeline.config.faults import Notice
 from shoal.pipeline.predictor import Fitted, Predictor
+from shoal.pipeline.preparation import Preparation
 from shoal.pipeline.scaling import Scaling
 from shoal.pipeline.tasks import REGRESSION, Task
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples in original units: `x` float64 (n, n_features), `y` float64 (n, n_outputs).
+    """Samples in original units: `x` float64 (n, n_inputs), `y` float64 (n, n_outputs).
 
     `rows` int64 (n,) is the place of each among the data rows of the table that it came from, or among the points of
-    the function; the first is 1.
+    the function; the first is 1. `cells` are the features as the table has them, None where these are x, and `ids` the
+    columns that name the rows, as text.
     """
 
     x: np.ndarray
     y: np.ndarray
     rows: np.ndarray
+    cells: pd.DataFrame | None = None
+    ids: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
-    def of(cls, values: np.ndarray, n_features: int, rows: np.ndarray) -> Split:
-        """Columns of `values` (n, n_features + n_outputs) as two contiguous arrays of their own."""
-        return cls(values[:, :n_features].copy(order="C"), values[:, n_features:].copy(order="C"), rows)
+    def of(
+        cls, preparation: Preparation, cells: pd.DataFrame, y: np.ndarray, rows: np.ndarray, ids: pd.DataFrame
+    ) -> Split:
+        """The samples of these features (n, n_features)."""
+        kept = None if preparation.is_plain else cells.reset_index(drop=True)
+        named = ids.reset_index(drop=True) if len(ids.columns) else pd.DataFrame()
+        return cls(preparation.matrix(cells), y.copy(order="C"), rows, kept, named)
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits, the grid that fits are drawn on (its `y` is NaN where the truth is unknown), names and scalings."""
+    """Three splits, the grid that fits are drawn on (its `y` is NaN where the truth is unknown), names, scalings."""
 
-    feature_names: tuple[str, ...]
+    preparation: Preparation
     target_names: tuple[str, ...]
     x_scaling: Scaling
     y_scaling: Scaling
@@ -50,8 +59,17 @@ class Dataset:
     """What looks wrong with the user's table; known where the dataset is made of it, not where it is loaded."""
 
     @property
+    def feature_names(self) -> tuple[str, ...]:
+        return self.preparation.names
+
+    @property
     def n_features(self) -> int:
         return len(self.feature_names)
+
+    @property
+    def n_inputs(self) -> int:
+        """Units that networks begin with: one a number, more where columns are categories or have missing cells."""
+        return len(self.preparation.inputs)
 
     @property
     def n_outputs(self) -> int:
@@ -82,14 +100,19 @@ class Dataset:
         return digest.hexdigest()
 
     def inputs(self, split: Split) -> np.ndarray:
-        """Standardised x of a split, (n, n_features)."""
+        """Standardised x of a split, (n, n_inputs)."""
         return self.x_scaling.apply(split.x)
 
     def outputs(self, split: Split) -> np.ndarray:
         """Standardised y of a split, (n, n_outputs)."""
         return self.y_scaling.apply(split.y)
 
+    def features(self, split: Split) -> pd.DataFrame:
+        """The features of a split as the table has them, (n, n_features)."""
+        return pd.DataFrame(split.x, columns=self.feature_names) if split.cells is None else split.cells
+
     def predictor(self, architecture: str, params: np.ndarray) -> Predictor:
         """A network that was trained on this, in the user's units: its notation, and its parameters (n_params,)."""
         fitted = Fitted.of(architecture, params)
-        return Predictor(self.feature_names, self.target_names, self.x_scaling, self.y_scaling, (fitted,))
+        scalings = (self.x_scaling, self.y_scaling)
+        return Predictor(self.feature_names, self.target_names, *scalings, (fitted,), self.preparation)

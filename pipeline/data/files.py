@@ -7,34 +7,39 @@ import pandas as pd
 
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.preparation import Preparation
 from shoal.pipeline.scaling import Scaling
 from shoal.pipeline.store import read_json, read_table, refuse_unwritable, write_sealed_json, write_table
 
 SPLITS = ("train", "validation", "test", "grid")
+ID = "id: "
+"""Before the names of columns that name rows, in data/rows.parquet."""
+VALUE = "value "
+"""Before the names of features and targets there, which the rows for calibration have."""
 
 
 def save(dataset: Dataset, paths: Paths) -> None:
     """Write data/*.parquet (features then targets, original units) and data/data.json (names, scalings, hash).
 
-    Row numbers are in a file of their own, data/rows.parquet, as a feature may be called `row` too. That one has the
-    rows for calibration whole: DVC knows no file that need not be there, and who reads another one sees none of them.
+    Row numbers, and columns that name rows, are in a file of their own, data/rows.parquet, as a feature may be called
+    `row` too. That one has the rows for calibration whole: DVC knows no file that need not be there, and who reads
+    another one sees none of them. What was fitted to features that are no plain numbers is in data.json.
     """
-    names = [*dataset.feature_names, *dataset.target_names]
     files = {name: paths.data / f"{name}.parquet" for name in SPLITS}
     refuse_unwritable(*files.values(), paths.data / "rows.parquet", paths.data / "data.json")
     for name, file in files.items():
         split: Split = getattr(dataset, name)
-        write_table(file, pd.DataFrame(np.hstack([split.x, split.y]), columns=names))
-    rows = [pd.DataFrame({"split": name, "row": getattr(dataset, name).rows}) for name in SPLITS]
+        write_table(file, _values(dataset, split))
+    rows = [_rows(name, getattr(dataset, name)) for name in SPLITS]
     if kept := dataset.calibration:
-        values = dict(zip(map(_kept, names), np.hstack([kept.x, kept.y]).T, strict=True))
-        rows.append(pd.DataFrame({"split": "calibration", "row": kept.rows, **values}))
+        rows.append(pd.concat([_rows("calibration", kept), _values(dataset, kept).add_prefix(VALUE)], axis=1))
     write_table(paths.data / "rows.parquet", pd.concat(rows, ignore_index=True))
     description = {
         "feature_names": dataset.feature_names,
         "target_names": dataset.target_names,
         "x_scaling": dataset.x_scaling.to_json(),
         "y_scaling": dataset.y_scaling.to_json(),
+        **dataset.preparation.to_json(),
         "data_hash": dataset.data_hash,
     }
     write_sealed_json(paths.data / "data.json", description)
@@ -43,19 +48,30 @@ def save(dataset: Dataset, paths: Paths) -> None:
 def load(paths: Paths) -> Dataset:
     """Read what `save` wrote, bit for bit; raises FileNotFoundError before the data stage has run, DamagedFileError."""
     description = read_json(paths.data / "data.json")
-    features, targets = tuple(description["feature_names"]), tuple(description["target_names"])
+    preparation, targets = Preparation.from_json(description), tuple(description["target_names"])
     x_scaling, y_scaling = (Scaling.from_json(description[key]) for key in ("x_scaling", "y_scaling"))
-    table, names = read_table(paths.data / "rows.parquet"), [*features, *targets]
-    rows = {name: part.to_numpy() for name, part in table.groupby("split")["row"]}
-    stored = {name: read_table(paths.data / f"{name}.parquet", names)[names].to_numpy() for name in SPLITS}
-    splits = (Split.of(values, len(features), rows[name]) for name, values in stored.items())
+    rows = dict(list(read_table(paths.data / "rows.parquet").groupby("split")))
+    names = [*preparation.names, *targets]
+
+    def split(name: str, stored: pd.DataFrame) -> Split:
+        ids = rows[name].filter(regex=f"^{ID}")
+        ids.columns = ids.columns.str.removeprefix(ID)
+        y = stored[list(targets)].to_numpy(np.float64)
+        return Split.of(preparation, stored[list(preparation.names)], y, rows[name]["row"].to_numpy(), ids)
+
+    splits = (split(name, read_table(paths.data / f"{name}.parquet", names)) for name in SPLITS)
     calibration = None
-    if "calibration" in rows:
-        values = table.loc[table["split"] == "calibration", list(map(_kept, names))].to_numpy()
-        calibration = Split.of(values, len(features), rows["calibration"])
-    return Dataset(features, targets, x_scaling, y_scaling, *splits, calibration=calibration)
+    if (kept := rows.get("calibration")) is not None:
+        values = kept[[f"{VALUE}{name}" for name in names]].set_axis(names, axis=1)
+        calibration = split("calibration", values)
+    return Dataset(preparation, targets, x_scaling, y_scaling, *splits, calibration=calibration)
 
 
-def _kept(name: str) -> str:
-    """The column of rows.parquet with the values of this one in the rows for calibration: neither `split` nor `row`."""
-    return f"value {name}"
+def _values(dataset: Dataset, split: Split) -> pd.DataFrame:
+    """Features and targets of a split as its table has them."""
+    y = pd.DataFrame(split.y, columns=list(dataset.target_names))
+    return pd.concat([dataset.features(split), y], axis=1)
+
+
+def _rows(name: str, split: Split) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame({"split": name, "row": split.rows}), split.ids.add_prefix(ID)], axis=1)

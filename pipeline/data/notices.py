@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,14 +68,21 @@ class UsedColumn:
 
 
 def of_table(
-    table: UserTable, settings: DataConfig, features: Sequence[UsedColumn], targets: Sequence[UsedColumn]
+    table: UserTable,
+    settings: DataConfig,
+    features: Sequence[UsedColumn],
+    targets: Sequence[UsedColumn],
+    categories: Mapping[str, Sequence[str]],
 ) -> tuple[Notice, ...]:
     """One notice a suspect, SHOWN_FAULTS of them at most and a count of the others, and what to write in params.yaml.
 
-    Of features that the user has chosen, only constant ones and copies of a target are told.
+    Of features that the user has chosen, only constant ones and copies of a target are told. `categories` are features
+    too, with what their inputs are called.
     """
     suspects = _suspects(features, targets, settings.features is not None)
-    names = [column.name for column in features]
+    single = {name: inputs[0] for name, inputs in categories.items() if len(inputs) == 1}
+    suspects |= {name: f"has one level in the rows to train on ({only})" for name, only in single.items()}
+    names = [*(column.name for column in features), *categories]
     told = [*_flat_targets(table.name, targets)]
     told += [Notice(f"column '{name}'", suspects[name], WAY_OUT, table.name) for name in names if name in suspects]
     if more := len(told[SHOWN_FAULTS:]):
@@ -83,6 +90,15 @@ def of_table(
     kept = [name for name in names if name not in suspects]
     if suspects and 0 < len(kept) <= PASTED:
         told.append(Notice("data.features", "without these columns", paste("features", kept)))
+    return tuple(told)
+
+
+def unforeseen(table: UserTable, remarks: Sequence[tuple[str, str]]) -> tuple[Notice, ...]:
+    """One notice a column that has, outside the rows to train on, what these lack; SHOWN_FAULTS of them at most."""
+    way_out = "another data.split_seed may train on some of them"
+    told = [Notice(f"column '{name}'", text, way_out, table.name) for name, text in remarks]
+    if more := len(told[SHOWN_FAULTS:]):
+        told[SHOWN_FAULTS:] = [Notice("columns", f"{more} more such columns", "as above", table.name)]
     return tuple(told)
 
 

@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shoal.pipeline.data import Dataset
+from shoal.pipeline.preparation import Cells, Preparation
 
 SHOWN_COLUMNS = 5
 
 
 @dataclass(eq=False)
 class Outside:
-    """The smallest and largest value in training of each feature, and what has been seen outside of it so far.
+    """The smallest and largest value in training of each feature with a range, and what has been seen outside so far.
 
     Of the rows that were seen, it keeps counts and the value `furthest` out alone: by how much, in widths of its
-    feature's range, which feature, and the value.
+    feature's range, which feature, and the value. Categories have no range: a level that was not trained on is flagged.
     """
 
     names: tuple[str, ...]
     low: np.ndarray
     high: np.ndarray
+    preparation: Preparation
     n_rows: int = 0
     n_outside: int = 0
     counts: np.ndarray = field(init=False)
@@ -33,23 +35,28 @@ class Outside:
     @classmethod
     def training(cls, dataset: Dataset) -> Outside:
         """Nothing seen yet, beside the training split."""
-        return cls(dataset.feature_names, dataset.train.x.min(axis=0), dataset.train.x.max(axis=0))
+        places = dataset.preparation.places
+        seen = dataset.train.x[:, list(places.values())]
+        return cls(tuple(places), seen.min(axis=0), seen.max(axis=0), dataset.preparation)
 
-    def see(self, x: np.ndarray) -> list[str | None]:
-        """Count rows x (n, n_features), in original units.
+    def see(self, inputs: np.ndarray, cells: Cells) -> list[str | None]:
+        """Count rows: their inputs (n, n_inputs) and the cells (n,) of each feature, in original units.
 
-        Returns for each the names of the features that are outside, with semicolons between; None where none is.
+        Returns for each row the names of the features that are outside, with semicolons between; None where none is.
         """
-        cells = (x < self.low) | (x > self.high)
-        places = np.flatnonzero(cells.any(axis=1))
+        x = inputs[:, list(self.preparation.places.values())]
+        outside = (x < self.low) | (x > self.high)
         self.n_rows += len(x)
-        self.n_outside += len(places)
-        self.counts += cells.sum(axis=0)
-        if len(places):
-            self.furthest = max(self.furthest, self._furthest(x, cells), key=lambda found: found[0])
+        self.n_outside += int(outside.any(axis=1).sum())
+        self.counts += outside.sum(axis=0)
+        if outside.any():
+            self.furthest = max(self.furthest, self._furthest(x, outside), key=lambda found: found[0])
+        categories = [column for column in self.preparation.columns if column.name not in self.names]
+        unknown = [column.unknown(cells[column.name]) for column in categories]
+        names, flagged = [*self.names, *(column.name for column in categories)], np.column_stack([outside, *unknown])
         flags: list[str | None] = [None] * len(x)
-        for i in places:
-            flags[i] = "; ".join(self.names[j] for j in np.flatnonzero(cells[i]))
+        for i in np.flatnonzero(flagged.any(axis=1)):
+            flags[i] = "; ".join(names[j] for j in np.flatnonzero(flagged[i]))
         return flags
 
     def _furthest(self, x: np.ndarray, cells: np.ndarray) -> tuple[float, int, float]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from shoal.kernels.streams import stream
 from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault
-from shoal.pipeline.data import notices, readers, splitting
+from shoal.pipeline.data import features, notices, readers, splitting
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.data.dialect import given
 from shoal.pipeline.data.user_table import UserTable, some_of
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.preparation import NUMBER, Preparation
 from shoal.pipeline.scaling import FLOAT64, Scaling
 
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250
 USES = {"train": "to train on", "validation": "to validate", "calibration": "to calibrate", "test": "to test"}
+LAST = "last"
+"""The target of a table without names of columns."""
 
 
 def build(config: Config, paths: Paths) -> Dataset:
@@ -41,76 +45,97 @@ def _from_function(seed: int) -> Dataset:
         np.linspace(-np.pi, np.pi, GRID_POINTS)[:, np.newaxis],
     )
     identity = Scaling.identity(1)
-    return Dataset(("x",), ("y",), identity, identity, *(Split(x, np.sin(x), _places(len(x))) for x in points))
+    splits = (Split(x, np.sin(x), _places(len(x))) for x in points)
+    return Dataset(Preparation.of_numbers(["x"]), ("y",), identity, identity, *splits)
 
 
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     table = readers.read(paths.root, settings.path, "data.path", given(settings))
-    others = [column for column in table.columns if column not in apart(settings)]
-    features = tuple(others if settings.features is None else settings.features)
-    names = (*features, *settings.targets)
-    values, faults = table.numbers([name for name in dict.fromkeys(names) if name in table.columns])
+    settings = _with_last(settings, table)
+    others = [column for column in table.columns if column not in _apart(settings)]
+    names = tuple(others if settings.features is None else settings.features)
+    targets = settings.targets
     rows, split_faults = splitting.split(table, settings)
-    choice = _choice_faults(table, settings) + split_faults
+    fitted_on = rows["train"]
+    used = features.fitted(table, [name for name in dict.fromkeys(names) if name in table.columns], settings, fitted_on)
+    y, faults = table.numbers([name for name in targets if name in table.columns], used.preparation.blanks)
     if every := [
         *table.faults,
-        *choice,
-        *_column_faults(table, settings, features, faults),
+        *_choice_faults(table, settings),
+        *split_faults,
+        *_column_faults(settings, used, faults),
         *_size_faults(table, {name: len(part) for name, part in rows.items()}),
     ]:
         raise ConfigError(every)
 
-    parts = {name: Split.of(values[part], len(features), part + 1) for name, part in rows.items()}
-    train, validation, test = (parts[name] for name in ("train", "validation", "test"))
-    columns = [
-        notices.UsedColumn(
-            name, column, column[rows["train"]], table.resolutions.get(name, FLOAT64), name in table.index
-        )
-        for name, column in zip(names, values.T, strict=True)
-    ]
-    x_scaling, y_scaling = Scaling.identity(len(features)), Scaling.identity(len(settings.targets))
+    preparation, cells = used.preparation, pd.DataFrame(used.cells)
+    ids = features.texts(table, settings.id or ())
+    parts = {
+        name: Split.of(preparation, cells.iloc[part], y[part], part + 1, ids.iloc[part]) for name, part in rows.items()
+    }
+    train = parts["train"]
+    x_scaling, y_scaling = Scaling.identity(len(preparation.inputs)), Scaling.identity(len(targets))
     if settings.standardise:
-        resolution = np.array([column.resolution for column in columns])
-        x_scaling = Scaling.fit(train.x, resolution[: len(features)])
-        y_scaling = Scaling.fit(train.y, resolution[len(features) :])
-        _check_scales(table, names, np.concatenate([x_scaling.scale, y_scaling.scale]))
-    unknown = np.full((GRID_POINTS, len(settings.targets)), np.nan)
-    grid = Split(_grid(train.x), unknown, _places(GRID_POINTS))
-    suspects = notices.of_table(table, settings, columns[: len(features)], columns[len(features) :])
-    told = (*table.notices, *suspects)
-    splits = (train, validation, test, grid)
-    return Dataset(
-        features, settings.targets, x_scaling, y_scaling, *splits, calibration=parts.get("calibration"), notices=told
+        resolution = [_resolution(table, column.name) for column in preparation.columns for _ in column.inputs]
+        x_scaling = Scaling.fit(train.x, np.array(resolution)).only(preparation.is_scaled)
+        y_scaling = Scaling.fit(train.y, np.array([_resolution(table, name) for name in targets]))
+        _check_scales(table, (*preparation.inputs, *targets), np.concatenate([x_scaling.scale, y_scaling.scale]))
+    x, places = preparation.matrix(cells), preparation.places
+    columns = [_used(table, name, x[:, place], fitted_on) for name, place in places.items()]
+    outcomes = [_used(table, name, values, fitted_on) for name, values in zip(targets, y.T, strict=True)]
+    categories = {column.name: column.inputs for column in preparation.columns if column.name not in places}
+    told = (
+        *table.notices,
+        *notices.of_table(table, settings, columns, outcomes, categories),
+        *notices.unforeseen(table, preparation.remarks(cells)),
     )
+    splits = (train, parts["validation"], parts["test"], _grid(preparation, train))
+    calibration = parts.get("calibration")
+    return Dataset(preparation, targets, x_scaling, y_scaling, *splits, calibration=calibration, notices=told)
 
 
-def apart(settings: DataConfig) -> set[str]:
-    """Columns that are no features where none are named: the targets, those to ignore, and what splits the rows."""
+def _with_last(settings: DataConfig, table: UserTable) -> DataConfig:
+    """The target `last` as a column, where columns have no names of their own."""
+    unnamed = table.columns == [f"c{i}" for i in range(1, len(table.columns) + 1)]
+    last = {"targets": tuple(table.columns[-1:])}
+    return settings.model_copy(update=last) if unnamed and settings.targets == (LAST,) else settings
+
+
+def _apart(settings: DataConfig) -> set[str]:
+    """Columns that are no features where none are named: targets, what splits or names the rows, what to ignore."""
     column = settings.splits.column if settings.splits else None
-    return {*settings.targets, *(settings.ignore or ()), *([column] if column else ())}
+    return {*settings.targets, *(settings.ignore or ()), *(settings.id or ()), *([column] if column else ())}
+
+
+def _resolution(table: UserTable, name: str) -> float:
+    return table.resolutions.get(name, FLOAT64)
+
+
+def _used(table: UserTable, name: str, values: np.ndarray, train: np.ndarray) -> notices.UsedColumn:
+    return notices.UsedColumn(name, values, values[train], _resolution(table, name), name in table.index)
 
 
 def _choice_faults(table: UserTable, settings: DataConfig) -> list[Fault]:
     """Faults of data.targets and data.features against the columns that the table has."""
-    faults = table.missing("data.targets", settings.targets)
+    faults = [*table.missing("data.targets", settings.targets), *table.missing("data.id", settings.id or ())]
     if settings.features is not None:
         faults += table.missing("data.features", settings.features)
     else:
         faults += table.missing("data.ignore", settings.ignore or ())
-        if set(table.columns) <= apart(settings):
+        if set(table.columns) <= _apart(settings):
             allowed = "at least one column left over as a feature"
             faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
     return faults
 
 
-def _column_faults(table: UserTable, settings: DataConfig, features: Sequence[str], faults: list[Fault]) -> list[Fault]:
-    """Faults of columns that are no numbers, some of many, and what to write to do without those of text."""
-    left_out = [] if settings.features else [name for name in features if table.is_text(name)]
-    good = [name for name in features if name not in left_out]
-    if not faults or not good or not left_out:
-        return some_of(faults, "such columns")
-    line = notices.paste("features", good) if len(good) <= len(left_out) else notices.paste("ignore", left_out)
-    return [*some_of(faults, "such columns"), Fault("data.features", "columns of text", line)]
+def _column_faults(settings: DataConfig, used: features.Features, targets: list[Fault]) -> list[Fault]:
+    """Faults of columns, some of many, and what to write to do without features that can be none."""
+    told = some_of([*used.faults, *targets], "such columns")
+    good = [column.name for column in used.preparation.columns if column.name not in used.unusable]
+    if settings.features or not good or not used.unusable:
+        return told
+    shortest = ("features", good) if len(good) <= len(used.unusable) else ("ignore", used.unusable)
+    return [*told, Fault("data.features", "columns of text", notices.paste(*shortest))]
 
 
 def _size_faults(table: UserTable, sizes: Mapping[str, int]) -> list[Fault]:
@@ -133,8 +158,19 @@ def _check_scales(table: UserTable, columns: Sequence[str], scales: np.ndarray) 
         raise ConfigError([Fault(f"column '{column}'", found, allowed, table.name) for column in bad])
 
 
-def _grid(x: np.ndarray) -> np.ndarray:
-    """GRID_POINTS points along the range of the first feature of `x`, the others at their mean."""
-    grid = np.tile(x.mean(axis=0), (GRID_POINTS, 1))
-    grid[:, 0] = np.linspace(x[:, 0].min(), x[:, 0].max(), GRID_POINTS)
-    return grid
+def _grid(preparation: Preparation, train: Split) -> Split:
+    """GRID_POINTS points along the range or levels of the first feature, the others at their mean or as most are."""
+    n, mean = GRID_POINTS, train.x.mean(axis=0)
+    cells: dict[str, object] = {}
+    seen = pd.DataFrame() if train.cells is None else train.cells
+    for column in preparation.columns:
+        is_first, place = column is preparation.columns[0], preparation.places.get(column.name)
+        if column.kind == NUMBER:
+            low, high = train.x[:, place].min(), train.x[:, place].max()
+            cells[column.name] = np.linspace(low, high, n) if is_first else np.full(n, mean[place])
+        else:
+            found = seen[column.name].dropna()
+            levels = sorted(found.unique()) if is_first else [found.mode()[0]]
+            cells[column.name] = [levels[i * len(levels) // n] for i in range(n)]
+    unknown = np.full((n, train.y.shape[1]), np.nan)
+    return Split.of(preparation, pd.DataFrame(cells), unknown, _places(n), train.ids[:0].reindex(range(n)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,10 @@ from shoal.pipeline.data.dialect import (
     PLAIN,
     Dialect,
 )
+from shoal.pipeline.preparation import Blanks
 
+FILL = "fill the cell or remove the row"
+BLANKS = Blanks.of(())
 SHOWN_FAULTS = 10
 """Faults of one kind that are told one by one; the others are counted."""
 
@@ -40,22 +43,41 @@ class UserTable:
     resolutions: Mapping[str, float] = field(default_factory=dict)
     index: Collection[str] = ()
 
-    def numbers(self, columns: Collection[str]) -> tuple[np.ndarray, list[Fault]]:
+    def numbers(self, columns: Collection[str], blanks: Blanks = BLANKS) -> tuple[np.ndarray, list[Fault]]:
         """The named columns as float64 (n_rows, n_columns), and a fault for each where a cell is no finite number."""
         values = np.empty((len(self.rows), len(columns)))
         faults: list[Fault] = []
         for j, column in enumerate(columns):
-            cells = self.cells[self.columns.index(column)]
-            values[:, j] = [self._number(cell) for cell in cells]
-            bad = np.flatnonzero(~np.isfinite(values[:, j]))
-            if len(bad):
-                found, allowed = _judge(cells[bad[0]], values[bad[0], j])
-                if len(bad) > 1:
-                    found += f" (and {len(bad) - 1} more of the column that are no finite number)"
-                faults.append(Fault(f"column '{column}', row {self.rows[bad[0]]}", found, allowed, self.name))
+            values[:, j] = self.numbers_of(column)
+            missing = blanks.missing(self.cells_of(column), values[:, j])
+            sound = np.isfinite(values[:, j])
+            allowed = number_allowed(values[:, j], missing, f"a number; {FILL}")
+            faults += self.bad_cells(column, missing | ~sound, allowed, "no finite number")
         return values, faults
 
-    def _number(self, cell: object) -> float:
+    def cells_of(self, column: str) -> Sequence[object]:
+        """The cells of a column."""
+        return self.cells[self.columns.index(column)]
+
+    def numbers_of(self, column: str) -> np.ndarray:
+        """A column as float64 (n_rows,), NaN where a cell is no number."""
+        return np.array([self.number(cell) for cell in self.cells_of(column)], dtype=np.float64)
+
+    def bad_cells(self, column: str, bad: np.ndarray, allowed: Callable[[int, str], str], others: str) -> list[Fault]:
+        """A fault that names the first of the cells that are `bad`, bool (n_rows,), and counts them; none for none.
+
+        `allowed(i, text)` says what may be in the place of the cell `i`, and `others` what the counted ones are.
+        """
+        if not bad.any():
+            return []
+        i = int(np.argmax(bad))
+        cell = self.cells_of(column)[i]
+        text = "" if cell is None else str(cell).strip()
+        more = f" (and {bad.sum() - 1} more of the column that are {others})" if bad.sum() > 1 else ""
+        found = (shown(text) if text else "an empty cell") + more
+        return [Fault(f"column '{column}', row {self.rows[i]}", found, allowed(i, text), self.name)]
+
+    def number(self, cell: object) -> float:
         """The float64 nearest to a cell, NaN where it holds none."""
         if isinstance(cell, str):
             return self.dialect.number(cell)
@@ -65,13 +87,6 @@ class UserTable:
             return float(cell)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             return float("nan")
-
-    def is_text(self, column: str) -> bool:
-        """Whether most cells of a column are filled and no numbers."""
-        if column not in self.columns:
-            return False
-        cells = [cell for cell in self.cells[self.columns.index(column)] if cell not in (None, "")]
-        return sum(not np.isfinite(self._number(cell)) for cell in cells) > len(self.rows) / 2
 
     def missing(self, key: str, wanted: str | Sequence[str]) -> list[Fault]:
         """One fault for each wanted name that is no column; `key` as in `read`, that of the name or of the list."""
@@ -85,17 +100,19 @@ class UserTable:
         return faults
 
 
-def _judge(cell: object, number: float) -> tuple[str, str]:
-    """What was found in a cell that is no finite `number`, and what is allowed instead."""
-    text = "" if cell is None else str(cell).strip()
-    if not text:
-        return "an empty cell", "a number; fill the cell or remove the row"
-    found = shown(text)
-    if np.isinf(number):
-        return found, "a finite number, below 1.8e308 in size"
-    if text.lower() in ("true", "false"):
-        return found, "a number; write 1 for true and 0 for false"
-    return found, "a number such as 3 or -1.5e-3; correct it, or leave the column out (data.features, data.targets)"
+def number_allowed(values: np.ndarray, missing: np.ndarray, way_out: str) -> Callable[[int, str], str]:
+    """What may be in the place of a cell of these `values` (n_rows,): `way_out` where it is `missing`."""
+
+    def allowed(i: int, text: str) -> str:
+        if missing[i]:
+            return way_out
+        if np.isinf(values[i]):
+            return "a finite number, below 1.8e308 in size"
+        if text.lower() in ("true", "false"):
+            return "a number; write 1 for true and 0 for false"
+        return "a number such as 3 or -1.5e-3; correct it, or leave the column out (data.features, data.targets)"
+
+    return allowed
 
 
 def some_of(faults: list[Fault], what: str) -> list[Fault]:

@@ -19,10 +19,10 @@ def plots(results: SweepResults) -> list[Plot]:
     """All figures of a sweep: errors, fits or predictions, learning curves, input gradients, as far as they apply."""
     found = [score_plot(results)]
     if len(results.best):
-        found.append(fit_plot(results) if results.dataset.n_features == 1 else prediction_plot(results))
+        found.append(fit_plot(results) if results.dataset.n_inputs == 1 else prediction_plot(results))
     if len(results.curves):
         found.append(curve_plot(results))
-    if results.settings.architecture and results.dataset.n_features == 1 and len(results.best):
+    if results.settings.architecture and results.dataset.n_inputs == 1 and len(results.best):
         found.append(gradient_plot(results))
     return found
 

@@ -112,17 +112,17 @@ def _interval(predictor: Predictor, dataset: Dataset, rows: Split, level: float)
 
 
 def _predictions(dataset: Dataset, names: list[str], answer: np.ndarray) -> pd.DataFrame:
-    """Row numbers, test inputs, targets, and the columns `names` of what answers, in original units.
+    """Row numbers, what names rows, features, targets, and the columns `names` of what answers, in original units.
 
-    Where a feature or target has one of the names that are added, these have a prefix.
+    Where another column has one of the names that are added, these have a prefix.
     """
-    own = [*dataset.feature_names, *dataset.target_names]
+    own = [*dataset.test.ids, *dataset.feature_names, *dataset.target_names]
     added = [naming.ROW, *names]
     prefix = naming.free_prefix(added, own)
     row, *predicted = (f"{prefix}{name}" for name in added)
-    table = pd.DataFrame(np.hstack([dataset.test.x, dataset.test.y, answer]), columns=[*own, *predicted])
-    table.insert(0, row, dataset.test.rows)
-    return table
+    parts = [pd.DataFrame({row: dataset.test.rows}), dataset.test.ids, dataset.features(dataset.test)]
+    numbers = pd.DataFrame(np.hstack([dataset.test.y, answer]), columns=[*dataset.target_names, *predicted])
+    return pd.concat([*parts, numbers], axis=1)
 
 
 def _long(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:

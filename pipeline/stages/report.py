@@ -65,9 +65,13 @@ def _settings(paths: Paths) -> Config:
 
 
 def _with_printable_names(dataset: Dataset) -> Dataset:
-    """The dataset with names of one line each: a column of a CSV file may have a line break in its name."""
-    features, targets = (tuple(map(printable, names)) for names in (dataset.feature_names, dataset.target_names))
-    return replace(dataset, feature_names=features, target_names=targets)
+    """The dataset with names and levels of one line each: those of a CSV file may have line breaks."""
+    columns = (
+        replace(column, name=printable(column.name), levels=tuple(map(printable, column.levels)))
+        for column in dataset.preparation.columns
+    )
+    preparation = replace(dataset.preparation, columns=tuple(columns))
+    return replace(dataset, preparation=preparation, target_names=tuple(map(printable, dataset.target_names)))
 
 
 def _heat_maps(study: Study) -> list[Plot]:

@@ -48,7 +48,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     identify = partial(network_id, seed=settings.seed, dtype=settings.dtype, data_hash=dataset.data_hash, engine=ENGINE)
     ids = [identify(spec) for _, spec in networks]
     outcomes = [outcome(result, dataset.task, dataset.y_scaling.scale) for result in results]
-    common = {"sweep": name, "n_features": dataset.n_features, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
+    common = {"sweep": name, "n_features": dataset.n_inputs, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
     rows = [
         {"network_id": key, **common, **_row(cell, spec, end)}
         for key, (cell, spec), end in zip(ids, networks, outcomes, strict=True)
@@ -59,7 +59,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     store.write_table(paths.weights(name), params)
     steps = [_steps_taken(spec, end) for (_, spec), end in zip(networks, outcomes, strict=True)]
     specs = (spec for _, spec in networks)
-    flops = sweep_flops(zip(specs, steps, strict=True), dataset.n_features, len(dataset.train.x))
+    flops = sweep_flops(zip(specs, steps, strict=True), dataset.n_inputs, len(dataset.train.x))
     return {
         "networks": len(rows),
         "diverged": sum(row["status"] == "diverged" for row in rows),

@@ -63,7 +63,7 @@ def faults_against(config: Config, dataset: data.Dataset) -> Iterator[Fault]:
         yield from _batch_faults(where, sweep, len(dataset.train.x))
         yield from _warmup_faults(where, sweep, len(dataset.train.x))
         if known_features(config.data) is None:
-            yield from branch_faults(where, sweep, dataset.n_features)
+            yield from branch_faults(where, sweep, dataset.n_inputs)
 
 
 def _size_faults(config: Config, dataset: data.Dataset, paths: Paths) -> list[Fault]:

@@ -52,7 +52,7 @@ class Setting:
         """The setting of a study on this machine."""
         itemsize = 8 if config.dtype == "float64" else 4
         threads = numba.config.NUMBA_NUM_THREADS
-        return cls(dataset.n_features, dataset.n_outputs, len(dataset.train.x), itemsize, threads)
+        return cls(dataset.n_inputs, dataset.n_outputs, len(dataset.train.x), itemsize, threads)
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def _predict(paths: Paths, words: argparse.Namespace) -> int:
     settings = config.load(paths)
     request = Request(words.input, words.output, words.network, words.prefix, words.flag_range)
     done = predict_file(paths, settings, request)
+    print(*done.unforeseen, sep="\n", end="\n" * bool(done.unforeseen), file=sys.stderr)
     if done.outside:
         print(done.outside if words.flag_range else f"{done.outside}; --flag-range marks them", file=sys.stderr)
     if done.intervals:

@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from shoal.pipeline import data, store
 from shoal.pipeline.config import Config, ConfigError, Fault
-from shoal.pipeline.data import naming, readers, texts
+from shoal.pipeline.data import features, naming, readers, texts
 from shoal.pipeline.data.dialect import given
 from shoal.pipeline.data.ranges import Outside
 from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.errors import OutOfDateError, ShoalError
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Predictor
+from shoal.pipeline.preparation import Preparation, Unforeseen
 from shoal.pipeline.statistics import conformal
 from shoal.pipeline.store import StoredNetwork
 from shoal.pipeline.terminal import outputs
@@ -42,11 +43,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Done:
-    """Rows that were predicted, and a remark on those outside the range of training and on intervals, or nothing."""
+    """Rows that were predicted, and remarks on those outside the range of training and on intervals, or nothing.
+
+    `unforeseen` has a line for each column with levels, or missing cells, which no training row has.
+    """
 
     n_rows: int
     outside: str
     intervals: str
+    unforeseen: list[str]
 
 
 def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
@@ -61,7 +66,7 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
     predictor, intervals = _predictor(paths, settings, dataset, request.network_id)
     names = [naming.ROW, *predictor.columns, *([naming.FLAG] if request.flag_range else [])]
     names = [f"{request.prefix}{name}" for name in names]
-    outside = Outside.training(dataset)
+    outside, unforeseen = Outside.training(dataset), Unforeseen(dataset.preparation)
 
     def parts() -> Iterator[UserTable]:
         return readers.parts(Path(), request.source, "", given(settings.data))
@@ -70,18 +75,20 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
         kinds = _kinds(parts()) if _becomes_typed(request.source, target) else None
         rest = parts()
         for table in rest:
-            x, faults = _features(table, predictor.feature_names, names)
+            cells, faults = _features(table, dataset.preparation, names)
             if faults:
                 raise ConfigError([*faults, *_unread(table, rest)])
-            first = outside.n_rows + 1
-            flags = pa.array(outside.see(x), pa.string())
+            x, first = dataset.preparation.matrix(cells), outside.n_rows + 1
+            unforeseen.see(cells)
+            flags = pa.array(outside.see(x, cells), pa.string())
             added = [pa.array(np.arange(first, first + len(x)))]
             added += [pa.array(column, pa.float64(), from_pandas=True) for column in predictor.answer(x).T]
             added += [flags] if request.flag_range else []
             yield _joined(_content(table, kinds), dict(zip(names, added, strict=True)))
 
     outputs.write(target, predicted())
-    return Done(outside.n_rows, outside.remark(request.source), intervals)
+    told = [f"{request.source}: column '{name}': {text}" for name, text in unforeseen.remarks()]
+    return Done(outside.n_rows, outside.remark(request.source), intervals, told)
 
 
 def _unread(table: UserTable, rest: Iterator[UserTable]) -> Iterator[Fault]:
@@ -91,15 +98,17 @@ def _unread(table: UserTable, rest: Iterator[UserTable]) -> Iterator[Fault]:
         yield Fault("", found, "a table without; mend these, and try again", table.name)
 
 
-def _features(table: UserTable, features: tuple[str, ...], added: list[str]) -> tuple[np.ndarray, list[Fault]]:
-    """The columns `features` as float64 (n, n_features), and every fault of the table."""
-    faults = [*table.faults, *table.missing("", features)]
-    x, bad_cells = table.numbers([name for name in features if name in table.columns])
+def _features(
+    table: UserTable, preparation: Preparation, added: list[str]
+) -> tuple[dict[str, np.ndarray], list[Fault]]:
+    """The cells (n,) of each feature, and every fault of the table."""
+    faults = [*table.faults, *table.missing("", preparation.names)]
+    used = features.read(table, preparation)
     if taken := [name for name in added if name in {*table.columns, *table.content.column_names}]:
         found = f"columns that shoal would add: {', '.join(map(repr, taken))}"
         allowed = "--prefix NAME, which is put before all names that shoal adds; or other names in the table"
         faults.append(Fault("", found, allowed, table.name))
-    return x, [*faults, *bad_cells]
+    return used.cells, [*faults, *used.faults]
 
 
 def _becomes_typed(source: str, target: Path) -> bool:

@@ -22,6 +22,7 @@ from shoal import kernels
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Predictor
+from shoal.pipeline.preparation import NUMBER
 from shoal.pipeline.provenance.machine import LIBRARIES
 from shoal.pipeline.tracking.client import every
 from shoal.pipeline.tracking.state import SERVED, TRAVELS, served_code
@@ -66,10 +67,12 @@ class Chosen:
     @property
     def note(self) -> str:
         """Why it was chosen, and what it takes and gives, as its signature has no inputs: see served.py."""
-        columns = (self.predictor.feature_names, self.outputs)
-        takes, gives = (", ".join(f"`{name}`" for name in names) for names in columns)
+        features, gives = self.predictor.prepared, ", ".join(f"`{name}`" for name in self.outputs)
+        takes = ", ".join(f"`{name}`" for name in features.names) + ", numbers all"
+        if any(column.kind != NUMBER for column in features.columns):
+            takes = ", ".join(f"`{column.name}` ({column.kind})" for column in features.columns)
         why = self.choice.get("ensemble", self.choice)["why"]
-        return f"Chosen for the {why}. Takes the columns {takes}, numbers all; gives {gives}."
+        return f"Chosen for the {why}. Takes the columns {takes}; gives {gives}."
 
     @property
     def text(self) -> str:

@@ -5,6 +5,7 @@ It reads nothing but network.json beside it, and needs the predictor and the ker
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from numbers import Real
 from pathlib import Path
@@ -17,8 +18,11 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from shoal.pipeline.predictor import Predictor
+from shoal.pipeline.preparation import BOOLEAN, CATEGORY, NUMBER, Preparation
 
 SHOWN_FAULTS = 10
+ALLOWED = {NUMBER: "a finite number", BOOLEAN: "true or false", CATEGORY: "text"}
+LOG = logging.getLogger("shoal")
 
 
 class ServedNetwork(PythonModel):
@@ -30,19 +34,23 @@ class ServedNetwork(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Read the network and predict once, so that the kernels are compiled before the first request."""
         self.predictor = Predictor.load(Path(context.artifacts["network"]))
-        self.features = list(self.predictor.feature_names)
+        self.preparation = self.predictor.prepared
         self.columns = self.predictor.columns
-        self.predictor.answer(np.zeros((1, len(self.features))))
+        self.predictor.answer(np.zeros((1, len(self.preparation.inputs))))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """One row of predictions a row of `model_input`; other columns are ignored, and their order is free.
 
-        Raises MlflowException, which a model server answers with status 400, for cells that are no finite numbers.
+        Raises MlflowException, which a model server answers with status 400, for cells that are not of their column's
+        kind, or missing where the network knows of no missing ones. Cells such as no training row had are logged.
         """
         table = _table(model_input)
-        answer = self.predictor.answer(_numbers(table, self.features))
+        cells = _cells(table, self.preparation)
+        for name, remark in self.preparation.remarks(cells):
+            LOG.warning("column '%s': %s", name, remark)
+        answer = self.predictor.answer(self.preparation.matrix(cells))
         return pd.DataFrame(answer, index=table.index, columns=self.columns)
 
 
@@ -53,16 +61,21 @@ def _table(model_input: Any) -> pd.DataFrame:
     return pd.DataFrame(model_input)
 
 
-def _numbers(table: pd.DataFrame, features: list[str]) -> np.ndarray:
-    """The features as float64 (n, n_features); raises MlflowException with a line for every fault."""
+def _cells(table: pd.DataFrame, preparation: Preparation) -> dict[str, np.ndarray]:
+    """The cells (n,) of each feature; raises MlflowException with a line for every fault."""
     columns = list(table.columns)
-    wrong = [name for name in features if columns.count(name) != 1]
+    wrong = [name for name in preparation.names if columns.count(name) != 1]
     _refuse([f"{columns.count(name)} columns '{name}'; allowed: one, of {columns}" for name in wrong])
-    cells = {name: table[name].tolist() for name in features}
-    x = np.array([[_number(cell) for cell in cells[name]] for name in features], np.float64).T
-    bad = [(features[j], i) for i, j in np.argwhere(~np.isfinite(x))]
-    _refuse([f"{cells[name][i]!r} in column '{name}', row {i + 1}; allowed: a finite number" for name, i in bad])
-    return x
+    found: dict[str, np.ndarray] = {}
+    faults: list[tuple[int, str]] = []
+    for column in preparation.columns:
+        cells = table[column.name].tolist()
+        numbers = np.array([_number(cell) for cell in cells], np.float64)
+        found[column.name], _, bad = column.read(cells, numbers, preparation.blanks)
+        where, allowed = f"in column '{column.name}', row", f"allowed: {ALLOWED[column.kind]}"
+        faults += [(i, f"{cells[i]!r} {where} {i + 1}; {allowed}") for i in np.flatnonzero(bad).tolist()]
+    _refuse([fault for _, fault in sorted(faults, key=lambda fault: fault[0])])
+    return found
 
 
 def _refuse(faults: list[str]) -> None:

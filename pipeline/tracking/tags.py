@@ -11,26 +11,28 @@ from typing import Any
 from shoal.pipeline import store
 from shoal.pipeline.errors import DamagedFileError
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.preparation import BOOLEAN, CATEGORY, NUMBER, Column, Preparation
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.provenance.hashes import kernels_hash, params_hash
 
+TYPES = {NUMBER: "double", BOOLEAN: "boolean", CATEGORY: "string"}
+"""Kinds of columns in MLflow's words."""
 DVC_TAGS = {"DVC_STAGE": "shoal.dvc_stage", "DVC_EXP_NAME": "shoal.dvc_experiment"}
 """Variables that DVC sets for its stages, the second in experiments alone, and the tags that take their values."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The training split as MLflow describes a data set."""
+    """The training split as MLflow describes a data set, its `columns` as in a schema."""
 
     digest: str
-    columns: list[str]
+    columns: list[dict[str, Any]]
     rows: int
 
     @property
     def schema(self) -> str:
         """Its columns as MLflow writes them."""
-        columns = [{"type": "double", "name": name, "required": True} for name in self.columns]
-        return json.dumps({"mlflow_colspec": columns})
+        return json.dumps({"mlflow_colspec": self.columns})
 
     @property
     def profile(self) -> str:
@@ -53,9 +55,9 @@ class Provenances:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         description = store.read_json(paths.data / "data.json")
-        columns = [*description["feature_names"], *description["target_names"]]
-        rows = len(store.read_table(paths.data / "train.parquet", columns))
-        self.data = TrainingData(description["data_hash"], columns, rows)
+        columns = [*Preparation.from_json(description).columns, *map(Column, description["target_names"])]
+        rows = len(store.read_table(paths.data / "train.parquet", [column.name for column in columns]))
+        self.data = TrainingData(description["data_hash"], list(map(_colspec, columns)), rows)
         self.tags = {"shoal.data": self.data.digest, "shoal.kernels": kernels_hash()}
         self.tags |= {tag: os.environ[name] for name, tag in DVC_TAGS.items() if name in os.environ}
         if commit := _commit(paths):
@@ -81,6 +83,10 @@ class Provenances:
             return dict(store.read_json(self.paths.log(f"sweep-{sweep}")))
         except (FileNotFoundError, DamagedFileError):
             return {}
+
+
+def _colspec(column: Column) -> dict[str, Any]:
+    return {"type": TYPES[column.kind], "name": column.name, "required": not column.takes_missing}
 
 
 def _commit(paths: Paths) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.figures.network import drawing
 from shoal.pipeline.figures.style import COLOUR_NAMES
+from shoal.pipeline.preparation import BOOLEAN, Preparation
 from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Plot, Section, Table
 from shoal.pipeline.report.results import SweepResults
@@ -19,11 +20,11 @@ def example_network(study: Study) -> Section:
     if study.is_assignment:
         caption = f"One input, hidden layers of 5 and 3 units, one linear output unit. {colours(EXAMPLE)}"
         return Section("A small network", [Plot("example_network", caption, drawing(EXAMPLE, 1))], "2a")
-    first, n_features = study.sweeps[0], study.dataset.n_features
+    first, n_inputs = study.sweeps[0], study.dataset.n_inputs
     cell = first.cells.iloc[0]
     architecture = Architecture.parse(cell["architecture"])
-    what = f"{cell['cell']} of sweep {first.name}: {counted(n_features, 'input')}, {architecture}."
-    caption, figure = f"{what} {colours(architecture)}", drawing(architecture, n_features)
+    what = f"{cell['cell']} of sweep {first.name}: {counted(n_inputs, 'input')}, {architecture}."
+    caption, figure = f"{what} {colours(architecture)}", drawing(architecture, n_inputs)
     return Section("A network of the study", [Plot("example_network", caption, figure)])
 
 
@@ -41,7 +42,7 @@ def network_plots(results: SweepResults) -> list[Plot]:
         Plot(
             f"{results.name}/network_{cell['series']}",
             f"{cell['series']}: {cell['architecture']}",
-            drawing(Architecture.parse(cell["architecture"]), results.dataset.n_features),
+            drawing(Architecture.parse(cell["architecture"]), results.dataset.n_inputs),
         )
         for _, cell in results.cells.drop_duplicates("series").iterrows()
     ]
@@ -57,11 +58,32 @@ def data_section(study: Study) -> Section:
         ["source", "y = sin(x), x uniform on [-π, π]" if is_function else f"the table {config.data.path}"],
         *([["training points", _LEGACY.format(seed=config.seed, assignment=source)]] if is_function else []),
         ["features", ", ".join(dataset.feature_names)],
+        *_prepared(dataset.preparation),
         ["targets", ", ".join(dataset.target_names)],
         ["samples", ", ".join(f"{name} {len(split.x)}" for name, split in splits)],
-        ["units", "as they are" if is_function or not config.data.standardise else _STANDARDISED],
+        ["units", "as they are" if is_function or not config.data.standardise else _standardised(dataset.preparation)],
     ]
     return Section("Data", [Table("", ["", ""], rows)])
+
+
+def _prepared(preparation: Preparation) -> list[list[str]]:
+    """A row for each kind of columns that are no plain numbers."""
+    columns = preparation.columns
+    levels = [f"{column.name}: {', '.join(column.levels)}" for column in columns if column.levels]
+    binary = [column.name for column in columns if column.kind == BOOLEAN]
+    medians = [f"{column.name}: {column.median:.6g}" for column in columns if column.is_told and not column.levels]
+    told = [column.name for column in columns if column.is_told]
+    rows = [
+        ["true and false", f"inputs of 1 and 0: {', '.join(binary)}" if binary else ""],
+        ["categories", f"an input of 1 or 0 for each level; {'; '.join(levels)}" if levels else ""],
+        ["missing cells", f"an input of 1 where a cell is missing: {', '.join(told)}" if told else ""],
+        ["in their place", f"the median of the training split; {', '.join(medians)}" if medians else ""],
+    ]
+    return [row for row in rows if row[1]]
+
+
+def _standardised(preparation: Preparation) -> str:
+    return _STANDARDISED + ("" if preparation.is_scaled.all() else "; inputs of 1 and 0 stay as they are")
 
 
 _LEGACY = "the first numbers of NumPy's legacy generator with seed {seed}{assignment}"
