@@ -90,7 +90,7 @@ class SweepResults:
         return {cell: _band(curves, members[cell]) for cell in cells}
 
     def input_gradient(self, cell: str, split: Split) -> InputGradient:
-        """dC/dx of every sample's own cost along the first feature, for the best network of a cell.
+        """dC/dx of every sample's own cost along the first input, for the best network of a cell.
 
         In the units that the network was trained in; the target of a sample stays fixed while x moves.
         """

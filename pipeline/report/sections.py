@@ -93,6 +93,6 @@ def gradient_table(results: SweepResults) -> Table:
         gradient = results.input_gradient(str(cell), points)
         largest, difference = np.abs(gradient.analytic), np.abs(gradient.analytic - gradient.numerical)
         rows.append([str(series), str(len(points.x)), number(largest.max()), number(difference.max(), 1)])
-    name = results.dataset.feature_names[0]
+    name = results.dataset.preparation.inputs[0]
     header = ["network", "points", f"largest |dC/d{name}|", "largest difference"]
     return Table(f"dC/d{name} of single samples: backward pass against central differences", header, rows)
