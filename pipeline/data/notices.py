@@ -74,7 +74,7 @@ def of_table(
 
     Of features that the user has chosen, only constant ones and copies of a target are told.
     """
-    suspects = _suspects(features, targets, settings.features is not None)
+    suspects = suspicions(features, targets, settings.features is not None)
     names = [column.name for column in features]
     told = [*_flat_targets(table.name, targets)]
     told += [Notice(f"column '{name}'", suspects[name], WAY_OUT, table.name) for name in names if name in suspects]
@@ -88,10 +88,10 @@ def of_table(
 
 def paste(key: str, names: Sequence[str]) -> str:
     """A line for params.yaml."""
-    return f"{key}: [{', '.join(map(_word, names))}]"
+    return f"{key}: [{', '.join(map(word, names))}]"
 
 
-def _suspects(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], chosen: bool) -> dict[str, str]:
+def suspicions(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], chosen: bool = False) -> dict[str, str]:
     """Why columns look like no features, by their names."""
     suspects = {column.name: reason for column in features if (reason := _constant(column))}
     suspects = _copies(features, targets) | suspects
@@ -169,7 +169,7 @@ def _line(column: UsedColumn, other: UsedColumn, sign: int) -> str:
     return f"follows the column '{other.name}' on a straight line in every row ({line})"
 
 
-def _word(name: str) -> str:
+def word(name: str) -> str:
     """A name as an item of a YAML list, in quotes where it is no plain word."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", name) and name.lower() not in ("null", "true", "false")
     return name if plain else json.dumps(name, ensure_ascii=False)
