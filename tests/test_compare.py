@@ -130,7 +130,10 @@ def commit(paths: Paths, tag: str) -> None:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    """In a folder of a git repository, revisions: `one`; `two`, where a sweep is gone and a cell is better; `three`, with another seed."""
+    """Revisions: `one`; `two`, where a sweep is gone and a cell is better; `three`, with another seed.
+
+    The study is a folder of the repository.
+    """
     root = tmp_path_factory.mktemp("history") / "study"
     root.mkdir()
     paths = studies.complete(root, SWEEPS)
