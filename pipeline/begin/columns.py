@@ -60,10 +60,10 @@ def _used(table: UserTable, names: Sequence[str]) -> list[notices.UsedColumn]:
 
 def _identity(table: UserTable, name: str) -> str:
     """Why a column of numbers looks like an id: by its name, and whole numbers."""
-    values = table.numbers([name])[0][:, 0]
-    if not ID.fullmatch(name) or np.any(values % 1):
+    if not ID.fullmatch(name):
         return ""
-    return f"is named like an id ({len(np.unique(values)):,} different numbers)"
+    values = table.numbers([name])[0][:, 0]
+    return "" if np.any(values % 1) else f"is named like an id ({len(np.unique(values)):,} different numbers)"
 
 
 def _kind(table: UserTable, name: str) -> tuple[str, str]:
