@@ -8,7 +8,7 @@ from pathlib import Path
 OWN = (
     "params.yaml", "dvc.yaml", "dvc.lock", ".dvc", ".git", "shoal", "kernels", "pipeline",
     "data", "gradcheck", "results", "evaluation", "metrics", "predictions", "report", "docs", "tracking", "logs",
-    "mlflow.db", "mlartifacts",
+    "mlflow.db", "mlartifacts", "version", "stage.sh", ".python",
 )  # fmt: skip
 
 
@@ -30,6 +30,15 @@ class Paths:
     def own(self) -> list[Path]:
         """Files and folders that the study reads and writes: not a place for what a user asks a command to write."""
         return [self.root / name for name in OWN]
+
+    @property
+    def engine(self) -> Path:
+        """Which engine is installed, in a study apart from shoal's own sources."""
+        return self.root / "version" / "engine.txt"
+
+    @property
+    def package(self) -> Path:
+        return self.root / "version" / "package.txt"
 
     @property
     def data(self) -> Path:

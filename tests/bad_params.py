@@ -88,7 +88,11 @@ SINGLE = [
     ("seed: 9001\n", "", f"seed: found nothing; allowed: {SEEDS}"),
     ("dtype: float64", "dtype: float16", "dtype: found 'float16'; allowed: float64, float32"),
     ("granularity: network", "granularity: networks", "tracking.granularity: found 'networks'; allowed: cell, network"),
-    ("tracking: {granularity: network}\n", "", "tracking: found nothing; allowed: a mapping with the keys granularity"),
+    ("{granularity: network}", "{granularity: cell, experiment: a b}",
+     "tracking.experiment: found 'a b'; allowed: names of "
+     "letters (a to z), digits, - and _, with a letter or digit first"),
+    ("tracking: {granularity: network}\n", "",
+     "tracking: found nothing; allowed: a mapping with the keys granularity, experiment"),
     ("dtype: float64", "dtype: float64\nthreads: 4",
      "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, choose, interval, sweeps"),
     ("source: function", "source: url", "data.source: found 'url'; allowed: function, file"),

@@ -130,11 +130,15 @@ def commit(paths: Paths, tag: str) -> None:
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    """Revisions: `one`; `two`, where a sweep is gone and a cell is better; `three`, with another seed."""
-    root = tmp_path_factory.mktemp("history")
+    """Revisions: `one`; `two`, where a sweep is gone and a cell is better; `three`, with another seed.
+
+    The study is a folder of the repository.
+    """
+    root = tmp_path_factory.mktemp("history") / "study"
+    root.mkdir()
     paths = studies.complete(root, SWEEPS)
-    run(root, "git", "init", "--quiet")
-    run(root, sys.executable, "-m", "dvc", "init", "--quiet")
+    run(root.parent, "git", "init", "--quiet")
+    run(root, sys.executable, "-m", "dvc", "init", "--quiet", "--subdir")
     (root / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
     commit(paths, "one")
     networks = store.read_table(paths.networks)

@@ -176,7 +176,7 @@ def test_every_missing_section_is_told(paths: Paths) -> None:
     assert refusals(paths, "seed: 1") == [
         "params.yaml: dtype: found nothing; allowed: float64, float32",
         f"params.yaml: data: found nothing; allowed: {DATA_KEYS}",
-        "params.yaml: tracking: found nothing; allowed: a mapping with the keys granularity",
+        "params.yaml: tracking: found nothing; allowed: a mapping with the keys granularity, experiment",
         "params.yaml: sweeps: found nothing; allowed: at least one block of sweep keys under a name",
     ]
 

@@ -155,6 +155,7 @@ class Tracking(Closed):
     """What is shown in MLflow."""
 
     granularity: Literal["cell", "network"] = Field(description="cell, network")
+    experiment: Name | None = Field(default=None, description="null, or a name of letters, digits, - and _")
 
 
 class ReportConfig(Closed):

@@ -79,7 +79,7 @@ def of_table(
     Of features that the user has chosen, only constant ones and copies of a target are told. `categories` are features
     too, with what their inputs are called.
     """
-    suspects = _suspects(features, targets, settings.features is not None)
+    suspects = suspicions(features, targets, settings.features is not None)
     single = {name: inputs[0] for name, inputs in categories.items() if len(inputs) == 1}
     suspects |= {name: f"has one level in the rows to train on ({only})" for name, only in single.items()}
     names = [*(column.name for column in features), *categories]
@@ -104,10 +104,10 @@ def unforeseen(table: UserTable, remarks: Sequence[tuple[str, str]]) -> tuple[No
 
 def paste(key: str, names: Sequence[str]) -> str:
     """A line for params.yaml."""
-    return f"{key}: [{', '.join(map(_word, names))}]"
+    return f"{key}: [{', '.join(map(word, names))}]"
 
 
-def _suspects(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], chosen: bool) -> dict[str, str]:
+def suspicions(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], chosen: bool = False) -> dict[str, str]:
     """Why columns look like no features, by their names."""
     suspects = {column.name: reason for column in features if (reason := _constant(column))}
     suspects = _copies(features, targets) | suspects
@@ -185,7 +185,7 @@ def _line(column: UsedColumn, other: UsedColumn, sign: int) -> str:
     return f"follows the column '{other.name}' on a straight line in every row ({line})"
 
 
-def _word(name: str) -> str:
+def word(name: str) -> str:
     """A name as an item of a YAML list, in quotes where it is no plain word."""
     plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", name) and name.lower() not in ("null", "true", "false")
     return name if plain else json.dumps(name, ensure_ascii=False)

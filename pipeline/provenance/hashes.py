@@ -1,4 +1,4 @@
-"""Where results come from, as hashes: of the parameters of a sweep and of the kernel sources."""
+"""Where results come from, as hashes: of the parameters of a sweep, of the kernel sources and of the package."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from shoal.kernels.compile.cache import source_hash
 from shoal.pipeline import store
 from shoal.pipeline.config import yamlfile
 from shoal.pipeline.paths import Paths
+
+_OF_A_SWEEP = ("runs.parquet", "curves.parquet", "weights.parquet")
+_SOURCES = (".py", ".md", ".html", ".typ")
 
 
 def read_params(paths: Paths) -> dict[str, Any]:
@@ -36,3 +39,17 @@ def params_hash(seed: int, dtype: str, block: dict[str, Any]) -> str:
 def kernels_hash() -> str:
     """16 hex digits over the sources of the kernels."""
     return source_hash()[:16]
+
+
+def engine_hash() -> str:
+    """Hex SHA-256 of what networks have to be trained anew for: the kernels, and the form of a sweep's files."""
+    held = {name: list(columns) for name, columns in store.HELD.items() if name in _OF_A_SWEEP}
+    return hashlib.sha256(f"{source_hash()}\0{json.dumps(held, sort_keys=True)}".encode()).hexdigest()
+
+
+def package_hash() -> str:
+    """Hex SHA-256 of all that makes results: paths and contents of the pipeline's files, and the kernels."""
+    digest, root = hashlib.sha256(source_hash().encode()), Path(__file__).parent.parent
+    for path in sorted(path for path in root.rglob("*") if path.suffix in _SOURCES):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -22,6 +22,10 @@ COMMANDS = (
     "and runs `dvc repro`: data, gradient check, one stage for each sweep, evaluation, test-set predictions, this "
     "report and the MLflow store. `dvc repro` alone runs only what a change of parameters, data or sources concerns."
 )
+COMMAND = (
+    "`dvc repro` in the folder of `params.yaml` runs what a change of parameters, data or shoal itself concerns: data, "
+    "gradient check, one stage for each sweep, evaluation, test-set predictions, this report and the MLflow store."
+)
 DEPENDENCE = (
     "Every random number comes from the seed and the number of the replicate. With the same hashes, instruction set "
     "and versions all results come out again to the last bit, whatever the number of threads. Another instruction set "
@@ -44,8 +48,9 @@ def reproduction(made_from: Origin, config: Config, dataset: Dataset, sweeps: Se
     blocks = [["data", json.dumps(params["data"], sort_keys=True)], *(row[::3] for row in by_sweep)]
     settings = Table("Blocks of params.yaml: the data and the sweeps", ["", ""], blocks)
     identities = _identities(config, dataset, sweeps)
+    how = COMMANDS if config.report.parts else COMMAND
     return Section(
-        "How to reproduce this", [COMMANDS, DEPENDENCE, identities, _engine(config, dataset), hashes, Folded(settings)]
+        "How to reproduce this", [how, DEPENDENCE, identities, _engine(config, dataset), hashes, Folded(settings)]
     )
 
 

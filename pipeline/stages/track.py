@@ -14,7 +14,8 @@ def run(paths: Paths) -> dict[str, Any]:
     settings = config.load(paths)
     store.refuse_unwritable(paths.receipt)
     with progress.bar("track") as advance:
-        receipt = tracking.track(paths, list(settings.sweeps), advance, settings.tracking.granularity)
+        wanted = settings.tracking
+        receipt = tracking.track(paths, list(settings.sweeps), advance, wanted.granularity, wanted.experiment)
     store.write_json(paths.receipt, receipt)
     return {"runs": sum(len(sweep["runs"]) for sweep in receipt["sweeps"].values())}
 

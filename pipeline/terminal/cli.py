@@ -1,4 +1,4 @@
-"""The `shoal` command: check the configuration, show and compare results, predict, browse, track."""
+"""The `shoal` command: begin a study, check the configuration, show and compare results, predict, browse, track."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="shoal", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    words = (
+        "Looks at the table DATA, says what it sees, and writes a folder in which `dvc repro` trains, evaluates and "
+        "reports. Runs nothing."
+    )
+    command = commands.add_parser("init", help="begin a study of a table, in a folder of its own", description=words)
+    command.add_argument("data", metavar="DATA", help="CSV or Parquet file; the study has a copy of it")
+    words = "a new or empty folder; without it, one of the table's name in the current folder"
+    command.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, help=words)
+    words = "columns to predict, or last for the last one"
+    command.add_argument("--target", metavar="COLUMN", nargs="+", action="extend", default=[], help=words)
+    command.set_defaults(run=_init)
     command = commands.add_parser("check", help="check params.yaml and the data it names; writes nothing")
     command.set_defaults(run=_check)
     command = commands.add_parser("show", help="print the results of a sweep, or of all")
@@ -56,6 +67,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 # What a command needs is imported when it runs: others start sooner, and whatever happens then is told by `guarded`.
+
+
+def _init(paths: Paths, words: argparse.Namespace) -> int:
+    from shoal.pipeline.begin.study import begin
+
+    begun = begin(words.data, words.folder, words.target)
+    for notice in begun.notices:
+        print(notice, file=sys.stderr)
+    print(*begun.lines, sep="\n")
+    return 0
 
 
 def _check(paths: Paths, words: argparse.Namespace) -> int:
@@ -119,7 +140,7 @@ def _ui(paths: Paths, words: argparse.Namespace) -> int:
     from shoal.pipeline.tracking import ui
 
     settings = config.load(paths)
-    ui(paths, list(settings.sweeps), words.port, settings.tracking.granularity)
+    ui(paths, list(settings.sweeps), words.port, settings.tracking.granularity, settings.tracking.experiment)
     return 0
 
 
@@ -133,6 +154,7 @@ def _track(paths: Paths, words: argparse.Namespace) -> int:
     from shoal.pipeline import tracking
 
     settings = config.load(paths)
-    sent = tracking.send(paths, list(settings.sweeps), settings.tracking.granularity)
+    wanted = settings.tracking
+    sent = tracking.send(paths, list(settings.sweeps), wanted.granularity, wanted.experiment)
     print(f"{place}: {'has all results now' if sent else 'has all results already'}")
     return 0

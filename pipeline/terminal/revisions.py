@@ -44,13 +44,17 @@ def snapshot(paths: Paths, revision: str) -> Snapshot:
 def _read(paths: Paths, file: Path, revision: str) -> bytes:
     if revision == WORKSPACE:
         return store.read_bytes(file)
-    from dvc import api  # takes a second
     from dvc.exceptions import DvcException
+    from dvc.repo import Repo  # takes a second
     from scmrepo.exceptions import SCMError
 
     name = file.relative_to(paths.root).as_posix()
     try:
-        content: bytes = api.read(name, repo=str(paths.root.resolve()), rev=revision, mode="rb")
+        with (
+            Repo(str(paths.root.resolve())) as repo,
+            repo.switch(revision),
+        ):  # its folder may be one of the repository's
+            content: bytes = repo.dvcfs.read_bytes(name)
     except (DvcException, SCMError, OSError):
         allowed = f"two cells, or two git revisions with results in DVC's cache ({WORKSPACE}: those that lie here)"
         raise ConfigError([Fault("", f"no {name} of '{revision}'", allowed, "compare")]) from None

@@ -22,7 +22,7 @@ from shoal.pipeline.tracking import destination, view
 from shoal.pipeline.tracking.client import connected, every, is_ready
 from shoal.pipeline.tracking.model import KEY, log_model, read_chosen
 from shoal.pipeline.tracking.records import Record, Records, definitions
-from shoal.pipeline.tracking.state import Granularity, SweepState, key_above, read_states
+from shoal.pipeline.tracking.state import Granularity, SweepState, experiment_of, key_above, read_states
 from shoal.pipeline.tracking.tags import Provenance
 
 FILES = "shoal.files"
@@ -36,7 +36,11 @@ Progress = Callable[[int, int], object]
 
 
 def track(
-    paths: Paths, sweeps: list[str], progress: Progress | None = None, granularity: Granularity = "cell"
+    paths: Paths,
+    sweeps: list[str],
+    progress: Progress | None = None,
+    granularity: Granularity = "cell",
+    study: str | None = None,
 ) -> dict[str, Any]:
     """Bring the store up to date; returns the key of every run that it now holds for the named sweeps.
 
@@ -44,7 +48,7 @@ def track(
     does that outlived a killed `dvc`. Raises FileNotFoundError where results are missing, MixedError where they do not
     belong together, TrackingError where the store is out of reach.
     """
-    states = read_states(paths, sweeps, granularity)
+    states = read_states(paths, sweeps, granularity, study)
     freshness.refuse_mixture(paths)
     total, done = sum(len(state.keys) for state in states), 0
     paths.logs.mkdir(parents=True, exist_ok=True)
@@ -60,40 +64,40 @@ def track(
     }
 
 
-def is_tracked(paths: Paths, sweeps: list[str], granularity: Granularity = "cell") -> bool:
+def is_tracked(paths: Paths, sweeps: list[str], granularity: Granularity = "cell", study: str | None = None) -> bool:
     """Whether the store holds the current state of every named sweep; changes nothing.
 
     Raises FileNotFoundError where results are missing, TrackingError where the store is out of reach.
     """
-    states = read_states(paths, sweeps, granularity)
+    states = read_states(paths, sweeps, granularity, study)
     if not is_ready(paths):
         return False
     with connected(paths) as client:
         return all(_holds(client, state) for state in states)
 
 
-def send(paths: Paths, sweeps: list[str], granularity: Granularity) -> bool:
+def send(paths: Paths, sweeps: list[str], granularity: Granularity, study: str | None = None) -> bool:
     """Track what the store lacks, under a progress bar; whether that was anything. Raises what `track` does.
 
     What has changed after the results is told on the terminal.
     """
-    lacks = not is_tracked(paths, sweeps, granularity)
+    lacks = not is_tracked(paths, sweeps, granularity, study)
     if lacks:
         with progress.bar("track") as advance:
-            track(paths, sweeps, advance, granularity)
+            track(paths, sweeps, advance, granularity, study)
     freshness.tell(freshness.shown_outdated(paths, sweeps))
     return lacks
 
 
-def experiment_ids(paths: Paths, sweeps: list[str]) -> dict[str, str]:
+def experiment_ids(paths: Paths, sweeps: list[str], study: str | None = None) -> dict[str, str]:
     """Ids of the experiments of sweeps that are tracked."""
     with connected(paths) as client:
         found = {experiment.name: experiment.experiment_id for experiment in every(client.search_experiments)}
-    return {sweep: str(found[sweep]) for sweep in sweeps}
+    return {sweep: str(found[experiment_of(sweep, study)]) for sweep in sweeps}
 
 
 def _holds(client: MlflowClient, state: SweepState) -> bool:
-    experiment = client.get_experiment_by_name(state.sweep)
+    experiment = client.get_experiment_by_name(state.experiment)
     if experiment is None or experiment.lifecycle_stage == "deleted":
         return False
     runs = {key: same[0] for key, same in _runs_by_key(client, experiment.experiment_id, state).items()}
@@ -128,12 +132,12 @@ def _write_sweep(client: MlflowClient, paths: Paths, state: SweepState) -> Itera
 
 def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
     """Id of the experiment of a sweep, made or restored where needed, its saved view that of the present state."""
-    found = client.get_experiment_by_name(state.sweep)
+    found = client.get_experiment_by_name(state.experiment)
     if found is None:
         remote = destination.is_remote(destination.tracking_uri(paths))
-        artifacts = None if remote else f"{destination.artifact_root(paths)}/{state.sweep}"
+        artifacts = None if remote else f"{destination.artifact_root(paths)}/{state.experiment}"
         tags = {NOTE: definitions(state.task, state.error), "mlflow.experimentKind": "custom_model_development"}
-        found = client.get_experiment(client.create_experiment(state.sweep, artifacts, tags))
+        found = client.get_experiment(client.create_experiment(state.experiment, artifacts, tags))
     elif found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     saved = view.saved_view(state, found.creation_time or 0)

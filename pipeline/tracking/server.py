@@ -22,7 +22,7 @@ LAST_PORT = 65_535
 START_SECONDS = 60
 
 
-def ui(paths: Paths, sweeps: list[str], port: int, granularity: Granularity = "cell") -> None:
+def ui(paths: Paths, sweeps: list[str], port: int, granularity: Granularity = "cell", study: str | None = None) -> None:
     """Track what the store lacks, serve the UI from `port` or the next free one, print its address, end on Ctrl-C.
 
     With a tracking server in MLFLOW_TRACKING_URI the address is that server's, and nothing is started.
@@ -31,8 +31,8 @@ def ui(paths: Paths, sweeps: list[str], port: int, granularity: Granularity = "c
     """
     if not 1 <= port <= LAST_PORT:
         raise TrackingError("--port", str(port), f"whole numbers from 1 to {LAST_PORT}")
-    runs.send(paths, sweeps, granularity)
-    ids = runs.experiment_ids(paths, sweeps)
+    runs.send(paths, sweeps, granularity, study)
+    ids = runs.experiment_ids(paths, sweeps, study)
     uri = destination.tracking_uri(paths)
     if destination.is_remote(uri):
         print(_welcome(destination.place(paths), ids))

@@ -36,7 +36,7 @@ class SweepState:
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
     have runs of their own. `task` is what they were trained for, `error` the one that decides, `diverged_step` the
     first at which a network diverged. `choice` is predictions/chosen.json where what answers, or the best of several
-    networks, is of this sweep.
+    networks, is of this sweep. `experiment` is the name of the experiment that its runs are in.
     """
 
     sweep: str
@@ -49,6 +49,7 @@ class SweepState:
     task: Task
     error: Error
     diverged_step: int | None
+    experiment: str
     networks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -122,11 +123,18 @@ def key_above(key: str) -> str:
     return key.rpartition("/")[0]
 
 
-def read_states(paths: Paths, sweeps: list[str], granularity: Granularity) -> list[SweepState]:
+def experiment_of(sweep: str, study: str | None) -> str:
+    """The name of a sweep's experiment, in which that of the study comes first where it has one."""
+    return f"{study}-{sweep}" if study else sweep
+
+
+def read_states(
+    paths: Paths, sweeps: list[str], granularity: Granularity, study: str | None = None
+) -> list[SweepState]:
     """Read what identifies the results of the sweeps; raises FileNotFoundError where a stage has not run yet."""
     cells, provenances, choice = store.read_table(paths.cells), Provenances(paths), store.read_json(paths.chosen)
     return [
-        _read_state(paths, sweep, cells[cells["sweep"] == sweep], provenances.of(sweep), choice, granularity)
+        _read_state(paths, sweep, cells[cells["sweep"] == sweep], provenances.of(sweep), choice, granularity, study)
         for sweep in sweeps
     ]
 
@@ -138,6 +146,7 @@ def _read_state(
     provenance: Provenance,
     choice: dict[str, Any] | None,
     granularity: Granularity,
+    study: str | None,
 ) -> SweepState:
     files = [store.read_bytes(path) for path in (paths.runs(sweep), paths.curves(sweep))]
     table = cells.to_csv(index=False, lineterminator="\n")
@@ -152,6 +161,7 @@ def _read_state(
         task_of(cells),
         deciding(cells),
         _first_divergence(paths, sweep),
+        experiment_of(sweep, study),
         _networks(paths, sweep) if granularity == "network" else {},
     )
 

@@ -14,6 +14,8 @@ from shoal.pipeline.report.results import SweepResults
 
 TEXT = "derivations.md"
 BRANCHES = "branches"
+CODE = "Code:"
+"""Paragraphs that name files of the sources, which lie beside the assignment's study alone."""
 
 
 def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Section]:
@@ -51,7 +53,8 @@ def _section(text: str, needed: Collection[str], is_assignment: bool, used: Sequ
     heading, *paragraphs = re.split(r"\n\n+", text.strip())
     title, *parts = reversed(heading.split(" · "))
     paragraphs = [part for paragraph in paragraphs for part in _with_formulas(paragraph, used)]
-    blocks = [_block(paragraph, is_assignment) for paragraph in _needed(paragraphs, needed)]
+    shown = [text for text in _needed(paragraphs, needed) if is_assignment or not text.startswith(CODE)]
+    blocks = [_block(paragraph, is_assignment) for paragraph in shown]
     return Section(title, blocks, parts[0] if parts and is_assignment else "")
 
 

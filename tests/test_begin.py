@@ -1,0 +1,339 @@
+"""`shoal init`: what it says of a table, the folder that it writes, and `dvc repro` in it, wherever it lies."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from shoal.pipeline import config
+from shoal.pipeline.begin import rule, texts
+from shoal.pipeline.begin.columns import look
+from shoal.pipeline.data import readers
+from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import hashes
+from shoal.pipeline.stages import version
+from shoal.pipeline.statistics.signed_ranks import smallest_p
+from shoal.pipeline.study.plan import Setting
+from shoal.pipeline.terminal import cli
+from tests import studies
+from tests.studies import ROOT
+
+Captured = pytest.CaptureFixture[str]
+
+
+def houses(rows: int = 60) -> pd.DataFrame:
+    """Two features among columns of every other kind, and the price."""
+    rng = np.random.default_rng(3)
+    size, age = rng.normal(size=(2, rows)).round(3)
+    counted = np.arange(rows)
+    price = (20 + 5 * size - 2 * age**2).round(2)
+    columns = {
+        "rownames": counted + 1,
+        "size": size,
+        "town": np.array(["north", "south"])[counted % 2],
+        "note": [f"note {i % 40}" for i in counted],
+        "deed": [f"deed {i}" for i in counted],
+        "sold": [f"2020-01-{i % 28 + 1:02}" for i in counted],
+        "new": np.array(["true", "false"])[counted % 2],
+        "lot": np.where(counted == 7, np.nan, age),
+        "mixed": ["n. a.", *map(str, counted[1:])],
+        "blank": "",
+        "agent_id": counted % 17,
+        "age": age,
+        "euro": price * 2,
+        "price": price,
+    }
+    return pd.DataFrame(columns)
+
+
+IGNORED = {
+    "rownames": "looks like a row number (each whole number from 1 to 60 once)",
+    "town": "text, 2 different values (north, south)",
+    "note": "text, 40 different values",
+    "deed": "text, no two cells alike: names or ids",
+    "sold": "dates",
+    "new": "true and false; 1 and 0 would be numbers",
+    "lot": "numbers, but 1 of 60 cells are empty",
+    "mixed": "1 of 60 cells are no numbers, such as 'n. a.'",
+    "blank": "every cell is empty",
+    "agent_id": "is named like an id (17 different numbers)",
+    "euro": "follows the column 'price' on a straight line in every row (2 price + 0)",
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with houses.csv in it, in no git repository."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    houses().to_csv(folder / "houses.csv", index=False)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    return folder
+
+
+def init(*words: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["init", *words])
+    assert end.value.code == 0
+
+
+# ---- what it says and writes
+
+
+def test_what_it_sees_is_told_and_written(here: Path, capsys: Captured) -> None:
+    init("houses.csv", "--target", "price")
+    out, err = capsys.readouterr()
+    assert not err
+    lines = out.splitlines()
+    kinds = "5 of numbers, 1 of categories, 3 of text, 1 of dates, 1 of true and false, 1 of numbers with gaps, 1 empty"
+    assert sorted(lines[0].removesuffix(", beside price").partition(": ")[2].split(", ")) == sorted(kinds.split(", "))
+    assert [line for line in lines if line.startswith("ignored: ")][:-1] == [
+        f"ignored: {name} ({reason})" for name, reason in list(IGNORED.items())[:10]
+    ]
+    assert (
+        "data: houses.csv, 60 rows: 36 to train, 12 to validate, 12 to test; features size, age; targets price" in out
+    )
+    assert "sweep first: 96 trainings, about " in out
+    assert lines[-1].endswith("now: cd houses && dvc repro")
+    settings = config.load(Paths(here / "houses"))
+    assert settings.data.ignore == tuple(IGNORED)
+    assert settings.data.targets == ("price",)
+    assert (settings.report.title, settings.tracking.experiment) == ("houses: price from 60 rows", "houses")
+    assert not settings.report.parts
+    text = (here / "houses" / "params.yaml").read_text(encoding="utf-8")
+    assert all(re.search(rf"- {name} +# {re.escape(reason)}\n", text) for name, reason in IGNORED.items())
+    assert (here / "houses" / "houses.csv").read_bytes() == (here / "houses.csv").read_bytes()
+    assert sorted(path.name for path in here.iterdir()) == ["houses", "houses.csv"]
+
+
+def test_a_table_without_suspects_and_several_targets(here: Path, capsys: Captured) -> None:
+    table = houses().rename(columns={"age": 'a "b": #\x07'})[["size", 'a "b": #\x07', "lot", "price"]].dropna()
+    table.to_parquet("t t.parquet")
+    init("t t.parquet", "mine", "--target", "last", "--target", "size")
+    settings = config.load(Paths(here / "mine"))
+    assert settings.data.targets == ("price", "size")
+    assert settings.data.ignore == ("lot",)  # a copy of the one before
+    assert settings.report.title == "t t: 2 targets from 59 rows"
+    assert settings.tracking.experiment == "t-t"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["houses.csv"], "--target: found nothing; allowed: one or several columns of houses.csv (rownames, size, "),
+        (["houses.csv", "--target", "prize"], "--target: found no column 'prize'; allowed: a column of houses.csv: "),
+        (["houses.csv", "--target", "town"], "houses.csv: column 'town', row 2: found 'north' (and 59 more"),
+        (["houses.csv", "--target", "size", "age"], "houses: found a file of this name; allowed: a new folder, or an"),
+        (["houses.csv", "full", "--target", "age"], "full: found a folder that is not empty (mine); allowed: a new"),
+        (["houses.csv", "a/b", "--target", "age"], "a/b: found no folder 'a' to make it in; allowed: a new folder"),
+        (["none.csv", "--target", "age"], "none.csv: found 'none.csv', which does not exist; allowed: an existing"),
+        (["id.csv", "--target", "y"], "id.csv: found id (looks like a row number (each whole number from 1 to 5 once"),
+        (["short.csv", "--target", "y"], "params.yaml: data.fractions: found short.csv with 3 rows: 2 to train on"),
+    ],
+)
+def test_what_cannot_be_begun_is_told_in_a_line_and_nothing_is_written(
+    words: list[str], said: str, here: Path, capsys: Captured
+) -> None:
+    Path("houses").write_text("mine", encoding="utf-8")
+    Path("full").mkdir()
+    Path("full/mine").write_text("mine", encoding="utf-8")
+    for name, rows in (("id.csv", 5), ("short.csv", 3)):
+        pd.DataFrame({"id": np.arange(rows) + 1, "y": 0.5, "x": np.sqrt(np.arange(rows))}).to_csv(name, index=False)
+    pd.read_csv("id.csv")[["id", "y"]].to_csv("id.csv", index=False)
+    told = studies.refusal(lambda: cli.main(["init", *words]), capsys)
+    assert told.startswith(said)
+    assert told.count("\n") == 1
+
+
+def test_a_second_one_is_refused_and_a_folder_with_the_table_alone_is_not(here: Path, capsys: Captured) -> None:
+    written = (here / "houses.csv").stat().st_mtime_ns
+    init("houses.csv", ".", "--target", "price")
+    assert capsys.readouterr().out.endswith("now: dvc repro\n")
+    assert (here / "houses.csv").stat().st_mtime_ns == written
+    assert not list(here.glob(".*.tmp"))
+    assert studies.refusal(lambda: cli.main(["init", "houses.csv", ".", "--target", "price"]), capsys).startswith(
+        ".: found a folder that is not empty (.dvc, .dvcignore, .gitignore, .python, README.md, dvc.yaml, params.yaml"
+    )
+
+
+def test_what_ends_in_the_middle_leaves_nothing(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Into a folder that is there, files are moved one by one."""
+    rename = Path.rename
+
+    def full(path: Path, target: Path) -> Path:
+        if path.name == "params.yaml":
+            raise OSError(28, "No space left on device", str(target))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    assert "no space left" in studies.refusal(
+        lambda: cli.main(["init", "houses.csv", ".", "--target", "price"]), capsys
+    )
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_dvc_project_with_git_or_without(here: Path, ignored: bool) -> None:
+    init("houses.csv", "--target", "price")
+    with Repo("houses") as repo:
+        assert repo.config["core"]["no_scm"]
+        assert not repo.config["core"]["analytics"]
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    Path(".gitignore").write_text("inside\n" if ignored else "", encoding="utf-8")
+    init("houses.csv", "inside", "--target", "price")
+    with Repo("inside") as repo:
+        assert repo.config["core"].get("no_scm", False) == ignored
+        assert ignored or Path(repo.scm.root_dir) == here
+    untracked = subprocess.run(["git", "status", "--short", "-uall"], capture_output=True, text=True, check=True).stdout
+    assert ("?? inside/.dvc/config\n" in untracked) != ignored
+    assert ".python" not in untracked.replace("houses/.python", "")
+
+
+def test_kinds_follow_the_cells_and_not_the_type(tmp_path: Path) -> None:
+    table = pd.DataFrame({"flag": [True, False] * 20, "gap": [None, 1.5] * 20, "when": pd.Timestamp("2020-01-01")})
+    table["customerId"], table["grid"], table["y"] = [10, 11] * 20, [3, 4] * 20, np.arange(40) * 0.5
+    table.to_parquet(tmp_path / "t.parquet")
+    found = {column.name: column for column in look(readers.read(tmp_path, "t.parquet", ""), ["y"])}
+    kinds = ["true and false", "numbers with gaps", "dates", "numbers", "numbers"]
+    assert [column.kind for column in found.values()] == kinds
+    assert found["customerId"].reason == "is named like an id (2 different numbers)"
+    assert found["grid"].reason == "follows the column 'customerId' on a straight line in every row (1 customerId - 7)"
+
+
+# ---- dvc repro
+
+SMALL = """
+sweeps:
+  first: {activation: relu, depth: 1, width: 3, optimizer: adam, learning_rate: 0.01, batch_size: 16, epochs: 2}
+"""
+OF_THE_REPOSITORY = re.compile(r"assignment|\bmake |kernels/|pipeline/|repository|requirements|author|\bsin\(x\)|Code:")
+
+
+def repro(folder: Path) -> str:
+    """What `dvc repro` says where no virtual environment is active."""
+    command = [sys.executable, "-m", "dvc", "repro"]
+    environment = {"PATH": os.defpath, "HOME": os.environ["HOME"]}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_dvc_repro_does_the_rest_and_a_moved_study_is_up_to_date(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    init("houses.csv", "--target", "price")
+    params = here / "houses" / "params.yaml"
+    head, _, _ = params.read_text(encoding="utf-8").partition("\nsweeps:")
+    params.write_text(head + SMALL, encoding="utf-8")
+    repro(here / "houses")
+
+    lock = YAML(typ="safe").load((here / "houses" / "dvc.lock").read_text(encoding="utf-8"))
+    places = [part["path"] for stage in lock["stages"].values() for part in stage.get("deps", []) + stage["outs"]]
+    assert not [place for place in places if Path(place).is_absolute() or ".." in place]
+    assert str(here) not in str(lock) and sys.prefix not in str(lock)
+
+    moved = (here / "houses").rename(here / "mine")
+    assert re.findall("Running stage '(.*)'", repro(moved)) == ["version"]
+
+    page = (moved / "report" / "report.html").read_text(encoding="utf-8")
+    words = html.unescape(
+        re.sub(r"<style.*?</style>|<svg.*?</svg>|<math.*?</math>|<[^>]*>", " ", page, flags=re.DOTALL)
+    )
+    assert "houses: price from 60 rows" in words
+    assert not OF_THE_REPOSITORY.findall(words + (moved / "docs" / "results.md").read_text(encoding="utf-8"))
+    with closing(sqlite3.connect(moved / "mlflow.db")) as store:
+        assert ("houses-first",) in store.execute("SELECT name FROM experiments").fetchall()
+
+    monkeypatch.chdir(moved)
+    for words_ in (["check"], ["show"], ["predict", "houses.csv", "--output", "out.csv"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words_)
+        assert end.value.code == 0
+    assert "not up to date" not in capsys.readouterr().err
+    assert "price_predicted" in pd.read_csv("out.csv")
+
+
+def test_no_shoal_is_told_in_a_line(here: Path) -> None:
+    init("houses.csv", "--target", "price")
+    (here / "houses" / ".python").unlink()
+    command = ["/bin/sh", "stage.sh", "data"]
+    done = subprocess.run(command, cwd=here / "houses", env={"PATH": ""}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("stage.sh: found no Python with shoal; allowed: an active environment that has it")
+    assert done.stderr.count("\n") == 1
+
+
+# ---- the first sweep
+
+
+@pytest.mark.parametrize("rows", [2, 30, 300, 5_000, 100_000, 10**7])
+@pytest.mark.parametrize("features", [1, 20, 500])
+def test_the_first_sweep_is_short_where_a_rung_is(rows: int, features: int) -> None:
+    setting = Setting(features, 1, rows, 8, 2)
+    first, larger = rule.first_sweep(setting), rule.first_sweep(Setting(features, 1, 2 * rows, 8, 2))
+    last = rule.LADDER[-1]
+    assert first.operations <= rule.OPERATIONS or first.block["epochs"] == list(last.epochs)
+    assert first.trainings >= larger.trainings
+    assert first.block["batch_size"] == ("full" if rows < 32 else 32)
+
+
+def test_each_comparison_of_a_first_sweep_could_be_shown() -> None:
+    """Neighbours along each axis, at each combination of the others."""
+    for rung in rule.LADDER[:4]:
+        axes = [2, len(rung.width), 2, len(rung.epochs)]
+        n = sum((prod(axes) // size) * (size - 1) for size in axes)
+        assert n * smallest_p(rung.replicates) < 0.05
+
+
+def test_times_are_said_as_people_guess_them() -> None:
+    said = [rule.First({}, 1, seconds * rule.SPEED).time(1) for seconds in (0.1, 8.4, 47, 150, 9000)]
+    assert said == ["1 s", "8 s", "50 s", "2 min", "2 h"]
+
+
+# ---- in step with the assignment's study
+
+
+def test_the_stages_are_those_of_this_repository_but_for_where_the_sources_are() -> None:
+    own = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+    new = YAML(typ="safe").load(texts.source("stages.yaml"))
+    assert new["stages"].pop("version")["always_changed"]
+    for name, stage in own["stages"].items():
+        inner = stage.get("do", stage)
+        inner["cmd"] = inner["cmd"].replace("python -m shoal.pipeline.stages.", "sh stage.sh ")
+        files = [dep for dep in inner["deps"] if dep != "kernels" and not dep.startswith("pipeline/")]
+        inner["deps"] = [f"version/{'engine' if name == 'sweep' else 'package'}.txt", *files]
+    assert new == own
+
+
+def test_params_has_the_comments_of_this_repository() -> None:
+    """A key's comment is written in both: copy it from here to pipeline/begin/files/params.yaml."""
+
+    def keys(text: str) -> str:
+        return text[text.index("# Each block below is a sweep") : text.index("\nsweeps:")]
+
+    assert keys(texts.source("params.yaml")) == keys((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def test_which_shoal_is_installed_stands_in_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = Paths(tmp_path)
+    version.run(paths)
+    engine, package = (file.read_text(encoding="utf-8") for file in (paths.engine, paths.package))
+    monkeypatch.setattr(hashes, "_SOURCES", (".py",))
+    version.run(paths)
+    assert paths.engine.read_text(encoding="utf-8") == engine
+    assert paths.package.read_text(encoding="utf-8") != package
+    suffixes = {path.suffix for path in (ROOT / "pipeline").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert suffixes - {".py", ".md", ".html", ".typ"} <= {".yaml", ".sh", ""}, "files of pipeline/begin alone"
