@@ -50,6 +50,13 @@ TRAINING = {
     "learning_rate": Hyperparameter("learning rate", "Float64", "positive", "lr"),
     "momentum": Hyperparameter("momentum", "Float64", "fraction", "m", default=ENGINE),
     "alpha": Hyperparameter("ridge alpha", "Float64", "positive", "a"),
+    "loss": Hyperparameter("loss", "string", "loss", "loss-", default="squared", along_x=2),
+    "delta": Hyperparameter("delta", "Float64", "positive", "delta", default=ENGINE),
+    "quantile": Hyperparameter("quantile", "Float64", "inner", "q", default=ENGINE),
+    "keep": Hyperparameter("keep", "string", "keep", "keep-", default="last", along_x=2),
+    "patience": Hyperparameter("patience", "Int64", "count", "p", 3, default=ENGINE),
+    "min_delta": Hyperparameter("min_delta", "Float64", "not_negative", "md", default=0.0),
+    "validate_every": Hyperparameter("steps between validations", "Int64", "count", "v", 3, default=10),
     "epochs": Hyperparameter("epochs", None, "count", "e", 5, nouns=("epoch", "epochs"), along_x=0),
     "steps": Hyperparameter(
         "gradient steps", "Int64", "count", "s", 5, nouns=("gradient step", "gradient steps"), along_x=0
@@ -83,7 +90,23 @@ class MethodRow:
     limit: str = "training"
 
 
-DESCENT = ("learning_rate", "batch_size", "steps", "epochs")
+LOSSES: dict[str, tuple[str, ...]] = {
+    "squared": (),
+    "absolute": (),
+    "huber": ("delta",),
+    "quantile": ("quantile",),
+    "cross_entropy": (),
+}
+"""By the value of `loss` in params.yaml, which the engine knows them by: the numbers that each takes, of TRAINING."""
+
+KEPT = ("last", "best")
+"""Values of `keep`."""
+
+ON_A_LOSS = ("loss", *(number for numbers in LOSSES.values() for number in numbers))
+WATCHED = ("keep", "patience", "min_delta", "validate_every")
+"""What descent is along, and what is made of validation costs."""
+
+DESCENT = ("learning_rate", "batch_size", "steps", "epochs", *ON_A_LOSS, *WATCHED)
 METHODS = {
     "gd": MethodRow("gradient descent", "trained by gradient descent on {cost}", DESCENT),
     "momentum": MethodRow(

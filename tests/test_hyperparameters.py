@@ -10,6 +10,8 @@ import pytest
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.losses import LOSSES as ENGINE_LOSSES
+from shoal.kernels.spec import KEPT
 from shoal.kernels.training.methods import METHODS as ENGINE
 from shoal.pipeline import hyperparameters, store
 from shoal.pipeline.config import Sweep
@@ -24,7 +26,7 @@ SPEC = NetworkSpec(Architecture.plain((3,), "relu", 1), "assignment", 0, "adam",
 
 
 def identity(spec: NetworkSpec) -> str:
-    return network_id(spec, seed=1, dtype="float64", data_hash="d", engine="e")
+    return network_id(spec, seed=1, dtype="float64", data_hash="d", validation_hash="v", engine="e")
 
 
 # ---- methods
@@ -43,9 +45,19 @@ def test_what_has_to_be_given_is_what_the_engine_needs(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_what_the_engine_has_a_default_for_is_a_number_of_the_methods_own(name: str) -> None:
     own = {key for key in METHODS[name].keys if TRAINING[key].default == hyperparameters.ENGINE}
+    fields_of = {field.name for field in fields(NetworkSpec)}
+    own -= fields_of | {*hyperparameters.ON_A_LOSS}
     assert own <= ENGINE[name].hypers.keys()
+    own |= {*hyperparameters.ON_A_LOSS}
     known = {field.name for field in fields(NetworkSpec)} | own | {"epochs"}
     assert set(METHODS[name].keys) <= known
+
+
+def test_losses_and_what_is_kept_are_those_of_the_engine() -> None:
+    assert {name: tuple(loss.hypers) for name, loss in ENGINE_LOSSES.items()} == hyperparameters.LOSSES
+    assert hyperparameters.KEPT == KEPT
+    given = {key: TRAINING[key].default for key in ("loss", "keep", "min_delta", "validate_every")}
+    assert given == {key: getattr(SPEC, key) for key in given}
 
 
 # ---- one table

@@ -12,7 +12,7 @@ from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.kernels.network.laws import BIASES, INITIALISERS
 from shoal.pipeline.config.faults import cut, refusal, shown
 from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
-from shoal.pipeline.hyperparameters import METHODS
+from shoal.pipeline.hyperparameters import KEPT, LOSSES, METHODS
 
 T = TypeVar("T")
 
@@ -103,6 +103,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Inner = Annotated[float, Field(gt=0, lt=1)]
+NotNegative = Annotated[float, Field(ge=0)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
 Name = Annotated[str, AfterValidator(_name)]
 Line = Annotated[str, AfterValidator(_line)]
@@ -116,6 +118,8 @@ Activation = Annotated[str, _one_of(ACTIVATIONS)]
 Initialiser = Annotated[str, _one_of(INITIALISERS)]
 Bias = Annotated[str, _one_of(BIASES)]
 MethodName = Annotated[str, _one_of(METHODS)]
+Loss = Annotated[str, _one_of(LOSSES)]
+Kept = Annotated[str, _one_of(KEPT)]
 Network = Annotated[Architecture, PlainValidator(_architecture)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]
 
@@ -136,5 +140,9 @@ KINDS = {
     "positive": Kind(ByActivation[Positive], POSITIVE),
     "fraction": Kind(ByActivation[Fraction], "numbers from 0 on, below 1"),
     "batch": Kind(ByActivation[BatchSize], f"{COUNTS}, or full"),
+    "loss": Kind(ByActivation[Loss], ", ".join(LOSSES)),
+    "inner": Kind(ByActivation[Inner], "numbers between 0 and 1, neither of the two"),
+    "keep": Kind(ByActivation[Kept], ", ".join(KEPT)),
+    "not_negative": Kind(ByActivation[NotNegative], "finite numbers of 0 or more"),
 }
 """By the name that the table of hyper-parameters has for it."""

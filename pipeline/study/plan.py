@@ -7,11 +7,12 @@ of the numbers and of what is kept beside each: somewhat less than in truth.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
+from typing import Any
 
 import numba
 
@@ -37,20 +38,22 @@ TILE = 128
 
 @dataclass(frozen=True)
 class Setting:
-    """What networks are trained on and with: columns, rows, bytes of a number, threads."""
+    """What networks are trained on and with: columns, rows, bytes of a number, threads; and rows that they stop by."""
 
     n_features: int
     n_outputs: int
     n_samples: int
     itemsize: int
     threads: int
+    n_validation: int
 
     @classmethod
     def of(cls, config: Config, dataset: Dataset) -> Setting:
         """The setting of a study on this machine."""
         itemsize = 8 if config.dtype == "float64" else 4
         threads = numba.config.NUMBA_NUM_THREADS
-        return cls(dataset.n_features, dataset.n_outputs, len(dataset.train.x), itemsize, threads)
+        rows = len(dataset.train.x)
+        return cls(dataset.n_features, dataset.n_outputs, rows, itemsize, threads, len(dataset.validation.x))
 
 
 @dataclass(frozen=True)
@@ -110,17 +113,24 @@ def cost(sweep: Sweep, setting: Setting) -> Demand:
         if not _takes_steps(sweep):
             operations += 2 * shapes.products * setting.n_samples * n
             continue
-        batches, lengths = lists["batch_size"], lists[sweep.duration]
-        n_others = n // (len(batches) * len(lengths))
-        for batch in batches:
+        batches, lengths, watches = lists["batch_size"], lists[sweep.duration], _watches(lists)
+        n_others = n // (len(batches) * len(lengths) * len(watches))
+        for batch, watch in product(batches, watches):
             full = batch == "full"
             in_epoch = 1 if full else math.ceil(setting.n_samples / batch)
-            steps = max(lengths) * (in_epoch if sweep.duration == "epochs" else 1)
+            steps = [length * (in_epoch if sweep.duration == "epochs" else 1) for length in lengths]
             points += n_others * (sum(lengths) + len(lengths) if full else BATCH_POINTS * len(lengths))
-            recorded = 1 if full else len(recorded_steps(min(steps, 10**15), batch))  # more steps, as many points
+            if watch is None:  # those that differ in steps alone are trained once
+                steps, validated = [max(steps)], 0
+            else:
+                validated = sum(-(-length // (watch if full else in_epoch)) + 1 for length in steps)
+                points += n_others * validated
+            # more steps, as many points
+            recorded = sum(1 if full else len(recorded_steps(min(length, 10**15), batch)) for length in steps)
             per_step = Fraction(setting.n_samples, in_epoch)
-            updates = (6 * shapes.products - 2 * shapes.first) * per_step * steps
-            operations += n_others * (updates + 2 * shapes.products * setting.n_samples * recorded)
+            updates = (6 * shapes.products - 2 * shapes.first) * per_step * sum(steps)
+            passes = setting.n_samples * recorded + setting.n_validation * validated
+            operations += n_others * (updates + 2 * shapes.products * passes)
     each = sweep.replicates * networks
     points *= shapes.n * sweep.replicates
     parameters = each * shapes.parameters
@@ -134,6 +144,13 @@ def cost(sweep: Sweep, setting: Setting) -> Demand:
         + setting.threads * _workspace(sweep, shapes, setting),
         disk=setting.itemsize * parameters + RUN_BYTES * each * shapes.n + 8 * points,
     )
+
+
+def _watches(lists: Mapping[str, Sequence[Any]]) -> list[int | None]:
+    """Of each way of stopping and keeping in these lists, the steps from one validation to the next under full batch;
+    None where there are no validations."""
+    stopping = (lists[key] for key in ("keep", "patience", "validate_every"))
+    return [every if patience is not None or keep == "best" else None for keep, patience, every in product(*stopping)]
 
 
 def _workspace(sweep: Sweep, shapes: _Shapes, setting: Setting) -> int:

@@ -1,9 +1,9 @@
 """What networks are trained for: a file each, and its name in TASKS."""
 
 from shoal.pipeline.tasks.regression import REGRESSION
-from shoal.pipeline.tasks.task import SPLITS, Cost, Error, Task
+from shoal.pipeline.tasks.task import SPLITS, Cost, Error, Hypers, Task
 
-__all__ = ["REGRESSION", "SPLITS", "TASKS", "Cost", "Error", "Task", "reporting"]
+__all__ = ["REGRESSION", "SPLITS", "TASKS", "Cost", "Error", "Hypers", "Task", "reporting"]
 
 TASKS = {task.name: task for task in (REGRESSION,)}
 
