@@ -26,7 +26,9 @@ def sweep_faults(where: str, block: Block, sweep: Sweep, data: DataConfig | None
         faulty = block.keys() - sweep.model_fields_set
         reasons = {} if "loss" in faulty else dict(_about_losses(sweep))
         reasons |= {} if "keep" in faulty else dict(_about_stopping(sweep, "patience" in block))
-        yield from (Fault(below(where, key), shown(block[key]), reasons[key]) for key in reasons if key in block)
+        for key in reasons:
+            if key in block and key not in faulty:
+                yield Fault(below(where, key), shown(block[key]), reasons[key])
     if sweep.init == "assignment-stream":
         yield from _assignment_stream(where, block, sweep, data)
     if data and (n_features := known_features(data)):

@@ -50,14 +50,14 @@ def learning_curves(
         for j, column in enumerate(facets.columns):
             panel = facets.select(cells, row, column)
             for name, series in zip(panel["cell"], panel["series"], strict=True):
-                if not validation:
+                colour, label = style.colour(series, all_series), style.name(series)
+                if validation:
+                    _draw(grid[i, j], bands[name], f"{label}, train", colour, TRAIN)
+                    if len(validation[name].step):
+                        _draw(grid[i, j], validation[name], f"{label}, validation", colour, VALIDATION)
+                else:
                     dash = style.DASHES[all_series.index(series) % len(style.DASHES)]
-                    _draw(grid[i, j], bands[name], style.name(series), style.colour(series, all_series), dash)
-                    continue
-                _draw(grid[i, j], bands[name], f"{style.name(series)}, train", style.colour(series, all_series), TRAIN)
-                if len((band := validation[name]).step):
-                    label = f"{style.name(series)}, validation"
-                    _draw(grid[i, j], band, label, style.colour(series, all_series), VALIDATION)
+                    _draw(grid[i, j], bands[name], label, colour, dash)
             if len(panel) and not any(np.isfinite(bands[name].median[1:]).any() for name in panel["cell"]):
                 style.remark(grid[i, j], "diverged at the first step")
     style.label_facets(grid, facets.column_titles, facets.row_titles)

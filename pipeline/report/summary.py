@@ -17,6 +17,7 @@ from shoal.pipeline.report.result_tables import number, summary_table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics.intervals import SCOPE, few_rows
+from shoal.pipeline.tasks.regression import HALF_MSE
 
 
 def definitions(study: Study) -> str:
@@ -35,14 +36,17 @@ def definitions(study: Study) -> str:
 
 def _costs(study: Study) -> str:
     """What networks are trained on, sweep by sweep where that differs."""
-    assignment = " (the assignment's MSE)" if study.is_assignment else ""
+    own = {HALF_MSE: " (the assignment's MSE)"} if study.is_assignment else {}
     (cost, _), *others = study.costs.items()
     if not others:
         return (
-            f"{cost.name} = {cost.formula} is the cost that is differentiated, trained on and recorded{assignment}; "
-            f"learning curves and columns named {cost.label} show it."
+            f"{cost.name} = {cost.formula} is the cost that is differentiated, trained on and "
+            f"recorded{own.get(cost, '')}; learning curves and columns named {cost.label} show it."
         )
-    costs = [f"{cost.name} = {cost.formula} (sweep {listed(names)})" for cost, names in study.costs.items()]
+    costs = [
+        f"{cost.name} = {cost.formula}{own.get(cost, '')} (sweep{'s' * (len(names) > 1)} {listed(names)})"
+        for cost, names in study.costs.items()
+    ]
     return (
         f"Networks are trained on different costs, which are differentiated and recorded: {'; '.join(costs)}. Learning "
         "curves and columns named train and the name of a cost, or train cost where a sweep has several, show them. "

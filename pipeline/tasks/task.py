@@ -104,7 +104,7 @@ class Error:
 
 @dataclass(frozen=True)
 class Task:
-    """What networks are trained for: the costs that they can be trained on, the first of them by default.
+    """What networks are trained for: `costs` are those that they can be trained on.
 
     `targets` says in words what targets have to be. The first of the errors is always reported, those behind it where
     there are several targets; the last one reported decides: it chooses networks, ranks cells and is what tests
@@ -115,11 +115,6 @@ class Task:
     costs: tuple[Cost, ...]
     errors: tuple[Error, ...]
     targets: str
-
-    @property
-    def cost(self) -> Cost:
-        """The cost that networks are trained on where nobody asks for another one."""
-        return self.costs[0]
 
     def trained_on(self, loss: str) -> Cost:
         """The cost that networks of this loss are trained on."""

@@ -79,10 +79,8 @@ class Records:
         runs = store.read_table(paths.runs(state.sweep), ["network_id", "cell", "status"])
         self._task, self._error = state.task, state.error
         self._members = runs.groupby("cell")["network_id"].agg(list)
-        table, stopped = (
-            store.read_table(paths.curves(state.sweep)),
-            runs.loc[runs["status"] == "stopped", "network_id"],
-        )
+        table = store.read_table(paths.curves(state.sweep))
+        stopped = runs.loc[runs["status"] == "stopped", "network_id"]
         self._curves = Curves(table, stopped=stopped)
         is_validated = store.VALIDATION_COST in table
         self._validation = Curves(table, store.VALIDATION_COST, stopped) if is_validated else None
