@@ -42,6 +42,14 @@ class Trained:
             return "diverged"
         return "finished" if self.stopped_step is None else "stopped"
 
+    @property
+    def best_step(self) -> int | None:
+        """The step whose parameters are kept, that of the lowest validation cost; None where it takes none."""
+        if self.validated_steps is None or self.validation_costs is None or not len(self.validated_steps):
+            return None
+        costs = np.cumsum(self.validation_costs, axis=1)[:, -1]  # one after the other, as the kernels add them
+        return int(self.validated_steps[np.where(np.isfinite(costs), costs, np.inf).argmin()])
+
 
 def result_of(spec: NetworkSpec, i: int, job: Job, outcomes: Outcomes) -> Trained:
     """Read a spec's own result off a run that may have gone on longer, and recorded more, than the spec asks for."""

@@ -64,9 +64,16 @@ TRAINING = {
     "warmup": Hyperparameter(
         "epochs of warm-up", "Int64", "whole", "warmup", default=0, nouns=("epoch of warm-up", "epochs of warm-up")
     ),
-    "l2": Hyperparameter("l2 penalty", "Float64", "penalty", "l2_", default=0.0),
+    "l2": Hyperparameter("l2 penalty", "Float64", "not_negative", "l2_", default=0.0),
     "clip_norm": Hyperparameter("clipping norm", "Float64", "positive", "clip", default=ENGINE),
-    "weight_decay": Hyperparameter("weight decay", "Float64", "penalty", "wd", default=ENGINE, off=0.0),
+    "weight_decay": Hyperparameter("weight decay", "Float64", "not_negative", "wd", default=ENGINE, off=0.0),
+    "loss": Hyperparameter("loss", "string", "loss", "loss-", default="squared", along_x=2),
+    "delta": Hyperparameter("delta", "Float64", "positive", "delta", default=ENGINE),
+    "quantile": Hyperparameter("quantile", "Float64", "share", "q", default=ENGINE),
+    "keep": Hyperparameter("keep", "string", "keep", "keep-", default="last", along_x=2),
+    "patience": Hyperparameter("patience", "Int64", "count", "p", 3, default=ENGINE),
+    "min_delta": Hyperparameter("min_delta", "Float64", "not_negative", "md", default=0.0),
+    "validate_every": Hyperparameter("steps between validations", "Int64", "count", "v", 3, default=10),
     "epochs": Hyperparameter("epochs", None, "count", "e", 5, nouns=("epoch", "epochs"), along_x=0),
     "steps": Hyperparameter(
         "gradient steps", "Int64", "count", "s", 5, nouns=("gradient step", "gradient steps"), along_x=0
@@ -122,7 +129,23 @@ SCHEDULES = {
 OF_SCHEDULES = tuple(dict.fromkeys(key for row in SCHEDULES.values() for key in row.keys))
 """The keys that a schedule has of its own."""
 
-DESCENT = ("learning_rate", "batch_size", "steps", "epochs")
+LOSSES: dict[str, tuple[str, ...]] = {
+    "squared": (),
+    "absolute": (),
+    "huber": ("delta",),
+    "quantile": ("quantile",),
+    "cross_entropy": (),
+}
+"""By the value of `loss` in params.yaml, which the engine knows them by: the numbers that each takes, of TRAINING."""
+
+KEPT = ("last", "best")
+"""Values of `keep`."""
+
+ON_A_LOSS = ("loss", *(number for numbers in LOSSES.values() for number in numbers))
+WATCHED = ("keep", "patience", "min_delta", "validate_every")
+"""What descent is along, and what is made of validation costs."""
+
+DESCENT = ("learning_rate", "batch_size", "steps", "epochs", *ON_A_LOSS, *WATCHED)
 ALONG = ("schedule", *OF_SCHEDULES, "warmup", "l2", "clip_norm", "weight_decay")
 METHODS = {
     "gd": MethodRow("gradient descent", "trained by gradient descent on {cost}", (*DESCENT, *ALONG)),

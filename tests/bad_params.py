@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shoal.kernels.network.architecture import ACTIVATIONS
 from shoal.kernels.network.laws import INITIALISERS
-from shoal.pipeline.hyperparameters import KEYS, METHODS
+from shoal.pipeline.hyperparameters import KEYS, LOSSES, METHODS
 
 NAMES = ", ".join(ACTIVATIONS)
 
@@ -180,6 +180,36 @@ SINGLE = [
     ("steps: 500\n    init", "setps: 500\n    init",
      f"sweeps.stream.setps: found an unknown key; allowed: {SWEEP_KEYS}; did you mean 'steps'?"),
     ("epochs: 30", "epochs: 30\n    colour: red", f"sweeps.batch.colour: found an unknown key; allowed: {SWEEP_KEYS}"),
+    ("epochs: 30", "epochs: 30\n    loss: hubert",
+     f"sweeps.batch.loss: found 'hubert'; allowed: {', '.join(LOSSES)}"),
+    ("epochs: 30", "epochs: 30\n    loss: [squared, hubert]\n    delta: 0.5",
+     f"sweeps.batch.loss[1]: found 'hubert'; allowed: {', '.join(LOSSES)}"),
+    ("epochs: 30", "epochs: 30\n    delta: 0.5",
+     "sweeps.batch.delta: found 0.5; allowed: nothing, unless loss is huber"),
+    ("epochs: 30", "epochs: 30\n    loss: huber\n    delta: 0", f"sweeps.batch.delta: found 0; allowed: {RATES}"),
+    ("epochs: 30", "epochs: 30\n    loss: [absolute, huber]\n    delta: [0.5, 1]",
+     "sweeps.batch.delta: found [0.5, 1]; allowed: one value, as loss is not huber alone; or a sweep of its own for "
+     "huber"),
+    ("epochs: 30", "epochs: 30\n    loss: quantile\n    quantile: 1",
+     "sweeps.batch.quantile: found 1; allowed: numbers between 0 and 1, neither of the two"),
+    ("epochs: 30", "epochs: 30\n    keep: first", "sweeps.batch.keep: found 'first'; allowed: last, best"),
+    ("epochs: 30", "epochs: 30\n    keep: [last, best]\n    patience: 3", "sweeps.batch.keep: found ['last', 'best']; "
+     "allowed: best, as patience keeps the parameters of the lowest validation cost"),
+    ("epochs: 30", "epochs: 30\n    patience: 0\n    min_delta: 0.1",
+     f"sweeps.batch.patience: found 0; allowed: {COUNTS}"),
+    ("epochs: 30", "epochs: 30\n    keep: best\n    min_delta: 0.1",
+     "sweeps.batch.min_delta: found 0.1; allowed: nothing, unless patience is given"),
+    ("epochs: 30", "epochs: 30\n    patience: 3\n    min_delta: -1",
+     "sweeps.batch.min_delta: found -1; allowed: finite numbers from 0 on"),
+    ("epochs: 30", "epochs: 30\n    validate_every: 5",
+     "sweeps.batch.validate_every: found 5; allowed: nothing, unless patience is given or keep is best"),
+    ("batch_size: [1, 10, full]", "batch_size: [1, 10]\n    patience: 3\n    validate_every: 5",
+     "sweeps.batch.validate_every: found 5; allowed: nothing, unless batch_size is full: mini-batches are validated "
+     "after every epoch"),
+    ("alpha: 0.1", "alpha: 0.1\n    patience: 3",
+     "sweeps.ridge.patience: found 3; allowed: nothing, as optimizer is ridge"),
+    ("alpha: 0.1", "alpha: 0.1\n    loss: huber",
+     "sweeps.ridge.loss: found 'huber'; allowed: nothing, as optimizer is ridge"),
     ("init: assignment-stream", "init: zeros",
      f"sweeps.stream.init: found 'zeros'; allowed: {', '.join(INITIALISERS)}"),
     ("init: assignment-stream", "init: assignment-stream\n    bias: zero",

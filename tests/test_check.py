@@ -22,6 +22,10 @@ LARGE = (
     "sweeps.batch.batch_size[1]: found 1001; allowed: whole numbers from 1 to 1000, the number of training samples, or "
     "full",
 )  # fmt: skip
+CLASSES = (
+    "epochs: 30", "epochs: 30\n    loss: [huber, cross_entropy]",
+    "sweeps.batch.loss: found 'cross_entropy'; allowed: squared, absolute, huber, quantile, as targets are numbers",
+)  # fmt: skip
 FILE = (("source: function", "source: file", ""), ("    init: assignment-stream\n", "", ""))
 
 
@@ -47,7 +51,7 @@ def test_a_good_project_has_no_fault(paths: Paths, edits: tuple[tuple[str, str, 
     assert messages(paths, edited(*edits)) == []
 
 
-@pytest.mark.parametrize(("old", "new", "message"), [*ACCEPTANCE, MISSING, LARGE])
+@pytest.mark.parametrize(("old", "new", "message"), [*ACCEPTANCE, MISSING, LARGE, CLASSES])
 def test_each_bad_configuration_alone(paths: Paths, old: str, new: str, message: str) -> None:
     assert messages(paths, edited((old, new, message))) == [f"params.yaml: {message}"]
 

@@ -14,11 +14,13 @@ import typst
 
 from shoal.kernels.ensemble import NetworkSpec, gradients, initial_params, predict, train
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.losses import LOSSES
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.methods import METHODS
 from shoal.pipeline.report.assignment.derivations import BRANCHES, derivations, source
 from shoal.pipeline.report.document.blocks import Formula, Section
 from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.tasks.regression import COSTS
 from tests import studies
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +43,9 @@ def sections() -> list[Section]:
     """All derivations: for sweeps of every kind."""
     architecture = studies.BRANCHES["architecture"]["scalar"] + " > dense 1"
     kinds = [
-        SimpleNamespace(settings=SimpleNamespace(optimizer=optimizer), cells=pd.DataFrame({"architecture": [text]}))
+        SimpleNamespace(
+            settings=SimpleNamespace(optimizer=optimizer), cells=pd.DataFrame({"architecture": [text]}), costs=COSTS
+        )
         for optimizer, text in (("adam", "dense 1"), ("ridge", "dense 1"), ("gd", architecture))
     ]
     return derivations(cast(list[SweepResults], kinds), True)
@@ -108,7 +112,7 @@ def test_only_what_the_sweeps_need_is_derived(sections: list[Section]) -> None:
 
 def test_every_mark_is_of_something_that_a_study_can_have() -> None:
     marks = set(re.findall(r"^\[only (\w+)\]$", source(), flags=re.MULTILINE))
-    assert {"adam", "ridge", BRANCHES} <= marks <= {*METHODS, BRANCHES}
+    assert {"adam", "ridge", BRANCHES} <= marks <= {*METHODS, *LOSSES, BRANCHES}
 
 
 def test_words_of_the_assignment_are_in_its_own_study_alone(sections: list[Section]) -> None:
@@ -131,12 +135,14 @@ def test_nothing_of_the_notation_is_left_in_the_text(sections: list[Section]) ->
     assert not re.search(r"[{}|$]|\[only|\[always", words)
     assert "with β₁ = 0.9, β₂ = 0.999 and ε = 1e-08:" in words
     texts = [block.text for block in blocks if isinstance(block, Formula)]
-    assert set(re.findall("[a-z]{2,}", " ".join(texts))) == {"half", "max", "min", "mse", "sum", "where"}
+    known = {"half", "max", "min", "mse", "sum", "where", "mean", "absolute", "huber", "pinball", "sign"}
+    assert set(re.findall("[a-z]{2,}", " ".join(texts))) == known
 
 
 def test_an_activation_that_is_not_derived_has_the_formulas_of_its_file() -> None:
     text = "(dense 1 | softsign > dense 1) > relu > dense 1"
-    results = SimpleNamespace(settings=SimpleNamespace(optimizer="gd"), cells=pd.DataFrame({"architecture": [text]}))
+    cells = pd.DataFrame({"architecture": [text]})
+    results = SimpleNamespace(settings=SimpleNamespace(optimizer="gd"), cells=cells, costs=[])
     blocks = [block for section in derivations(cast(list[SweepResults], [results]), True) for block in section.blocks]
     assert "softsign: a = z / (1 + |z|), sigma' = (1 - |a|)^2." in blocks
     assert not any(str(block).startswith("relu:") for block in blocks)
@@ -144,7 +150,7 @@ def test_an_activation_that_is_not_derived_has_the_formulas_of_its_file() -> Non
 
 def test_every_formula_can_be_typeset(sections: list[Section]) -> None:
     formulas = [block for section in sections for block in section.blocks if isinstance(block, Formula)]
-    assert len(formulas) == 18
+    assert len(formulas) == 21
     assert typst.compile("\n\n".join(f"$ {formula.typst} $" for formula in formulas).encode())
 
 

@@ -12,7 +12,7 @@ from shoal.kernels.ensemble import Trained
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages.sweep import outcome
-from shoal.pipeline.tasks import REGRESSION
+from shoal.pipeline.tasks.regression import HALF_MSE
 from tests import studies
 
 FULL = studies.SIZES | {"activation": "linear", "width": 4, "learning_rate": [0.01, 10.0], "depth": 2, "steps": 40}
@@ -120,6 +120,6 @@ def test_parameters_that_are_nan_stop_no_stage(tmp_path: Path) -> None:
 def test_a_cost_beyond_float64_in_the_users_units_has_diverged() -> None:
     """Standardised costs may be finite where the same cost in original units is not."""
     result = Trained(np.zeros(2), np.array([0, 5, 9]), np.array([[1.0], [1e300], [2.0]]), None)
-    end = outcome(result, REGRESSION, np.array([1e5]))
+    end = outcome(result, HALF_MSE, np.array([1e5]))
     assert (end.diverged_step, list(end.steps), list(end.cost)) == (5, [0], [1e10])
-    assert outcome(result, REGRESSION, np.ones(1)).diverged_step is None
+    assert outcome(result, HALF_MSE, np.ones(1)).diverged_step is None

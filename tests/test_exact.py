@@ -65,7 +65,7 @@ def test_networks_and_learning_curves_that_reach_0() -> None:
     assert zeros(figure.axes[0]) == [-0.16]
     steps = np.arange(3.0)
     band = Band(steps, *(factor * np.array([1.0, 0.01, 0.0]) for factor in (0.5, 1.0, 2.0)))
-    figure = curves.learning_curves(grid_of(steps=[2]), axes.facets(grid_of(steps=[2]), []), {"c0": band})
+    figure = curves.learning_curves(grid_of(steps=[2]), axes.facets(grid_of(steps=[2]), []), {"c0": band}, {})
     assert zeros(figure.axes[0]) == [2.0]
 
 

@@ -148,11 +148,26 @@ def test_learning_curves_show_the_median_and_end_where_it_does() -> None:
     steps = np.arange(3.0)
     fine = Band(steps, np.array([0.5, 0.05, 0.005]), np.array([1, 0.1, 0.01]), np.array([2, 0.2, 0.02]))
     wild = Band(steps, np.array([0.5, 1.0, 2.0]), np.array([1.0, 5.0, np.inf]), np.array([2.0, 1e90, np.inf]))
-    figure = curves.learning_curves(table, axes.facets(table, []), {"fine": fine, "wild": wild})
+    figure = curves.learning_curves(table, axes.facets(table, []), {"fine": fine, "wild": wild}, {})
     lines = {str(line.get_label()): list(line.get_ydata()) for line in figure.axes[0].lines}
     assert lines == {"relu": [1, 0.1, 0.01], "tanh": [1.0, 5.0]}
     assert 5 < figure.axes[0].get_ylim()[1] < 100
     style.svg(figure)
+
+
+def test_validation_curves_are_dashed_beside_those_of_training() -> None:
+    """A cell without any has the same look; the axis is of both splits."""
+    table = cells({"steps": 2, "cell": "watched", "loss": "huber"}, {"activation": "tanh", "steps": 2, "cell": "not"})
+    band = Band(np.arange(3.0), *(factor * np.array([1.0, 0.5, 0.25]) for factor in (0.5, 1.0, 2.0)))
+    lower, none = Band(np.array([0.0, 2.0]), *3 * [np.array([0.8, 0.6])]), Band(*4 * [np.zeros(0)])
+    bands = {"watched": band, "not": band}
+    for rows, label in ((table, "cost"), (table[:1], "mean_huber")):
+        figure = curves.learning_curves(rows, axes.facets(rows, []), bands, {"watched": lower, "not": none})
+        assert figure.axes[0].get_ylabel() == label
+        lines = {str(line.get_label()): (line.get_linestyle(), len(line.get_xdata())) for line in figure.axes[0].lines}
+        names = ["relu, train", "relu, validation", "tanh, train"][: 2 + (len(rows) > 1)]
+        assert lines == dict(zip(names, [("-", 3), ("--", 2), ("-", 3)], strict=False))
+        assert [text.get_text() for text in figure.legends[0].get_texts()] == names
 
 
 def test_fits_have_a_row_for_every_target() -> None:

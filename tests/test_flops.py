@@ -26,37 +26,48 @@ def spec(text: str = "dense 5 > relu > dense 3 > relu > dense 1", **training: An
 
 
 def test_full_batch() -> None:
-    assert training_flops(spec(learning_rate=0.1, steps=7), 7, 1, 10) == 10 * (7 * UPDATE + FORWARD)
+    assert training_flops(spec(learning_rate=0.1, steps=7), 7, 1, 10, 5) == 10 * (7 * UPDATE + FORWARD)
 
 
 def test_mini_batches() -> None:
     """Three batches of 4, 4 and 2 an epoch; recorded costs are passes of their own."""
     small = spec(learning_rate=0.1, steps=6, batch_size=4)
     passes = len(recorded_steps(6, 4))
-    assert training_flops(small, 6, 1, 10) == pytest.approx(20 * UPDATE + 10 * FORWARD * passes)
-    assert training_flops(small, 0, 1, 10) == 10 * FORWARD
+    assert training_flops(small, 6, 1, 10, 5) == pytest.approx(20 * UPDATE + 10 * FORWARD * passes)
+    assert training_flops(small, 0, 1, 10, 5) == 10 * FORWARD
+
+
+def test_validations_are_forward_passes_until_the_network_stops() -> None:
+    watched = {"learning_rate": 0.1, "steps": 9, "patience": 2, "validate_every": 4}
+    for steps, n in ((9, 4), (8, 3), (4, 2)):  # at steps 0, 4, 8 and 9
+        plain = training_flops(spec(learning_rate=0.1, steps=9), steps, 1, 10, 5)
+        assert training_flops(spec(**watched), steps, 1, 10, 5) == plain + n * 5 * FORWARD
+    lengths = [spec(**(watched | {"steps": steps})) for steps in (4, 9)]
+    assert sweep_flops(((one, one.steps or 0) for one in lengths), 1, 10, 5) == sum(
+        training_flops(one, one.steps or 0, 1, 10, 5) for one in lengths
+    )
 
 
 def test_every_branch_reads_the_input() -> None:
     """Layers that read the input have no gradient of it: 2 inputs, branches of 3 units, one of them deep."""
     branches = spec("(dense 3 | dense 4 > relu > dense 3) > dense 1", learning_rate=0.1, steps=1)
     inputs, rest = 2 * (2 * 3 + 2 * 4), 2 * (4 * 3 + 3 * 1)
-    assert training_flops(branches, 1, 2, 10) == 10 * (2 * inputs + 3 * rest + inputs + rest)
+    assert training_flops(branches, 1, 2, 10, 5) == 10 * (2 * inputs + 3 * rest + inputs + rest)
 
 
 def test_ridge_is_a_forward_pass() -> None:
-    assert training_flops(spec(optimizer="ridge", alpha=0.1), 0, 1, 10) == 10 * FORWARD
+    assert training_flops(spec(optimizer="ridge", alpha=0.1), 0, 1, 10, 5) == 10 * FORWARD
 
 
 def test_networks_that_differ_in_steps_alone_ran_once() -> None:
     specs = [spec(learning_rate=rate, steps=steps) for rate in (0.1, 0.2) for steps in (3, 9)]
-    assert sweep_flops(((one, one.steps or 0) for one in specs), 1, 10) == 2 * 10 * (9 * UPDATE + FORWARD)
+    assert sweep_flops(((one, one.steps or 0) for one in specs), 1, 10, 5) == 2 * 10 * (9 * UPDATE + FORWARD)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda workload: workload.name)
 def test_the_benchmarks_count_alike(workload: Workload) -> None:
     one = workload.specs[-1]
-    mine = training_flops(one, workload.steps, workload.n_features, workload.n_samples)
+    mine = training_flops(one, workload.steps, workload.n_features, workload.n_samples, 0)
     assert mine == pytest.approx(workload.flops(one), rel=1e-6)
 
 

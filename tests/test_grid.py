@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Sweep
+from shoal.pipeline.store import LATER_COLUMNS
 from shoal.pipeline.study.grid import Cell, cells
 from shoal.pipeline.study.identity import network_id
 
 N_TRAIN = 1000
 SPEC = NetworkSpec(Architecture.plain((100, 100), "relu", 1), "assignment", 0, "gd", 0.02, None, 500, None)
 WORLD: dict[str, Any] = {"seed": 9001, "dtype": "float64", "data_hash": "5ea" * 20, "engine": "avx512, numba 1.2.3"}
+WORLD |= {"validation_hash": "0"}
 WORLDS: tuple[dict[str, Any], ...] = (
     {"seed": 1},
     {"dtype": "float32"},
@@ -167,7 +169,7 @@ def test_full_batch_has_no_batch_size() -> None:
 
 def test_columns_of_a_plain_cell() -> None:
     cell = grid(BATCH, n_outputs=3)[1]
-    assert cell.columns() == {
+    assert {key: value for key, value in cell.columns().items() if key not in LATER_COLUMNS} == {
         "cell": "relu-d2-w050-b0010",
         "architecture": "dense 50 > relu > dense 50 > relu > dense 3",
         "activation": "relu",
@@ -270,6 +272,39 @@ def test_an_id_changes_with_everything_that_determines_the_result() -> None:
     ids = {identity(replace(SPEC, **change)) for change in changes}
     ids |= {network_id(SPEC, **(WORLD | change)) for change in WORLDS}
     assert len(ids | {identity(SPEC)}) == len(changes) + len(WORLDS) + 1
+
+
+def test_loss_and_stopping_are_part_of_an_id_where_they_are_not_the_default() -> None:
+    """Some of them in the specification as the grid has it: all numbers of its loss, and the best where it stops."""
+    block = BASE | {"init": "assignment", "replicates": 1}
+    written: list[dict[str, Any]] = [
+        {"loss": "squared", "keep": "last"},
+        {"loss": "huber"},
+        {"loss": "huber", "delta": 0.5},
+        {"loss": "absolute"},
+        {"loss": "quantile", "quantile": 0.9},
+        {"keep": "best"},
+        {"patience": 3},
+        {"patience": 3, "min_delta": 0.1},
+        {"patience": 3, "validate_every": 1},
+    ]
+    ids = [identity(grid(block | keys)[0].spec) for keys in written]
+    assert len(set(ids)) == len(ids) and ids[0] == identity(grid(block)[0].spec)
+    same = [{"loss": "huber", "delta": 1}, {"patience": 3, "keep": "best", "min_delta": 0, "validate_every": 10}]
+    assert [identity(grid(block | keys)[0].spec) for keys in same] == [ids[1], ids[6]]
+
+
+def test_validation_rows_are_part_of_the_id_of_what_they_stop() -> None:
+    for keys, counts in (({}, False), ({"loss": "huber"}, False), ({"patience": 3}, True), ({"keep": "best"}, True)):
+        spec = grid(BASE | keys)[0].spec
+        assert (network_id(spec, **(WORLD | {"validation_hash": "1"})) != identity(spec)) is counts
+
+
+def test_each_loss_has_its_own_numbers() -> None:
+    found = grid(BATCH | {"batch_size": "full", "activation": "relu", "loss": ["squared", "huber"], "delta": 0.5})
+    assert [cell.name for cell in found] == ["relu-d2-w050-loss-squared", "relu-d2-w050-loss-huber"]
+    assert [cell.spec.loss_hypers for cell in found] == [(), (("delta", 0.5),)]
+    assert [(cell.columns()["loss"], cell.columns()["delta"]) for cell in found] == [("squared", None), ("huber", 0.5)]
 
 
 def test_initial_parameters_are_part_of_an_id_where_they_are_not_the_laws_own() -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.losses import LOSSES as ENGINE_LOSSES
+from shoal.kernels.spec import KEPT
 from shoal.kernels.training.methods import METHODS as ENGINE
 from shoal.kernels.training.schedules import SCHEDULES as OF_ENGINE
 from shoal.pipeline import hyperparameters, store
@@ -23,6 +25,7 @@ from shoal.pipeline.hyperparameters import (
     KEYS,
     METHODS,
     OF_SCHEDULES,
+    ON_A_LOSS,
     SCHEDULES,
     SHAPE,
     TRAINING,
@@ -39,7 +42,7 @@ Fields = dict[str, Any]
 
 
 def identity(spec: NetworkSpec) -> str:
-    return network_id(spec, seed=1, dtype="float64", data_hash="d", engine="e")
+    return network_id(spec, seed=1, dtype="float64", data_hash="d", validation_hash="v", engine="e")
 
 
 # ---- methods
@@ -59,7 +62,7 @@ def test_what_has_to_be_given_is_what_the_engine_needs(name: str) -> None:
 def test_what_the_engine_has_a_default_for_is_a_number_of_the_methods_own(name: str) -> None:
     own = {key for key in METHODS[name].keys if TRAINING[key].default == hyperparameters.ENGINE}
     of_specs = {field.name for field in fields(NetworkSpec)}
-    assert own - of_specs - {*OF_SCHEDULES} == ENGINE[name].hypers.keys()
+    assert own - of_specs - {*OF_SCHEDULES, *ON_A_LOSS} == ENGINE[name].hypers.keys()
     known = of_specs | own | {"epochs"}
     assert set(METHODS[name].keys) <= known
 
@@ -69,6 +72,11 @@ def test_the_schedules_are_those_of_the_engine() -> None:
     assert {name: row.keys for name, row in SCHEDULES.items()} == {name: (*own,) for name, own in hypers.items()}
     for name, row in SCHEDULES.items():
         assert {*row.needs} == {key for key, default in hypers[name].items() if default is None}
+
+
+def test_losses_and_what_is_kept_are_those_of_the_engine() -> None:
+    assert {name: tuple(loss.hypers) for name, loss in ENGINE_LOSSES.items()} == hyperparameters.LOSSES
+    assert hyperparameters.KEPT == KEPT
 
 
 def test_defaults_that_the_table_has_are_those_of_specifications() -> None:

@@ -21,7 +21,7 @@ from tests.fleet import bits
 from tests.naive import Array, Cost
 from tests.problems import SEED, flat, relative, tensors, worst
 
-NUMBERS = {"huber": ("delta", 0.7), "quantile": ("q", 0.2)}
+NUMBERS = {"huber": ("delta", 0.7), "quantile": ("quantile", 0.2)}
 CHECKED = pytest.mark.parametrize(("loss", "is_weighted"), list(product(LOSSES, (False, True))))
 NETWORK = Architecture.parse("dense 8 > tanh > dense 8 > tanh > dense 2")
 STEP = 1e-5
@@ -217,7 +217,10 @@ def test_no_kernel_is_loaded_that_no_network_asks_for(monkeypatch: pytest.Monkey
         ({"loss": "squared", "loss_hypers": (("q", 0.1),)}, "loss squared has no q; allowed: no numbers"),
         ({"loss": "huber", "loss_hypers": (("delta", 0.0),)}, "delta 0.0 of loss huber is not between 0 and inf"),
         ({"loss": "huber", "loss_hypers": (("delta", np.nan),)}, "delta nan of loss huber is not between 0 and inf"),
-        ({"loss": "quantile", "loss_hypers": (("q", 1.0),)}, "q 1.0 of loss quantile is not between 0 and 1"),
+        (
+            {"loss": "quantile", "loss_hypers": (("quantile", 1.0),)},
+            "quantile 1.0 of loss quantile is not between 0 and 1",
+        ),
         ({"loss": "absolute", "optimizer": "ridge", "alpha": 1.0}, "ridge has no loss 'absolute'; allowed: squared"),
         ({"loss": "cross_entropy"}, r"y has \[.*\] in row 0 .counted from 0.; loss cross_entropy needs probabilities"),
     ],

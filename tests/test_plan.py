@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import ChainMap
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from shoal.kernels.ensemble import recorded_steps
 from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training.stopping import validation_steps
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.study import plan
 from shoal.pipeline.study.flops import sweep_flops
@@ -51,11 +53,22 @@ DESCENTS = st.one_of(
     st.fixed_dictionaries({"learning_rate": RATES, "batch_size": BATCHES, "steps": several(st.integers(1, 300))}),
     st.fixed_dictionaries({"learning_rate": RATES, "batch_size": BATCHES, "epochs": several(st.integers(1, 60))}),
 )
+LOSSES = st.sampled_from(
+    [{}, {"loss": ["squared", "huber"], "delta": 0.5}, {"loss": "quantile", "quantile": [0.1, 0.9]}]
+)
+KEPT = several(st.sampled_from(["last", "best"]))
+STOPPING = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"keep": KEPT, "validate_every": COUNTS}),
+    st.fixed_dictionaries({"patience": COUNTS, "min_delta": several(st.floats(0, 1)), "validate_every": COUNTS}),
+)
 TRAINING = st.one_of(
     st.fixed_dictionaries({"optimizer": st.just("ridge"), "alpha": RATES}),
-    st.builds(lambda descent, along: descent | along, DESCENTS, ALONG),
+    st.builds(lambda *parts: dict(ChainMap(*parts)), DESCENTS, ALONG, LOSSES, STOPPING),
 )
-SETTINGS = st.builds(Setting, st.integers(1, 4), st.integers(1, 3), st.integers(20, 50), st.just(8), st.just(2))
+SETTINGS = st.builds(
+    Setting, st.integers(1, 4), st.integers(1, 3), st.integers(20, 50), st.just(8), st.just(2), st.integers(1, 30)
+)
 
 
 @st.composite
@@ -63,6 +76,7 @@ def blocks(draw: st.DrawFn) -> dict[str, Any]:
     """A sound block of any kind, some of its keys by activation."""
     block = draw(SHAPES) | draw(TRAINING) | {"replicates": draw(st.integers(1, 3))}
     by_activation = {"learning_rate": RATES, "alpha": RATES, "batch_size": BATCHES, "steps": COUNTS, "epochs": COUNTS}
+    by_activation |= {"keep": KEPT, "patience": COUNTS}
     for key in set(block) & set(by_activation) if "activation" in block else ():
         if draw(st.booleans()):
             block[key] = {name: draw(by_activation[key]) for name in block["activation"]}
@@ -78,18 +92,21 @@ def test_counts_are_those_of_the_grid(block: dict[str, Any], setting: Setting) -
     found = plan.cost(sweep, setting)
     assert found.networks == len(grid) * sweep.replicates == len(specs)
     assert found.parameters == sum(layout_of(spec.architecture, setting.n_features).n_params for spec in specs)
-    flops = sweep_flops(((spec, spec.steps or 0) for spec in specs), setting.n_features, setting.n_samples)
+    sizes = (setting.n_features, setting.n_samples, setting.n_validation)
+    flops = sweep_flops(((spec, spec.steps or 0) for spec in specs), *sizes)
     assert float(found.operations) == pytest.approx(flops, rel=1e-12)
 
 
 @settings(max_examples=100, deadline=None)
 @given(block=blocks(), setting=SETTINGS)
 def test_bytes_hold_the_numbers_of_the_files(block: dict[str, Any], setting: Setting) -> None:
-    """Every parameter, and the cost at every point of every curve; those of mini-batches have 51 points at most."""
+    """Every parameter, and the costs at every point of every curve; those of mini-batches have 51 points at most."""
     sweep = Sweep.model_validate(block)
     specs = [spec for cell in cells(sweep, setting.n_outputs, setting.n_samples) for spec in cell.specs()]
     points = sum(len(recorded_steps(spec.steps, spec.batch_size)) for spec in specs if spec.steps)
     most = sum(51 if spec.batch_size else spec.steps + 1 for spec in specs if spec.steps)
+    most += sum(len(validation_steps(spec.steps or 0, spec.batch_size, setting.n_samples, spec.validate_every))
+                for spec in specs if spec.is_validated)  # fmt: skip
     found = plan.cost(sweep, setting)
     assert 8 * (found.parameters + points) + 100 * len(specs) <= found.disk
     assert found.disk == 8 * (found.parameters + most) + 100 * len(specs)
@@ -108,7 +125,7 @@ def test_a_grid_of_millions_is_counted_at_once() -> None:
     several = {"batch_size": list(range(1, 1001)), "epochs": list(range(1, 4901)), "schedule": "cosine"}
     block = {"activation": "relu", "depth": 1, "width": 5, "learning_rate": 0.1}
     start = time.perf_counter()
-    assert plan.cost(Sweep.model_validate(block | several), Setting(1, 1, 100, 8, 2)).networks == 4_900_000
+    assert plan.cost(Sweep.model_validate(block | several), Setting(1, 1, 100, 8, 2, 20)).networks == 4_900_000
     assert time.perf_counter() - start < 30, "on any machine"
 
 

@@ -9,11 +9,20 @@ import pandas as pd
 import pytest
 
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.losses import LOSSES
 from shoal.pipeline import store
 from shoal.pipeline.errors import OldFileError
-from shoal.pipeline.statistics.errors import best_first, best_networks, deciding, errors_of, task_of
-from shoal.pipeline.tasks import TASKS, reporting
-from shoal.pipeline.tasks.regression import HALF_MSE, MSE, REGRESSION, SCORE
+from shoal.pipeline.statistics.errors import (
+    best_first,
+    best_networks,
+    cost_label,
+    costs_of,
+    deciding,
+    errors_of,
+    task_of,
+)
+from shoal.pipeline.tasks import TASKS, Cost, reporting
+from shoal.pipeline.tasks.regression import COSTS, HALF_MSE, MSE, REGRESSION, SCORE
 from tests import naive
 
 RNG = np.random.default_rng(5)
@@ -32,17 +41,42 @@ def test_the_cost_of_samples_is_what_training_and_the_oracle_mean_by_it() -> Non
     weights = [(RNG.normal(size=(4, 1)), np.ones(4)), (RNG.normal(size=(3, 4)), np.zeros(3))]
     x, y = RNG.normal(size=(9, 1)), RNG.normal(size=(9, 3))
     y_hat = naive.forward(architecture, weights, x)
-    mean = HALF_MSE.of_samples(y_hat, y).mean()
+    mean = HALF_MSE.of_samples(y_hat, y, ()).sum(axis=1).mean()
     assert mean == pytest.approx(naive.half_mse(architecture, weights, x, y).sum(), rel=1e-14)
     assert mean == pytest.approx(3 * MSE.measure(y_hat, y, np.ones(3)) / 2, rel=1e-14)
-    assert REGRESSION.relation == "For K outputs half_mse = K · mse / 2."
+    assert HALF_MSE.relation == "For K outputs half_mse = K · mse / 2."
 
 
-def test_the_cost_in_the_users_units_is_that_of_targets_in_these_units() -> None:
-    """Networks record it per output, of standardised targets."""
-    costs = 0.5 * ((Y_HAT - Y) ** 2).mean(axis=0)
-    [in_units] = HALF_MSE.in_units(costs[np.newaxis], SCALE)
-    assert in_units == pytest.approx(HALF_MSE.of_samples(SCALE * Y_HAT + 4.0, SCALE * Y + 4.0).mean(), rel=1e-14)
+def _by_hand(r: np.ndarray, cost: Cost, number: np.ndarray | float) -> np.ndarray:
+    """Each cost as its formula says it; the number of the loss may be another one for each target."""
+    size = np.abs(r)
+    return {
+        "half_mse": r**2 / 2,
+        "mean_absolute": size,
+        "mean_huber": np.where(size <= number, r**2 / 2, number * (size - number / 2)),
+        "mean_pinball": np.maximum(-number * r, (1 - number) * r),
+    }[cost.name]
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=lambda cost: cost.name)
+def test_the_cost_in_the_users_units_is_that_of_targets_in_these_units(cost: Cost) -> None:
+    """Networks record it per output, of standardised targets. A delta of 0.7 deviations is another one of each."""
+    names = LOSSES[cost.loss].hypers
+    costs = cost.of_samples(Y_HAT, Y, tuple((name, 0.7) for name in names))
+    assert costs.tolist() == pytest.approx(_by_hand(Y_HAT - Y, cost, 0.7))
+    [in_units] = cost.in_units(costs.mean(axis=0)[np.newaxis], SCALE)
+    number = 0.7 * SCALE if "delta" in names else 0.7
+    own = _by_hand((SCALE * Y_HAT + 4.0) - (SCALE * Y + 4.0), cost, number).sum(axis=1).mean()
+    assert in_units == pytest.approx(own, rel=1e-13)
+    assert (np.abs(Y_HAT - Y) > 0.7).any() and (np.abs(Y_HAT - Y) < 0.7).any()
+
+
+def test_a_table_says_which_costs_it_is_of() -> None:
+    table = pd.DataFrame({"error": "mse", "loss": ["huber", None, "huber", "squared"]})
+    assert [cost.name for cost in costs_of(table)] == ["mean_huber", "half_mse"]
+    assert costs_of(table.iloc[0]) == costs_of(table[:1]) != costs_of(table.iloc[1]) == [HALF_MSE]
+    assert costs_of(table[["error"]]) == [HALF_MSE]
+    assert [cost_label(part) for part in (table, table[:1])] == ["train cost", "train mean_huber"]
 
 
 def test_tables_and_people_have_names_of_their_own() -> None:

@@ -121,10 +121,8 @@ def test_median_curve(diverged_at: list[int | None], steps: list[int]) -> None:
     """About 50 steps, first and last among them, each with the median over all networks, while that is finite."""
     ends = [len(steps) if end is None else end for end in diverged_at]
     rows = [(str(n), step, step + n) for n, end in enumerate(ends) for step in steps[:end]]
-    curves = Curves(
-        pd.DataFrame(rows, columns=["network_id", "step", "cost"]).sample(frac=1, random_state=0), "half_mse"
-    )
-    band = curves.band([str(n) for n in range(len(ends))])
+    curves = Curves(pd.DataFrame(rows, columns=["network_id", "step", "cost"]).sample(frac=1, random_state=0))
+    band = curves.band([str(n) for n in range(len(ends))], "half_mse")
     curve = band["half_mse"]
     medians = {
         step: np.median([step + n if i < end else np.inf for n, end in enumerate(ends)]) for i, step in enumerate(steps)
@@ -142,12 +140,21 @@ def test_band_follows_the_rule_of_the_statistics(ends: list[int]) -> None:
     """Quartiles at every step are those of statistics.quantile, infinite ones left out."""
     rows = [(str(n), step, step * n + 1.0) for n, end in enumerate(ends) for step in range(end)]
     table = pd.DataFrame(rows, columns=["network_id", "step", "cost"])
-    band = Curves(table, "half_mse").band([str(n) for n in range(len(ends))])
+    band = Curves(table).band([str(n) for n in range(len(ends))], "half_mse")
     for name, q in (("half_mse", 0.5), ("half_mse_q1", 0.25), ("half_mse_q3", 0.75)):
         for step in range(max(ends)):
             values = np.array([step * n + 1.0 if step < end else np.inf for n, end in enumerate(ends)])
             expected = statistics.quantile(values, q)
             assert dict(band[name]).get(step, np.inf) == pytest.approx(expected)
+
+
+def test_what_stopped_early_keeps_its_last_cost_and_what_diverged_counts_as_infinite() -> None:
+    rows = [("long", step, 1.0) for step in range(9)] + [("stopped", step, 5.0 - step) for step in range(4)]
+    rows += [("diverged", 0, 3.0), ("long", 9, np.nan)]
+    table = pd.DataFrame(rows, columns=["network_id", "step", "cost"])
+    band = Curves(table, stopped=["stopped"]).band(["long", "stopped", "diverged"], "cost")
+    assert band["cost"] == [(0, 3.0), (1, 4.0), (2, 3.0), *((step, 2.0) for step in range(3, 9))]
+    assert Curves(table, stopped=["stopped"]).single("stopped", "own")["own"][-1] == (3, 2.0)
 
 
 def test_where_results_come_from(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,8 @@ def begin(source: str, place: Path | None, wanted: Sequence[str]) -> Begun:
         raise ConfigError([Fault("", seen, "at least one column to predict from, of numbers alone", source)])
     there = "" if folder.resolve() == Path().resolve() else f"cd {shlex.quote(str(folder))} && "
     shares, threads = rule.fractions(len(table.rows)), numba.config.NUMBA_NUM_THREADS
-    n_train = round(len(table.rows) * shares["train"])
-    first = rule.first_sweep(Setting(n_features, len(targets), n_train, itemsize=8, threads=threads))
+    n_train, n_validation = (round(len(table.rows) * shares[part]) for part in ("train", "validation"))
+    first = rule.first_sweep(Setting(n_features, len(targets), n_train, 8, threads, n_validation))
     text = texts.params(Path(source).name, targets, columns, shares, first, len(table.rows))
     found = _write(folder, Path(source), text, texts.title(source, targets, len(table.rows)), targets)
     return Begun(

@@ -13,7 +13,7 @@ from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from shoal.kernels.network.laws import BIASES, INITIALISERS
 from shoal.pipeline.config.faults import cut, refusal, shown
 from shoal.pipeline.config.yamlfile import LONGEST_NUMBER
-from shoal.pipeline.hyperparameters import METHODS, SCHEDULES
+from shoal.pipeline.hyperparameters import KEPT, LOSSES, METHODS, SCHEDULES
 
 T = TypeVar("T")
 
@@ -122,7 +122,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
-Penalty = Annotated[float, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
@@ -143,6 +143,8 @@ Initialiser = Annotated[str, _one_of(INITIALISERS)]
 Bias = Annotated[str, _one_of(BIASES)]
 MethodName = Annotated[str, _one_of(METHODS)]
 ScheduleName = Annotated[str, _one_of(SCHEDULES)]
+Loss = Annotated[str, _one_of(LOSSES)]
+Kept = Annotated[str, _one_of(KEPT)]
 Network = Annotated[Architecture, PlainValidator(_architecture)]
 Networks = Annotated[dict[Name, Network], AfterValidator(_distinct_networks)]
 
@@ -166,9 +168,12 @@ KINDS = {
     "count": Kind(ByActivation[Count], COUNTS),
     "whole": Kind(ByActivation[Whole], "whole numbers from 0 on"),
     "positive": Kind(ByActivation[Positive], POSITIVE),
-    "penalty": Kind(ByActivation[Penalty], "finite numbers from 0 on"),
+    "not_negative": Kind(ByActivation[NotNegative], "finite numbers from 0 on"),
     "fraction": Kind(ByActivation[Fraction], "numbers from 0 on, below 1"),
+    "share": Kind(ByActivation[Share], "numbers between 0 and 1, neither of the two"),
     "batch": Kind(ByActivation[BatchSize], f"{COUNTS}, or full"),
     "schedule": Kind(ForAll[ScheduleName], ", ".join(SCHEDULES), may_differ=False),
+    "loss": Kind(ByActivation[Loss], ", ".join(LOSSES)),
+    "keep": Kind(ByActivation[Kept], ", ".join(KEPT)),
 }
 """By the name that the table of hyper-parameters has for it."""

@@ -10,7 +10,7 @@ from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, ASSIGNMENT_SIZES, I
 from shoal.pipeline.config.faults import Fault, below, cut, did_you_mean, meant, shown
 from shoal.pipeline.config.fields import KINDS
 from shoal.pipeline.config.schema import DataConfig, Sweep
-from shoal.pipeline.hyperparameters import KEYS, METHODS, OF_SCHEDULES, SCHEDULES, SHAPE, TRAINING, taking
+from shoal.pipeline.hyperparameters import KEYS, LOSSES, METHODS, OF_SCHEDULES, SCHEDULES, SHAPE, TRAINING, taking
 
 Block = Mapping[str, Any]
 
@@ -24,6 +24,13 @@ def sweep_faults(where: str, block: Block, sweep: Sweep, data: DataConfig | None
     yield from _missing(where, block)
     yield from _coverage(where, block, sweep)
     yield from _of_some_schedules(where, block, sweep)
+    if _optimizer(block) in taking("loss"):
+        faulty = block.keys() - sweep.model_fields_set
+        reasons = {} if "loss" in faulty else dict(_about_losses(sweep))
+        reasons |= {} if "keep" in faulty else dict(_about_stopping(sweep, "patience" in block))
+        for key in reasons:
+            if key in block and key not in faulty:
+                yield Fault(below(where, key), shown(block[key]), reasons[key])
     if sweep.init == "assignment-stream":
         yield from _assignment_stream(where, block, sweep, data)
     if data and (n_features := known_features(data)):
@@ -166,6 +173,30 @@ def _coverage(where: str, block: Block, sweep: Sweep) -> Iterator[Fault]:
         for name in activations:
             if name not in given and not unknown:
                 yield Fault(below(place, name), "nothing", f"{Sweep.model_fields[key].description}")
+
+
+def _about_losses(sweep: Sweep) -> Iterator[tuple[str, str]]:
+    """Keys that are numbers of losses which the sweep does not ask for, and several where it asks for other losses too;
+    and what is allowed instead."""
+    losses = sweep.levels("loss")
+    for loss, key in ((loss, key) for loss, numbers in LOSSES.items() for key in numbers):
+        if loss not in losses:
+            yield key, f"nothing, unless loss is {loss}"
+        elif len(losses) > 1 and key in sweep.listed:
+            yield key, f"one value, as loss is not {loss} alone; or a sweep of its own for {loss}"
+
+
+def _about_stopping(sweep: Sweep, stops: bool) -> Iterator[tuple[str, str]]:
+    """Keys of early stopping without what they are about, and what is allowed instead; `stops` is with patience."""
+    is_kept = "best" in sweep.levels("keep")
+    if stops and "last" in sweep.levels("keep"):
+        yield "keep", "best, as patience keeps the parameters of the lowest validation cost"
+    if not stops:
+        yield "min_delta", "nothing, unless patience is given"
+    if not (stops or is_kept):
+        yield "validate_every", "nothing, unless patience is given or keep is best"
+    elif "full" not in sweep.levels("batch_size"):
+        yield "validate_every", "nothing, unless batch_size is full: mini-batches are validated after every epoch"
 
 
 def _assignment_stream(where: str, block: Block, sweep: Sweep, data: DataConfig | None) -> Iterator[Fault]:

@@ -228,6 +228,10 @@ class Sweep(_Trained):
         """Values of a hyper-parameter by activation, or for `all`; empty where it is not given."""
         return getattr(self, key) or {}
 
+    def levels(self, key: str) -> tuple[Any, ...]:
+        """All values of a hyper-parameter, whatever the activation."""
+        return tuple(dict.fromkeys(value for values in self.by_activation(key).values() for value in values))
+
     def values(self, key: str, activation: str | None) -> tuple[Any, ...]:
         """Values of `key` for an activation (None in an architecture sweep); (None,) where the key is not given."""
         mapping = self.by_activation(key) or {"all": (None,)}

@@ -94,8 +94,16 @@ class Dataset:
     @cached_property
     def data_hash(self) -> str:
         """Hex SHA-256 of what networks are trained on: shape and float64 bytes of the standardised training split."""
+        return self._hash(self.train)
+
+    @cached_property
+    def validation_hash(self) -> str:
+        """The same of the validation split, which stops networks, or chooses the parameters that they keep."""
+        return self._hash(self.validation)
+
+    def _hash(self, split: Split) -> str:
         digest = hashlib.sha256()
-        for a in (self.inputs(self.train), self.outputs(self.train)):
+        for a in (self.inputs(split), self.outputs(split)):
             digest.update(np.array(a.shape, dtype="<i8").tobytes() + a.astype("<f8").tobytes())
         return digest.hexdigest()
 

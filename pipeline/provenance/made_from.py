@@ -65,7 +65,7 @@ def sweep(paths: Paths, name: str) -> MadeFrom:
     params = read_params(paths)
     kept = {key: params.get(key) for key in ("seed", "dtype")}
     kept[below("sweeps", name)] = _mapping(params.get("sweeps")).get(name)
-    files = [paths.data / "train.parquet", paths.data / "data.json"]
+    files = [paths.data / name for name in ("train.parquet", "validation.parquet", "data.json")]
     return _made_from(paths, paths.sweep_receipt(name), kept, files)
 
 

@@ -29,7 +29,7 @@ def sections(study: Study) -> list[Section]:
             *derivations(study.sweeps, study.is_assignment),
             data_section(study),
             *(sweep_section(results, study.sweeps) for results in study.sweeps),
-            gradient_check(study.checks, study.task.cost),
+            gradient_check(study),
             replace(last := test_set(study), blocks=[*last.blocks, *drawn(study)]),
             reproduction(study.origin, study.config, study.dataset, study.sweeps),
         ]

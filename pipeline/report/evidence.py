@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from shoal.pipeline.figures import residuals
 from shoal.pipeline.report.claims.divergence import all_diverged
 from shoal.pipeline.report.claims.in_units import units_blocks, verdict
@@ -16,18 +14,20 @@ from shoal.pipeline.report.plots import points_note
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics import ensembles
-from shoal.pipeline.tasks import Cost
+from shoal.pipeline.tasks.regression import HALF_MSE
 
 MOST_NAMED = 20
 """Targets without a panel that a caption names."""
 
 
-def gradient_check(checks: pd.DataFrame, cost: Cost) -> Section:
+def gradient_check(study: Study) -> Section:
     """A row per activation, architectures of their own together; folded, the worst tensor of each architecture."""
+    checks, cost = study.checks, HALF_MSE
+    named = cost.name if cost in study.costs else f"{cost.name} = {cost.formula}"
     n, architectures = int(checks["n_coordinates"].sum()), int(checks["architecture"].nunique())
     text = (
         "Every architecture in use, freshly drawn, on some training samples: gradients of "
-        f"{cost.name} by the backward "
+        f"{named} by the backward "
         "pass against central differences, at random coordinates of each tensor (W, b, and x, the input). Errors are "
         "relative to the largest gradient of the tensor, or to what rounding leaves to be seen where that is more. "
         f"Over {counted(architectures, 'architecture')} and {counted(n, 'coordinate')} the largest relative "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shoal.pipeline import store
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures import curves, fits, heatmap, scores, style
 from shoal.pipeline.hyperparameters import DURATIONS
@@ -12,7 +13,7 @@ from shoal.pipeline.report.claims.wording import capital
 from shoal.pipeline.report.document.blocks import Plot
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
-from shoal.pipeline.statistics.errors import best_first
+from shoal.pipeline.statistics.errors import best_first, cost_label
 
 
 def plots(results: SweepResults) -> list[Plot]:
@@ -94,9 +95,15 @@ def curve_plot(results: SweepResults) -> Plot:
     longest = results.cells.sort_values("steps", ascending=False, kind="stable")
     cells = longest.drop_duplicates(["series", *found]).sort_index()
     facets = axes.facets(cells, found)
-    figure = curves.learning_curves(cells, facets, results.bands(facets.shown(cells)["cell"]))
-    shown = f"{results.task.cost.label} against the step, median and quartile band over replicates"
-    caption = f"Learning curves: {shown}.{facets.note}"
+    shown = facets.shown(cells)["cell"]
+    validation = results.bands(shown, store.VALIDATION_COST) if results.is_validated else {}
+    figure = curves.learning_curves(cells, facets, results.bands(shown), validation)
+    drawn = cost_label(cells)
+    if validation:
+        drawn += " (solid) and the same cost over the validation split (dashed)"
+    caption = f"Learning curves: {drawn} against the step, median and quartile band over replicates.{facets.note}"
+    if "stopped_step" in results.networks:
+        caption += " A network that stopped early counts from then on with the last cost that it had."
     return Plot(f"{results.name}/learning_curves", caption, figure)
 
 
@@ -105,7 +112,7 @@ def gradient_plot(results: SweepResults) -> Plot:
     points, name = gradient_points(results.dataset), results.dataset.feature_names[0]
     best = results.best_of_series["series"]
     gradients = {series: results.input_gradient(str(cell), points) for cell, series in best.items()}
-    cost = f"C is the {results.task.cost.name} of one sample, whose target is fixed"
+    cost = f"C is the {results.cost_names} of one sample, whose target is fixed"
     caption = f"dC/d{name} of the best network of each architecture; {cost}."
     caption += points_note(len(points.x), "points")
     return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from shoal.kernels.compile.host import ENGINE, HOST
+from shoal.kernels.compile.host import HOST
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.provenance import machine
@@ -15,7 +15,7 @@ from shoal.pipeline.report.document.blocks import Folded, Section, Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Origin
 from shoal.pipeline.study.grid import cells
-from shoal.pipeline.study.identity import network_id
+from shoal.pipeline.study.identity import identifier
 
 COMMANDS = (
     "`make repro` in the project's folder installs the pinned versions of `requirements.lock`, checks `params.yaml` "
@@ -69,13 +69,10 @@ def _engine(config: Config, dataset: Dataset) -> Table:
 def _identities(config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]) -> str:
     """Whether the networks are those that these parameters, data and engine give: their ids, computed anew."""
     n, strangers = 0, []
+    identify = identifier(config, dataset)
     for results in sweeps:
         grid = cells(results.settings, dataset.n_outputs, len(dataset.train.x))
-        expected = {
-            network_id(spec, seed=config.seed, dtype=config.dtype, data_hash=dataset.data_hash, engine=ENGINE)
-            for cell in grid
-            for spec in cell.specs()
-        }
+        expected = {identify(spec) for cell in grid for spec in cell.specs()}
         n += len(results.networks)
         if set(results.networks["network_id"]) != expected:
             strangers.append(results.name)

@@ -14,7 +14,7 @@ from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import typical
-from shoal.pipeline.statistics.errors import best_cell
+from shoal.pipeline.statistics.errors import best_cell, cost_label
 from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.tasks import Error
 
@@ -72,7 +72,7 @@ def score_table(results: SweepResults) -> Table:
     series_name = "network" if results.settings.architecture else "activation"
     if not found:
         columns = {error.of(split): error.label(split) for split in ("test", "validation")}
-        columns |= {"train_cost": results.task.cost.label}
+        columns |= {"train_cost": cost_label(results.cells)}
         rows = [[row["series"], *(entry(row, name) for name in columns)] for _, row in cells.iterrows()]
         return Table(f"Median [quartiles] over replicates{beside(results)}", [series_name, *columns.values()], rows)
     column_axis = found[0] if len(found) == 1 else found[1]
@@ -146,7 +146,7 @@ def cell_table(results: SweepResults) -> Table:
     cells, error = results.cells, results.error
     test = error.label("test")
     columns = {error.of(split): error.label(split) for split in ("test", "validation", "train")}
-    columns |= {"train_cost": results.task.cost.label}
+    columns |= {"train_cost": cost_label(cells)}
     rows = [
         [
             row["cell"],

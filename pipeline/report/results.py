@@ -15,11 +15,12 @@ from shoal.pipeline.config import Sweep
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures.curves import DRAWN_POINTS, Band
 from shoal.pipeline.figures.fits import InputGradient
+from shoal.pipeline.hyperparameters import LOSSES
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.statistics import axes, quantile
-from shoal.pipeline.statistics.errors import best_first, best_networks, deciding, task_of
-from shoal.pipeline.tasks import Error, Task
+from shoal.pipeline.statistics.errors import best_first, best_networks, costs_of, deciding, task_of
+from shoal.pipeline.tasks import Cost, Error, Task
 
 DIFFERENCE_STEP = 1e-5
 
@@ -47,6 +48,21 @@ class SweepResults:
     def task(self) -> Task:
         """What its networks were trained for."""
         return task_of(self.cells)
+
+    @property
+    def costs(self) -> list[Cost]:
+        """The costs that its networks were trained on."""
+        return costs_of(self.cells)
+
+    @property
+    def cost_names(self) -> str:
+        """What sentences call these."""
+        return " or ".join(cost.name for cost in self.costs)
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether any of its networks takes validation costs."""
+        return store.VALIDATION_COST in self.curves
 
     @property
     def error(self) -> Error:
@@ -83,11 +99,14 @@ class SweepResults:
         text = self.networks.set_index("network_id").at[network_id, "architecture"]
         return str(text), self.weights[network_id]
 
-    def bands(self, cells: Iterable[str]) -> dict[str, Band]:
-        """Learning-curve bands of the named cells; a network that stopped counts as +inf from then on."""
-        members = self.networks.groupby("cell")["network_id"].agg(list)
-        curves = self.curves.set_index("network_id")
-        return {cell: _band(curves, members[cell]) for cell in cells}
+    def bands(self, cells: Iterable[str], column: str = "cost") -> dict[str, Band]:
+        """Learning-curve bands of the named cells; a network that diverged counts as +inf from then on.
+
+        One that stopped early keeps its last cost from then on. `column` is that of the curves.
+        """
+        members = self.networks.groupby("cell")[["network_id", "status"]]
+        curves = self.curves.dropna(subset=[column]).set_index(["network_id", "step"])[column]
+        return {cell: _band(curves, members.get_group(cell)) for cell in cells}
 
     def input_gradient(self, cell: str, split: Split) -> InputGradient:
         """dC/dx of every sample's own cost along the first input, for the best network of a cell.
@@ -97,17 +116,25 @@ class SweepResults:
         [(architecture, params)] = self.predictor(cell).networks
         params = params.astype(np.float64)
         x, y = self.dataset.inputs(split), self.dataset.outputs(split)
-        analytic = len(x) * gradients(architecture, params, x, y).x[:, 0]
+        _, row = next(self.cells[self.cells["cell"] == cell].iterrows())
+        [cost] = costs_of(row)
+        hypers = tuple((name, float(row[name])) for name in LOSSES[cost.loss])
+        found = gradients(architecture, params, x, y, loss=cost.loss, loss_hypers=hypers)
+        analytic = len(x) * found.x[:, 0]
         step = np.zeros(x.shape[1])
         step[0] = DIFFERENCE_STEP
-        above, below = (self.task.cost.of_samples(predict(architecture, params, at), y) for at in (x + step, x - step))
+        outputs = (predict(architecture, params, at) for at in (x + step, x - step))
+        above, below = (cost.of_samples(y_hat, y, hypers).sum(axis=1) for y_hat in outputs)
         return InputGradient(split.x[:, 0], analytic, (above - below) / (2 * DIFFERENCE_STEP))
 
 
-def _band(curves: pd.DataFrame, networks: list[str]) -> Band:
-    """The band of the named networks at no more than DRAWN_POINTS steps; `curves` has the network's id as index."""
-    rows = curves[curves.index.isin(networks)]
-    table = rows.set_index("step", append=True)["cost"].unstack("step").sort_index(axis=1).reindex(networks)
+def _band(curves: pd.Series, networks: pd.DataFrame) -> Band:
+    """The band of these networks at no more than DRAWN_POINTS steps; `curves` are costs by network and step."""
+    names = networks["network_id"].tolist()
+    rows = curves[curves.index.isin(names, level="network_id")]
+    table = rows.unstack("step").sort_index(axis=1).reindex(names)
+    stopped = (networks["status"] == "stopped").to_numpy()
+    table[stopped] = table[stopped].ffill(axis=1)
     n = max(table.shape[1], 1)
     kept = np.unique(np.rint(np.geomspace(1, n, min(DRAWN_POINTS, n))).astype(int)) - 1
     table = table.iloc[:, kept[: table.shape[1]]].fillna(np.inf)
@@ -124,7 +151,9 @@ def load(
     cells, networks, contrasts = (table[table["sweep"] == name] for table in map(store.read_table, files))
     samples = len(dataset.train.x) if settings.duration == "epochs" else None
     cells = axes.prepare(cells, axes.architecture_names(settings, dataset.n_outputs), samples)
-    runs = store.read_table(paths.runs(name))[["network_id", "architecture", "train_cost", "diverged_step"]]
+    runs = store.read_table(paths.runs(name))
+    stopping = [column for column in store.STOPPING_COLUMNS if column in runs]
+    runs = runs[["network_id", "architecture", "train_cost", "diverged_step", *stopping]]
     networks = networks.merge(runs, on="network_id", validate="one_to_one")
     networks = networks.merge(cells[["cell", "series"]], on="cell", validate="many_to_one")
     curves = store.read_table(paths.curves(name))

@@ -14,6 +14,7 @@ from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.divergence import divergence_sentences, pass_sentences
 from shoal.pipeline.report.claims.findings import contrast_table, findings
 from shoal.pipeline.report.claims.limits.sentences import floor_sentences, pieces_blocks
+from shoal.pipeline.report.claims.stopping import stopping_sentences
 from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
 from shoal.pipeline.report.plots import gradient_points, plots
 from shoal.pipeline.report.result_tables import by_series, cell_table, number, score_table
@@ -32,7 +33,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     blocks += [*assignment_tables(results), *by_series(score_table(results))]
     blocks += [*pieces_blocks(results), *against_training(results, sweeps)]
     if results.settings.architecture and len(results.best):
-        blocks += [GRADIENTS.format(cost=results.task.cost.name), gradient_table(results)]
+        blocks += [GRADIENTS.format(cost=results.cost_names), gradient_table(results)]
     blocks += plots(results)
     blocks.append(Folded(cell_table(results)))
     if len(results.contrasts):
@@ -62,11 +63,11 @@ def description(results: SweepResults) -> str:
     same = [text for axis in axes.LABELS if axis not in results.axes if (text := _constant(cells, axis))]
     fixed = f" Fixed: {'; '.join(same)}." if same else ""
     counts = " or ".join(map(str, dict.fromkeys(cells["n_networks"])))
-    how = METHODS[results.settings.optimizer].how.format(cost=results.task.cost.name)
+    how = METHODS[results.settings.optimizer].how.format(cost=results.cost_names)
     text = f"Varied: {' × '.join(varied)}.{fixed} Networks in each cell: {counts}, {how}."
     if diverged := int(cells["n_diverged"].sum()):
         text += f" {diverged} of {int(cells['n_networks'].sum())} networks diverged; they count as infinite errors."
-    return text
+    return " ".join([text, *stopping_sentences(results)])
 
 
 def _constant(cells: pd.DataFrame, axis: str) -> str:

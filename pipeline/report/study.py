@@ -17,7 +17,7 @@ from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.provenance.hashes import read_params
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.tasks import SPLITS, Error, Task
+from shoal.pipeline.tasks import SPLITS, Cost, Error, Task
 
 CHOSEN, ENSEMBLE = "chosen network", "ensemble"
 """What it is called beside the baselines."""
@@ -51,6 +51,15 @@ class Study:
     def task(self) -> Task:
         """What networks are trained for."""
         return self.sweeps[0].task
+
+    @property
+    def costs(self) -> dict[Cost, list[str]]:
+        """The costs that networks are trained on, and the sweeps whose networks are."""
+        found: dict[Cost, list[str]] = {}
+        for results in self.sweeps:
+            for cost in results.costs:
+                found.setdefault(cost, []).append(results.name)
+        return found
 
     @property
     def error(self) -> Error:

@@ -12,27 +12,47 @@ from shoal.pipeline.report.claims.divergence import all_diverged, divergence_cou
 from shoal.pipeline.report.claims.findings import findings, is_untestable, strongest
 from shoal.pipeline.report.claims.in_units import verdict
 from shoal.pipeline.report.claims.trends import trend
-from shoal.pipeline.report.claims.wording import counted
+from shoal.pipeline.report.claims.wording import counted, listed
 from shoal.pipeline.report.document.blocks import Section
 from shoal.pipeline.report.result_tables import number, summary_table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics import ensembles
 from shoal.pipeline.statistics.intervals import SCOPE, few_rows
+from shoal.pipeline.tasks.regression import HALF_MSE
 
 
 def definitions(study: Study) -> str:
-    """What the cost and the errors are, which of them decides, and what an interval is over."""
-    test, assignment = study.error.label("test"), " (the assignment's MSE)" if study.is_assignment else ""
-    cost, error = study.task.cost, study.task.error
+    """What the costs and the errors are, which of them decides, and what an interval is over."""
+    test, error = study.error.label("test"), study.task.error
+    relations = "".join(f"{cost.relation} " for cost in study.costs if cost.relation)
     return (
-        f"{cost.name} = {cost.formula} is the cost that is differentiated, trained on and recorded{assignment}; "
-        f"learning curves and columns named {cost.label} show it. {error.name} = {error.formula} is what evaluation "
-        f"reports; everything named train, validation or test {error.name} shows it. {study.task.relation} "
+        f"{_costs(study)} {error.name} = {error.formula} is what evaluation "
+        f"reports; everything named train, validation or test {error.name} shows it. {relations}"
         f"{study.error.note}"
         f"The typical {test} of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
         f"log₁₀ {test} over its networks; in brackets, the 95 % BCa bootstrap interval of it. {SCOPE} A diverged "
         "network counts as infinite everywhere and is never left out."
+    )
+
+
+def _costs(study: Study) -> str:
+    """What networks are trained on, sweep by sweep where that differs."""
+    own = {HALF_MSE: " (the assignment's MSE)"} if study.is_assignment else {}
+    (cost, _), *others = study.costs.items()
+    if not others:
+        return (
+            f"{cost.name} = {cost.formula} is the cost that is differentiated, trained on and "
+            f"recorded{own.get(cost, '')}; learning curves and columns named {cost.label} show it."
+        )
+    costs = [
+        f"{cost.name} = {cost.formula}{own.get(cost, '')} (sweep{'s' * (len(names) > 1)} {listed(names)})"
+        for cost, names in study.costs.items()
+    ]
+    return (
+        f"Networks are trained on different costs, which are differentiated and recorded: {'; '.join(costs)}. Learning "
+        "curves and columns named train and the name of a cost, or train cost where a sweep has several, show them. "
+        "Different costs cannot be compared with each other; networks are, by their errors."
     )
 
 

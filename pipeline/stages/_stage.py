@@ -23,6 +23,7 @@ WAIT = 3.0
 SAID = {
     "networks": "{} networks",
     "diverged": "{} diverged",
+    "stopped": "{} stopped early",
     "gflop_per_second": "{:.3g} GFLOP/s",
     "architectures": "{} architectures",
     "worst_relative_error": "worst relative error {:.1e}",

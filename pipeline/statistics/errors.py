@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline.tasks import Error, Task, reporting
+from shoal.pipeline.hyperparameters import TRAINING
+from shoal.pipeline.tasks import Cost, Error, Task, reporting
 
 LARGEST = 1e308
 """What an error beyond float64 counts as, of a network that did not diverge: +infinity is for networks that did."""
@@ -29,6 +30,24 @@ def errors_of(table: Table) -> list[Error]:
     first, *others = task_of(table).errors
     columns = [str(column) for column in (table.columns if isinstance(table, pd.DataFrame) else table.index)]
     return [first, *(error for error in others if any(column.startswith(error.of("test")) for column in columns))]
+
+
+def costs_of(table: Table) -> list[Cost]:
+    """The costs that the networks of a table, or of a row of it, were trained on, each once.
+
+    The column `loss` is only there, and only has a value, where one was asked for.
+    """
+    column = table.get("loss")
+    losses = [column] if not isinstance(column, pd.Series) else list(dict.fromkeys(column))
+    default = TRAINING["loss"].default
+    names = dict.fromkeys(default if pd.isna(loss) else str(loss) for loss in losses)
+    return [task_of(table).trained_on(name) for name in names]
+
+
+def cost_label(table: Table) -> str:
+    """What tables and figures call the costs of a table of networks or cells, which may be of several kinds."""
+    costs = costs_of(table)
+    return costs[0].label if len(costs) == 1 else "train cost"
 
 
 def deciding(table: Table) -> Error:

@@ -9,7 +9,9 @@ from shoal.pipeline.store.columns import (
     LATER_COLUMNS,
     NOT_SHOWN,
     RUN_COLUMNS,
+    STOPPING_COLUMNS,
     UNTESTABLE,
+    VALIDATION_COST,
 )
 from shoal.pipeline.store.files import (
     before_rename,
@@ -50,7 +52,9 @@ __all__ = [
     "LATER_COLUMNS",
     "NOT_SHOWN",
     "RUN_COLUMNS",
+    "STOPPING_COLUMNS",
     "UNTESTABLE",
+    "VALIDATION_COST",
     "StoredNetwork",
     "answering",
     "before_rename",

@@ -28,6 +28,13 @@ RUN_COLUMNS: dict[str, str] = {
 LATER_COLUMNS = {name: column for name in KEYS if (column := TRAINING[name].column) is not None and name not in FIRST}
 """Columns of the hyper-parameters that only those result tables have in which a network makes use of them."""
 
+STOPPING_COLUMNS = {"stopped_step": "Int64", "best_step": "Int64"}
+"""Columns of runs.parquet where validation costs stopped a network, or chose the parameters that it keeps."""
+
+VALIDATION_COST = "validation_cost"
+"""The column of curves.parquet that is there where a network takes validation costs. Either cost is null at the steps
+that only the other one was taken at."""
+
 CELL_COLUMNS = [
     "sweep", "cell", "architecture", "activation", *SHAPE, "optimizer", *FIRST, "dtype",
 ]  # fmt: skip

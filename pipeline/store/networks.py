@@ -14,7 +14,7 @@ from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.hyperparameters import TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Fitted, Predictor
-from shoal.pipeline.store.columns import LATER_COLUMNS, RUN_COLUMNS
+from shoal.pipeline.store.columns import LATER_COLUMNS, RUN_COLUMNS, STOPPING_COLUMNS
 from shoal.pipeline.store.files import arrow_table, read_bytes, read_json, read_table
 
 
@@ -30,11 +30,13 @@ class StoredNetwork:
 def runs_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows (one dict a network, None where a column does not apply) as a table with the columns of RUN_COLUMNS.
 
-    Of LATER_COLUMNS it has those in which a row has a value that it would not have without being asked for.
+    Of LATER_COLUMNS and STOPPING_COLUMNS it has those in which a row has a value that it would not have without being
+    asked for.
     """
+    others = LATER_COLUMNS | STOPPING_COLUMNS
     unused = {name: (None, TRAINING[name].default, TRAINING[name].off) for name in LATER_COLUMNS}
-    later = {name for row in rows for name in LATER_COLUMNS if row.get(name) not in unused[name]}
-    types = RUN_COLUMNS | {name: kind for name, kind in LATER_COLUMNS.items() if name in later}
+    later = {name for row in rows for name in others if row.get(name) not in unused.get(name, (None,))}
+    types = RUN_COLUMNS | {name: kind for name, kind in others.items() if name in later}
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 

@@ -12,6 +12,7 @@ from shoal.pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep,
 from shoal.pipeline.config import load as load_config
 from shoal.pipeline.config.faults import Notice, below, shown
 from shoal.pipeline.config.rules import branch_faults, known_features
+from shoal.pipeline.hyperparameters import taking
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import limits, plan
 from shoal.pipeline.study.limits import Room
@@ -57,11 +58,12 @@ def load(paths: Paths) -> tuple[Config, data.Dataset]:
 
 
 def faults_against(config: Config, dataset: data.Dataset) -> Iterator[Fault]:
-    """Faults of the sweeps that only the data can tell: batches larger than the training split, branches' units."""
+    """Faults of the sweeps that only the data can tell: batches beyond the training split, losses, branches' units."""
     for name, sweep in config.sweeps.items():
         where = below("sweeps", name)
         yield from _batch_faults(where, sweep, len(dataset.train.x))
         yield from _warmup_faults(where, sweep, len(dataset.train.x))
+        yield from _loss_faults(where, sweep, dataset)
         if known_features(config.data) is None:
             yield from branch_faults(where, sweep, dataset.n_inputs)
 
@@ -96,6 +98,14 @@ def _plan(config: Config, dataset: data.Dataset) -> list[str]:
 def _some(names: Sequence[str]) -> str:
     more = len(names) - SHOWN_NAMES
     return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _loss_faults(where: str, sweep: Sweep, dataset: data.Dataset) -> Iterator[Fault]:
+    """A loss that networks cannot be trained on for such targets."""
+    known = [cost.loss for cost in dataset.task.costs]
+    for loss in sweep.levels("loss") if sweep.optimizer in taking("loss") else ():
+        if loss not in known:
+            yield Fault(below(where, "loss"), shown(loss), f"{', '.join(known)}, as {dataset.task.targets}")
 
 
 def _batch_faults(where: str, sweep: Sweep, n_samples: int) -> Iterator[Fault]:

@@ -2,20 +2,22 @@
 
 A forward pass over N samples takes 2 N sum(fan_in fan_out) over the dense layers, the gradients of the weights as many,
 and the gradients of the activations as many without the layers that read the input. What takes no
-steps counts its forward pass alone.
+steps counts its forward pass alone. A validation cost is a forward pass over the validation samples.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from shoal.kernels.ensemble import NetworkSpec, recorded_steps
 from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training.stopping import validation_steps
 
 
-def training_flops(spec: NetworkSpec, steps: int, n_features: int, n_samples: int) -> float:
-    """Operations that one network takes for `steps` updates and the costs that it records."""
+def training_flops(spec: NetworkSpec, steps: int, n_features: int, n_samples: int, n_validation: int) -> float:
+    """Operations that one network takes for `steps` updates, the costs that it records and those that stop it."""
     layout = layout_of(spec.architecture, n_features)
     forward = layout.flops_per_sample
     if spec.steps is None:
@@ -25,13 +27,19 @@ def training_flops(spec: NetworkSpec, steps: int, n_features: int, n_samples: in
     batch_size = spec.batch_size or n_samples
     per_step = n_samples / math.ceil(n_samples / batch_size)  # the last batch of an epoch may be smaller
     passes = len(recorded_steps(steps, spec.batch_size)) if spec.batch_size and steps else 1
-    return update * per_step * steps + forward * n_samples * passes
+    validated = 0
+    if spec.is_validated:
+        due = validation_steps(spec.steps, spec.batch_size, n_samples, spec.validate_every)
+        validated = bisect_right(due, steps)
+    return update * per_step * steps + forward * (n_samples * passes + n_validation * validated)
 
 
-def sweep_flops(trained: Iterable[tuple[NetworkSpec, int]], n_features: int, n_samples: int) -> float:
+def sweep_flops(
+    trained: Iterable[tuple[NetworkSpec, int]], n_features: int, n_samples: int, n_validation: int
+) -> float:
     """Operations of many networks, each with the steps that it took; those that differ in steps alone ran once."""
     longest: dict[NetworkSpec, float] = {}
     for spec, steps in trained:
         key = spec.without_steps()
-        longest[key] = max(longest.get(key, 0.0), training_flops(spec, steps, n_features, n_samples))
+        longest[key] = max(longest.get(key, 0.0), training_flops(spec, steps, n_features, n_samples, n_validation))
     return sum(longest.values())

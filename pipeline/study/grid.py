@@ -11,9 +11,10 @@ from typing import Any
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.laws import BIASES, STREAM, law_of
+from shoal.kernels.network.losses import LOSSES
 from shoal.kernels.training import methods, schedules
 from shoal.pipeline.config import Sweep
-from shoal.pipeline.hyperparameters import FIRST, METHODS, OF_SCHEDULES, SCHEDULES, TRAINING
+from shoal.pipeline.hyperparameters import FIRST, METHODS, OF_SCHEDULES, ON_A_LOSS, SCHEDULES, TRAINING
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Cell:
         """What the result tables say of the cell's networks, None where it does not apply."""
         sizes, spec = self.shape.hidden_sizes, self.spec
         keys = [key for key in (*FIRST, *METHODS[spec.optimizer].keys) if TRAINING[key].column]
-        numbers = {"weight_decay": spec.decay, **dict(spec.hypers)}
+        numbers = {"weight_decay": spec.decay, **dict(spec.hypers), **dict(spec.loss_hypers)}
         return {
             "cell": self.name,
             "architecture": str(spec.architecture),
@@ -98,8 +99,8 @@ def _taken(numbers: dict[str, Any]) -> dict[str, Any]:
 def _spec(sweep: Sweep, shape: Shape, numbers: Mapping[str, Any], n_train: int) -> NetworkSpec:
     """The specification with these hyper-parameters, None where they are not given; `n_train` turns epochs into steps.
 
-    Of the optimizer's and the schedule's own numbers it has all that params.yaml knows, so that it is the same where
-    one is written out.
+    Of the optimizer's, the schedule's and the loss' own numbers it has all that params.yaml knows, so that it is the
+    same where one is written out.
     """
     given = {key: value for key, value in numbers.items() if value not in (None, "full")}
     if epochs := given.pop("epochs", None):
@@ -107,8 +108,17 @@ def _spec(sweep: Sweep, shape: Shape, numbers: Mapping[str, Any], n_train: int) 
     schedule = schedules.SCHEDULES[given.get("schedule", "constant")]
     own = {**methods.METHODS[sweep.optimizer].hypers, **schedule.hypers}
     hypers = tuple((name, given.pop(name, own[name])) for name in METHODS[sweep.optimizer].keys if name in own)
-    start = _start(sweep)
-    return NetworkSpec(shape.architecture, sweep.init, 0, sweep.optimizer, hypers=hypers, **start, **given)
+    given |= _start(sweep) | _loss(given)
+    if "patience" in given:
+        given["keep"] = "best"
+    return NetworkSpec(shape.architecture, sweep.init, 0, sweep.optimizer, hypers=hypers, **given)
+
+
+def _loss(given: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of the loss that is given, all of them; takes those of every loss out of `given`."""
+    numbers = {key: given.pop(key) for key in ON_A_LOSS if key != "loss" and key in given}
+    own = LOSSES[given.get("loss", TRAINING["loss"].default)].hypers
+    return {"loss_hypers": tuple((name, numbers.get(name, default)) for name, default in own.items())}
 
 
 def _start(sweep: Sweep) -> dict[str, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
-from shoal.kernels.ensemble import NetworkSpec
+from shoal.kernels.ensemble import ENGINE, NetworkSpec
 from shoal.kernels.network.laws import law_of
 from shoal.kernels.network.losses import loss_of
 from shoal.kernels.training.methods import METHODS
 from shoal.kernels.training.schedules import SCHEDULES
+from shoal.pipeline.config import Config
+from shoal.pipeline.data import Dataset
 from shoal.pipeline.hyperparameters import FIRST
 
 IDENTITY_VERSION = 2
@@ -22,9 +25,22 @@ ALWAYS = ("optimizer", *FIRST, "initialiser", "replicate")
 """Fields of a specification that are in every identity, None included; so is its architecture."""
 
 
-def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, engine: str) -> str:
+def identifier(config: Config, dataset: Dataset) -> Callable[[NetworkSpec], str]:
+    """`network_id` of the networks of a study, on this machine."""
+    return partial(
+        network_id,
+        seed=config.seed,
+        dtype=config.dtype,
+        data_hash=dataset.data_hash,
+        validation_hash=dataset.validation_hash,
+        engine=ENGINE,
+    )
+
+
+def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, validation_hash: str, engine: str) -> str:
     """16 hex digits of a hash of everything that determines a network's result, to the last bit.
 
+    The validation rows count only where the network takes validation costs.
     `engine` names the instruction set and the compiler's versions (shoal.kernels.ensemble.ENGINE).
     """
     identity = {
@@ -35,6 +51,7 @@ def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, engi
         "seed": seed,
         "dtype": dtype,
         "data": data_hash,
+        **({"validation": validation_hash} if spec.is_validated else {}),
         "engine": engine,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

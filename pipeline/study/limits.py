@@ -14,12 +14,20 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Config, Fault, Sweep
 from shoal.pipeline.config.faults import below
 from shoal.pipeline.data import Dataset
-from shoal.pipeline.hyperparameters import DURATIONS, KEYS, TRAINING
+from shoal.pipeline.hyperparameters import DURATIONS, ENGINE, KEYS, TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import plan
 from shoal.pipeline.study.plan import Demand, Setting
 
 MOST_OPERATIONS = 10**18
+
+
+def _default(key: str) -> Any:
+    """The value of a hyper-parameter that is not given, None where that is the engine's."""
+    default = TRAINING[key].default
+    return None if default == ENGINE else default
+
+
 LEAST: dict[str, Any] = {
     "replicates": 1,
     "depth": (1,),
@@ -27,7 +35,7 @@ LEAST: dict[str, Any] = {
     "hidden_sizes": ((1,),),
     "architecture": {"least": Architecture.parse("dense 1")},
     **{key: {"all": (1,)} for key in DURATIONS},
-    **{key: {"all": (TRAINING[key].default,)} for key in KEYS if key not in DURATIONS},
+    **{key: {"all": (_default(key),)} for key in KEYS if key not in DURATIONS},
 }
 """Of each key that a cost grows with, the value with the least to do."""
 

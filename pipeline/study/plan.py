@@ -7,12 +7,14 @@ of the numbers and of what is kept beside each: somewhat less than in truth.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise, product
+from typing import Any
 
 import numba
 import numpy as np
@@ -39,20 +41,22 @@ TILE = 128
 
 @dataclass(frozen=True)
 class Setting:
-    """What networks are trained on and with: columns, rows, bytes of a number, threads."""
+    """What networks are trained on and with: columns, rows, bytes of a number, threads; and rows that they stop by."""
 
     n_features: int
     n_outputs: int
     n_samples: int
     itemsize: int
     threads: int
+    n_validation: int
 
     @classmethod
     def of(cls, config: Config, dataset: Dataset) -> Setting:
         """The setting of a study on this machine."""
         itemsize = 8 if config.dtype == "float64" else 4
         threads = numba.config.NUMBA_NUM_THREADS
-        return cls(dataset.n_inputs, dataset.n_outputs, len(dataset.train.x), itemsize, threads)
+        rows = len(dataset.train.x)
+        return cls(dataset.n_inputs, dataset.n_outputs, rows, itemsize, threads, len(dataset.validation.x))
 
 
 @dataclass(frozen=True)
@@ -112,17 +116,22 @@ def cost(sweep: Sweep, setting: Setting) -> Demand:
         if not _takes_steps(sweep):
             operations += 2 * shapes.products * setting.n_samples * n
             continue
-        batches, lengths = lists["batch_size"], lists[sweep.duration]
-        n_others = n // (len(batches) * len(lengths) * len(lists["schedule"]))
-        for batch, schedule in product(batches, lists["schedule"]):
-            full = batch == "full"
+        batches, lengths, schedules = lists["batch_size"], lists[sweep.duration], lists["schedule"]
+        watches = _watches(lists)
+        n_others = n // (len(batches) * len(lengths) * len(schedules) * watches.total())
+        for batch, schedule, watch in product(batches, schedules, watches):
+            full, times = batch == "full", n_others * watches[watch]
             in_epoch = 1 if full else math.ceil(setting.n_samples / batch)
-            points += n_others * (sum(lengths) + len(lengths) if full else BATCH_POINTS * len(lengths))
-            trained = lengths if SCHEDULES[schedule].depends_on_end else (max(lengths),)
-            steps, recorded = _totals(trained, in_epoch if sweep.duration == "epochs" else 1, full)
+            in_length = in_epoch if sweep.duration == "epochs" else 1
+            points += times * (sum(lengths) + len(lengths) if full else BATCH_POINTS * len(lengths))
+            is_apart = watch is not None or SCHEDULES[schedule].depends_on_end
+            steps, recorded = _totals(lengths if is_apart else (max(lengths),), in_length, full)
+            validated = 0 if watch is None else _validations(lengths, in_length, watch if full else in_epoch)
+            points += times * validated
             per_step = Fraction(setting.n_samples, in_epoch)
             updates = (6 * shapes.products - 2 * shapes.first) * per_step * steps
-            operations += n_others * (updates + 2 * shapes.products * setting.n_samples * recorded)
+            passes = setting.n_samples * recorded + setting.n_validation * validated
+            operations += times * (updates + 2 * shapes.products * passes)
     each = sweep.replicates * networks
     points *= shapes.n * sweep.replicates
     parameters = each * shapes.parameters
@@ -145,12 +154,26 @@ def _totals(lengths: tuple[int, ...], in_length: int, full: bool) -> tuple[int, 
     return sum(steps), len(steps) if full else int(n_recorded(steps).sum())
 
 
+@lru_cache(maxsize=1000)
+def _validations(lengths: tuple[int, ...], in_length: int, every: int) -> int:
+    """How many validation costs such networks take: at the start, every so many steps, and at the end."""
+    return sum(1 - -length * in_length // every for length in lengths)
+
+
 def n_recorded(steps: Sequence[int]) -> np.ndarray:
     """How many costs mini-batch networks of so many steps record, (n,): `recorded_steps` of thousands at a time."""
     most = [min(n, 10**15) for n in steps]  # more steps, as many points
     points = np.rint(np.geomspace(1, np.array(most, float), BATCH_POINTS - 1))
     found: np.ndarray = 2 + (np.diff(points, axis=0) > 0).sum(axis=0)
     return found
+
+
+def _watches(lists: Mapping[str, Sequence[Any]]) -> Counter[int | None]:
+    """How many ways of stopping and keeping these lists have, by the steps from one validation to the next under
+    full batch; None for those without validations."""
+    stopping = (lists[key] for key in ("keep", "patience", "validate_every"))
+    ways = product(*stopping)
+    return Counter(every if patience is not None or keep == "best" else None for keep, patience, every in ways)
 
 
 def _workspace(sweep: Sweep, shapes: _Shapes, setting: Setting) -> int:

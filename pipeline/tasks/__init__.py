@@ -2,9 +2,9 @@
 
 from shoal.pipeline.tasks.measure import InUnits, Measure
 from shoal.pipeline.tasks.regression import REGRESSION
-from shoal.pipeline.tasks.task import SPLITS, Cost, Error, Task
+from shoal.pipeline.tasks.task import SPLITS, Cost, Error, Hypers, Task
 
-__all__ = ["REGRESSION", "SPLITS", "TASKS", "Cost", "Error", "InUnits", "Measure", "Task", "reporting"]
+__all__ = ["REGRESSION", "SPLITS", "TASKS", "Cost", "Error", "Hypers", "InUnits", "Measure", "Task", "reporting"]
 
 TASKS = {task.name: task for task in (REGRESSION,)}
 

@@ -1,4 +1,4 @@
-"""Regression: targets are real numbers, networks are trained on half the squared error.
+"""Regression: targets are real numbers, networks are trained on half the squared error or on another of the COSTS.
 
 With one target the mse is reported and decides. With several, the mse would be that of the target with the largest
 numbers alone, so each target's squared error is divided by the variance of that target on the training rows: the score.
@@ -6,22 +6,36 @@ numbers alone, so each target's squared error is divided by the variance of that
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from shoal.kernels.network.losses import loss_of
 from shoal.pipeline.tasks.measure import InUnits, Measure
-from shoal.pipeline.tasks.task import Cost, Error, Task
+from shoal.pipeline.tasks.task import Cost, Error, Hypers, Task
 
 
-def _in_units(costs: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """sum_k cost_k scale_k^2, (n,)."""
-    total: np.ndarray = (costs * scale**2).sum(axis=1)
+def _in_units(costs: np.ndarray, scale: np.ndarray, power: int) -> np.ndarray:
+    """sum_k cost_k scale_k^power, (n,)."""
+    total: np.ndarray = (costs * scale**power).sum(axis=1)
     return total
 
 
-def _of_samples(y_hat: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """1/2 sum_k (y_hat_k - y_k)^2, (n,)."""
-    costs: np.ndarray = ((y_hat - y) ** 2).sum(axis=1) / 2
+def _of_samples(y_hat: np.ndarray, y: np.ndarray, hypers: Hypers, loss: str) -> np.ndarray:
+    """The loss' own formula, (n, n_outputs)."""
+    own = loss_of(loss)
+    costs: np.ndarray = own.cost(y_hat - y, *own.hypers_of(hypers))
     return costs
+
+
+def _cost(loss: str, name: str, formula: str, definition: str, *, power: int, relation: str = "") -> Cost:
+    """The mean over samples of a loss, summed over outputs, that grows as this power of the unit of its targets.
+
+    So does that of Huber, with a delta in the targets' own units: where |r| <= delta, s^2 (r / s)^2 / 2 is r^2 / 2, and
+    beyond, s^2 delta / s (|r| / s - delta / s / 2) is delta (|r| - delta / 2), for targets of the scale s.
+    """
+    in_units, of_samples = partial(_in_units, power=power), partial(_of_samples, loss=loss)
+    return Cost(loss, name, formula, definition, in_units, of_samples, relation)
 
 
 def _mse(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
@@ -34,12 +48,39 @@ def _weighed(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
     return float(np.mean(((y_hat - y) / scale) ** 2))
 
 
-HALF_MSE = Cost(
-    name="half_mse",
-    formula="(1/N) Σₙ ½ Σₖ (ŷ - y)²",
-    definition="the mean over samples of half the squared error",
-    in_units=_in_units,
-    of_samples=_of_samples,
+HALF_MSE = _cost(
+    "squared",
+    "half_mse",
+    "(1/N) Σₙ ½ Σₖ (ŷ - y)²",
+    "the mean over samples of half the squared error",
+    power=2,
+    relation="For K outputs half_mse = K · mse / 2.",
+)
+
+COSTS = (
+    HALF_MSE,
+    _cost(
+        "absolute",
+        "mean_absolute",
+        "(1/N) Σₙ Σₖ |ŷ - y|",
+        "the mean over samples of the absolute error, summed over outputs",
+        power=1,
+    ),
+    _cost(
+        "huber",
+        "mean_huber",
+        "(1/N) Σₙ Σₖ h(ŷ - y), where h(r) is ½ r² up to |r| = δ and δ (|r| - ½ δ) beyond, and δ is delta times the "
+        "deviation that a target is standardised with",
+        "the mean over samples of Huber's loss, summed over outputs (delta is in standardised units of the target)",
+        power=2,
+    ),
+    _cost(
+        "quantile",
+        "mean_pinball",
+        "(1/N) Σₙ Σₖ max(q (y - ŷ), (q - 1) (y - ŷ)) for the quantile q",
+        "the mean over samples of the pinball loss of the quantile, summed over outputs",
+        power=1,
+    ),
 )
 
 MSE = Error(
@@ -102,4 +143,4 @@ R2 = Measure(
 )
 UNITS = InUnits((RMSE, MAE, R2), _squares, np.sqrt, "predicts {target} to within {value}", ("constant", "ridge"))
 
-REGRESSION = Task("regression", HALF_MSE, (MSE, SCORE), "For K outputs half_mse = K · mse / 2.", UNITS)
+REGRESSION = Task("regression", COSTS, (MSE, SCORE), "targets are numbers", UNITS)

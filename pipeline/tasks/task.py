@@ -1,4 +1,4 @@
-"""What a task is: the cost that is trained and the errors that are reported, each with its formula and its names.
+"""What a task is: the costs that can be trained and the errors that are reported, each with its formula and its names.
 
 Result tables call them `cost` and `error` whatever the task (train_cost, test_error); what people read has their names.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from shoal.pipeline.tasks.measure import InUnits
 
+Hypers = tuple[tuple[str, float], ...]
 SPLITS = ("train", "validation", "test")
 
 
@@ -19,21 +20,30 @@ SPLITS = ("train", "validation", "test")
 class Cost:
     """What training makes small, as people read it: `name`, `formula`, and what that is in words.
 
-    `in_units(costs, scale)` is the cost in the targets' own units (n,), from the costs per output (n, n_outputs) that
-    networks of standardised targets record, where `scale` (n_outputs,) is that of the targets.
-    `of_samples(y_hat, y)` is that of each sample alone (n,), in the units of both (n, n_outputs).
+    `loss` is what params.yaml and the engine call it; `relation` says in a sentence how it goes together with the first
+    error, if it does. `in_units(costs, scale)` is the cost in the targets' own units (n,), from the costs per output
+    (n, n_outputs) that networks of standardised targets record, where `scale` (n_outputs,) is that of the targets.
+    `of_samples(y_hat, y, hypers)` is that of each output of each sample (n, n_outputs), in the units of both, with the
+    loss' own numbers in these units as a specification has them (NetworkSpec.loss_hypers).
     """
 
+    loss: str
     name: str
     formula: str
     definition: str
     in_units: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    of_samples: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    of_samples: Callable[[np.ndarray, np.ndarray, Hypers], np.ndarray]
+    relation: str = ""
 
     @property
     def metric(self) -> str:
-        """What metrics call it, the value at the end of training."""
+        """What metrics call it, the value of the parameters that a network ends with."""
         return f"train_{self.name}"
+
+    @property
+    def validation(self) -> str:
+        """What metrics call its curve over the validation split."""
+        return f"validation_{self.name}"
 
     @property
     def label(self) -> str:
@@ -96,17 +106,22 @@ class Error:
 
 @dataclass(frozen=True)
 class Task:
-    """What networks are trained for. `relation` says in a sentence how the cost and the first error go together.
+    """What networks are trained for: `costs` are those that they can be trained on.
 
-    The first of the errors is always reported, those behind it where there are several targets; the last one reported
-    decides: it chooses networks, ranks cells and is what tests compare. `in_units` is what else is said of a target.
+    `targets` says in words what targets have to be. The first of the errors is always reported, those behind it where
+    there are several targets; the last one reported decides: it chooses networks, ranks cells and is what tests
+    compare. `in_units` is what else is said of a target.
     """
 
     name: str
-    cost: Cost
+    costs: tuple[Cost, ...]
     errors: tuple[Error, ...]
-    relation: str
+    targets: str
     in_units: InUnits
+
+    def trained_on(self, loss: str) -> Cost:
+        """The cost that networks of this loss are trained on."""
+        return next(cost for cost in self.costs if cost.loss == loss)
 
     @property
     def error(self) -> Error:

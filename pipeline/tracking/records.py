@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from shoal.pipeline import store
 from shoal.pipeline.hyperparameters import taking
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.tasks import Error, Task
+from shoal.pipeline.statistics.errors import costs_of
+from shoal.pipeline.tasks import Cost, Error, Task
 from shoal.pipeline.tracking.state import SweepState, network_name
 from shoal.pipeline.tracking.thinned import Curve, Curves
 
@@ -18,13 +21,20 @@ PARAMS = [name for name in (*store.CELL_COLUMNS, *store.LATER_COLUMNS) if name n
 RANKS = {"median": "", "q1": "_q1", "q3": "_q3"}
 
 
-def definitions(task: Task, error: Error) -> str:
-    """What the numbers of an experiment are, in which this error decides."""
-    first, cost = task.error, task.cost
+def definitions(state: SweepState) -> str:
+    """What the numbers of the experiment of a sweep are."""
+    first, error = state.task.error, state.error
+    trained = "; ".join(f"`{cost.name}` is the cost that is trained, {cost.definition}" for cost in state.costs)
+    if state.keeps_best:
+        trained += "".join(
+            f". `{cost.validation}` is that over the validation split, and `{cost.metric}` that of the parameters for "
+            "which it is lowest"
+            for cost in state.costs
+        )
     text = (
         "A cell's metrics are medians over its networks; `_q1` and `_q3` are quartiles, and a diverged network counts "
         f"as infinite. `{first.metric('test')}` and `{first.metric('validation')}` are the {first.definition} over "
-        f"samples and outputs, in {first.unit}; `{cost.name}` is the cost that is trained, {cost.definition}. "
+        f"samples and outputs, in {first.unit}; {trained}. "
         "`sweep_seconds` and `sweep_gflop_per_second` are those of the training of the whole sweep. "
         "Views, 'Cells by test error' shows the cells of the present results. Figures: Artifacts of the run of the "
         "sweep."
@@ -35,13 +45,13 @@ def definitions(task: Task, error: Error) -> str:
     return f"{text} With several targets {decide}: the {error.definition}."
 
 
-def ranked(task: Task, error: Error) -> dict[str, str]:
-    """The metrics of cells and networks where this error decides, and the columns that they are in."""
+def ranked(task: Task, cost: Cost, error: Error) -> dict[str, str]:
+    """The metrics of cells and networks of this cost where this error decides, and the columns that they are in."""
     columns: dict[str, str] = {}
     for kind in dict.fromkeys((task.error, error)):
         columns |= {kind.metric("test"): kind.of("test"), kind.log10_metric: kind.log10}
         columns |= {kind.metric("validation"): kind.of("validation")}
-    return columns | {task.cost.metric: "train_cost"}
+    return columns | {cost.metric: "train_cost"}
 
 
 @dataclass(frozen=True)
@@ -66,11 +76,14 @@ class Records:
     """Makes the record of any cell or network of a state; reads the sweep's curves once."""
 
     def __init__(self, paths: Paths, state: SweepState) -> None:
-        runs = store.read_table(paths.runs(state.sweep), ["network_id", "cell"])
-        self._error = state.error
-        self._ranked = ranked(state.task, state.error)
+        runs = store.read_table(paths.runs(state.sweep), ["network_id", "cell", "status"])
+        self._task, self._error = state.task, state.error
         self._members = runs.groupby("cell")["network_id"].agg(list)
-        self._curves = Curves(store.read_table(paths.curves(state.sweep)), state.task.cost.name)
+        table = store.read_table(paths.curves(state.sweep))
+        stopped = runs.loc[runs["status"] == "stopped", "network_id"]
+        self._curves = Curves(table, stopped=stopped)
+        is_validated = store.VALIDATION_COST in table
+        self._validation = Curves(table, store.VALIDATION_COST, stopped) if is_validated else None
         self._cells = {state.cell_key(cell["cell"]): cell for cell in state.cells}
         self._networks = {
             key: network
@@ -85,20 +98,28 @@ class Records:
         return self._network(self._networks[key])
 
     def _cell(self, cell: dict[str, Any]) -> Record:
+        [cost] = costs_of(pd.Series(cell))
         metrics = {
             name + suffix: cell[f"{column}_{rank}"]
-            for name, column in self._ranked.items()
+            for name, column in ranked(self._task, cost, self._error).items()
             for rank, suffix in RANKS.items()
         }
         metrics["diverged_fraction"] = cell["n_diverged"] / cell["n_networks"]
-        curves = self._curves.band(self._members[cell["cell"]])
+        members = self._members[cell["cell"]]
+        curves = self._curves.band(members, cost.name)
+        if self._validation:
+            curves |= self._validation.band(members, cost.validation)
         params = _params(cell) | {"n_networks": str(cell["n_networks"])}
         return Record("cell", cell["cell"], params, _numbers(metrics), curves, {}, self._cell_note(cell))
 
     def _network(self, network: dict[str, Any]) -> Record:
-        metrics = {name: network[column] for name, column in self._ranked.items()}
+        [cost] = costs_of(pd.Series(network))
+        metrics = {name: network[column] for name, column in ranked(self._task, cost, self._error).items()}
         metrics["diverged_fraction"] = float(network["status"] == "diverged")
-        curves = self._curves.single(network["network_id"])
+        metrics |= {name: network[name] for name in store.STOPPING_COLUMNS if network.get(name) is not None}
+        curves = self._curves.single(network["network_id"], cost.name)
+        if self._validation:
+            curves |= self._validation.single(network["network_id"], cost.validation)
         params = _params(network) | {"replicate": str(network["replicate"])}
         tags = {"shoal.network": network["network_id"]}
         error = f"{self._error.label('test')} {_number(network[self._error.of('test')])}"

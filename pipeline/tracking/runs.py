@@ -136,7 +136,7 @@ def _experiment(client: MlflowClient, paths: Paths, state: SweepState) -> str:
     if found is None:
         remote = destination.is_remote(destination.tracking_uri(paths))
         artifacts = None if remote else f"{destination.artifact_root(paths)}/{state.experiment}"
-        tags = {NOTE: definitions(state.task, state.error), "mlflow.experimentKind": "custom_model_development"}
+        tags = {NOTE: definitions(state), "mlflow.experimentKind": "custom_model_development"}
         found = client.get_experiment(client.create_experiment(state.experiment, artifacts, tags))
     elif found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

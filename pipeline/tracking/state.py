@@ -14,8 +14,8 @@ import pandas as pd
 from shoal.pipeline import predictor, preparation, scaling, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.cells import with_errors
-from shoal.pipeline.statistics.errors import deciding, task_of
-from shoal.pipeline.tasks import Error, Task
+from shoal.pipeline.statistics.errors import costs_of, deciding, task_of
+from shoal.pipeline.tasks import Cost, Error, Task
 from shoal.pipeline.tracking.tags import Provenance, Provenances
 
 FORMAT = "2"
@@ -34,9 +34,10 @@ class SweepState:
     """The results of a sweep as they are now.
 
     `cells` are its rows of cells.parquet, nulls as None; `networks` has the rows of each cell's networks where these
-    have runs of their own. `task` is what they were trained for, `error` the one that decides, `diverged_step` the
-    first at which a network diverged. `choice` is predictions/chosen.json where what answers, or the best of several
-    networks, is of this sweep. `experiment` is the name of the experiment that its runs are in.
+    have runs of their own. `task` is what they were trained for, `costs` which of its costs they were trained on,
+    `error` the one that decides, `diverged_step` the first at which a network diverged. `choice` is
+    predictions/chosen.json where what answers, or the best of several networks, is of this sweep. `experiment`
+    is the name of the experiment that its runs are in.
     """
 
     sweep: str
@@ -47,10 +48,16 @@ class SweepState:
     figures: list[Path]
     choice: dict[str, Any] | None
     task: Task
+    costs: list[Cost]
     error: Error
     diverged_step: int | None
     experiment: str
     networks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether networks keep the parameters of their lowest validation cost."""
+        return any(cell.get("keep") == "best" for cell in self.cells)
 
     @property
     def key(self) -> str:
@@ -159,6 +166,7 @@ def _read_state(
         sorted(path for path in (paths.figures / sweep).glob("[!.]*") if path.is_file()),
         choice if choice and store.answering(choice)[0]["sweep"] == sweep else None,
         task_of(cells),
+        costs_of(cells),
         deciding(cells),
         _first_divergence(paths, sweep),
         experiment_of(sweep, study),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,39 +15,43 @@ Curve = list[tuple[int, float]]
 
 
 class Curves:
-    """The learning curves of a sweep by network_id, from a table with the columns network_id, step and cost.
+    """The learning curves of a sweep by network_id, from a table with the columns network_id, step and that of a cost.
 
-    `name` is what the store calls them.
+    Networks that `stopped` early keep their last cost beyond the end of their curves.
     """
 
-    def __init__(self, table: pd.DataFrame, name: str) -> None:
-        self._name = name
+    def __init__(self, table: pd.DataFrame, column: str = "cost", stopped: Collection[str] = ()) -> None:
+        table, self._stopped = table.dropna(subset=[column]), frozenset(stopped)
         codes, ids = pd.factorize(table["network_id"])
         steps = table["step"].to_numpy(np.int64)
         order = np.lexsort((steps, codes))
-        self._steps, self._costs = steps[order], table["cost"].to_numpy(np.float64)[order]
+        self._steps, self._costs = steps[order], table[column].to_numpy(np.float64)[order]
         self._start = dict(zip(ids, np.searchsorted(codes[order], np.arange(len(ids))), strict=True))
         self._count = dict(zip(ids, np.bincount(codes, minlength=len(ids)), strict=True))
 
-    def band(self, networks: Sequence[str]) -> dict[str, Curve]:
+    def band(self, networks: Sequence[str], name: str) -> dict[str, Curve]:
         """Median and quartiles of the cost over the named networks, at no more than CURVE_POINTS steps each.
+
+        `name` is what the store calls the median.
 
         A network without a finite value at a step has diverged and counts as infinite there.
         """
         curves = [self._curve(network) for network in networks]
         steps = thinned(np.unique(np.concatenate([steps for steps, _ in curves])))
         values = np.full((len(curves), len(steps)), np.inf)
-        for row, (own, costs) in zip(values, curves, strict=True):
+        for network, row, (own, costs) in zip(networks, values, curves, strict=True):
             at = np.isin(steps, own, assume_unique=True)
             row[at] = costs[np.searchsorted(own, steps[at])]
+            if network in self._stopped and len(own):
+                row[steps > own[-1]] = costs[-1]
         values[np.isnan(values)] = np.inf
-        return {self._name + ending: _finite(steps, _quantile(values, q)) for ending, q in BAND.items()}
+        return {name + ending: _finite(steps, _quantile(values, q)) for ending, q in BAND.items()}
 
-    def single(self, network: str) -> dict[str, Curve]:
+    def single(self, network: str, name: str) -> dict[str, Curve]:
         """The cost of one network at no more than CURVE_POINTS steps."""
         steps, costs = self._curve(network)
         at = np.isin(steps, thinned(steps), assume_unique=True)
-        return {self._name: _finite(steps[at], costs[at])}
+        return {name: _finite(steps[at], costs[at])}
 
     def _curve(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps (n,) and costs (n,) of a network; none where it has no curve."""

@@ -1,4 +1,4 @@
-"""quantile: c = max(q (y - y_hat), (q - 1) (y - y_hat)),  dc/dy_hat = 1 - q above y, -q below, and 0 at y.
+"""quantile q: c = max(q (y - y_hat), (q - 1) (y - y_hat)),  dc/dy_hat = 1 - q above y, -q below, and 0 at y.
 
 Koenker and Bassett, "Regression quantiles", Econometrica 46, 1978.
 """
@@ -9,8 +9,8 @@ from typing import Any
 
 from shoal.kernels.simd.formula import at_least, where_negative, where_positive
 
-HYPERS = {"q": 0.5}
-RANGES = {"q": (0.0, 1.0)}
+HYPERS = {"quantile": 0.5}
+RANGES = {"quantile": (0.0, 1.0)}
 
 
 def cost(r: Any, q: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shoal.pipeline.hyperparameters import TRAINING
 from shoal.pipeline.report.claims.limits.sentences import floor_of
 from shoal.pipeline.report.claims.wording import factor, listed
 from shoal.pipeline.report.document.blocks import Table
@@ -11,6 +12,7 @@ from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.store import LATER_COLUMNS
+from shoal.pipeline.tasks.regression import HALF_MSE
 
 PRINTED = {"relu": 0.00074328, "linear": 0.12079632, "tanh": 0.00173546}
 """What the assignment's author printed."""
@@ -26,8 +28,8 @@ CONVERGED = 1.001
 
 
 def is_own(results: SweepResults) -> bool:
-    """Whether the sweep answers a part of the assignment, and starts from its own numbers."""
-    return bool(results.part) and results.settings.init == "assignment-stream"
+    """Whether the sweep answers a part of the assignment, starts from its own numbers and has its cost."""
+    return bool(results.part) and results.settings.init == "assignment-stream" and results.costs == [HALF_MSE]
 
 
 def assignment_sentences(results: SweepResults) -> list[str]:
@@ -51,11 +53,14 @@ def _first(results: SweepResults) -> list[tuple[str, float]]:
 
 
 def _has_its_settings(results: SweepResults) -> bool:
-    """Whether each activation is trained once, full batch, with the assignment's learning rate and steps alone."""
+    """Whether each activation is trained once, full batch, with the assignment's learning rate and steps, and with
+    nothing that the assignment has not."""
     cells = results.cells
     same = cells["learning_rate"].eq(cells["series"].map(RATES)) & cells["steps"].eq(STEPS)
     same &= cells["batch_size"].eq(axes.FULL_BATCH) & cells["optimizer"].eq("gd")
-    return bool(same.all() and cells[list(LATER_COLUMNS)].isna().all(axis=None))
+    for name in LATER_COLUMNS:
+        same &= cells[name].isna() | cells[name].eq(TRAINING[name].default)
+    return bool(same.all())
 
 
 def _other_settings() -> str:
@@ -104,4 +109,4 @@ def assignment_tables(results: SweepResults) -> list[Table]:
         for name, cost in _first(results)
     ]
     header = ["activation", "shoal", "independent NumPy", "printed by the author"]
-    return [Table(f"The assignment's own networks (replicate 0): {results.task.cost.label}", header, rows)]
+    return [Table(f"The assignment's own networks (replicate 0): {HALF_MSE.label}", header, rows)]

@@ -24,6 +24,7 @@ def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Sec
     The assignment's own words, and its parts, are there where the study is the assignment's.
     """
     needed: set[str] = {results.settings.optimizer for results in sweeps}
+    needed |= {cost.loss for results in sweeps for cost in results.costs}
     if any(_has_branches(results) for results in sweeps):
         needed.add(BRANCHES)
     _, *texts = source().split("\n## ")

@@ -74,16 +74,27 @@ def longest(results: SweepResults) -> pd.DataFrame:
 
 
 def _apart(cells: pd.DataFrame) -> pd.Series:
-    """Whether those that differ in their number of steps are trained apart, as their schedules depend on it."""
+    """Whether those that differ in their number of steps are trained apart: what they do before depends on it."""
+    return _depends_on_end(cells) | _keeps_best(cells)
+
+
+def _depends_on_end(cells: pd.DataFrame) -> pd.Series:
     return cells["schedule"].isin([name for name, schedule in SCHEDULES.items() if schedule.depends_on_end])
+
+
+def _keeps_best(cells: pd.DataFrame) -> pd.Series:
+    return cells["keep"].eq("best")
 
 
 def _trained_once(results: SweepResults, duration: str) -> list[str]:
     """What to say of networks that differ in their duration alone; nothing where all are trained apart."""
-    apart = results.cells.loc[_apart(results.cells), "schedule"].unique()
-    if _apart(results.cells).all():
+    cells = results.cells
+    if _apart(cells).all():
         return []
-    but = f", unless their schedule is {listed(apart)}" if len(apart) else ""
+    schedules = cells.loc[_depends_on_end(cells), "schedule"].unique()
+    reasons = [f"their schedule is {listed(schedules)}"] if len(schedules) else []
+    reasons += ["they keep their best parameters"] if _keeps_best(cells).any() else []
+    but = f", unless {' or '.join(reasons)}" if reasons else ""
     return [f"Networks that differ in their number of {duration} alone are one network here, as in training{but}."]
 
 

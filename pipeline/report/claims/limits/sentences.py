@@ -16,6 +16,7 @@ from shoal.pipeline.report.result_tables import MISSING, number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.errors import best_first
+from shoal.pipeline.tasks.regression import HALF_MSE
 
 PIECES_HEADER = [
     "W",
@@ -40,8 +41,13 @@ def floor_of(results: SweepResults, series: str) -> Floor | None:
 
 
 def floor_sentences(results: SweepResults) -> list[str]:
-    """Of networks that only combine known functions of x: the least cost they could reach, and what was reached."""
-    paragraphs = []
+    """Of networks that only combine known functions of x: the least cost they could reach, and what was reached.
+
+    Empty where they are trained on another cost than that of least squares.
+    """
+    paragraphs: list[str] = []
+    if results.costs != [HALF_MSE]:
+        return paragraphs
     for series, cells in results.cells.groupby("series", sort=False):
         least = floor_of(results, str(series))
         if least:
@@ -54,7 +60,7 @@ def floor_sentences(results: SweepResults) -> list[str]:
 
 def _floor(results: SweepResults, series: str, least: Floor) -> str:
     text = f"Whatever its weights, {series} only combines {listed(['a constant', *least.functions])}: by least squares "
-    text += f"its {results.task.cost.label} cannot be below {least.cost:.7g}"
+    text += f"its {HALF_MSE.label} cannot be below {least.cost:.7g}"
     return f"{text}." if least.functions == ("x",) else f"{text}, where a straight line has {least.line_cost:.7g}."
 
 
