@@ -75,7 +75,8 @@ def huber(study: Paths, network_id: str, split: str, sweep: str, of: float | Non
     """Huber's cost (half the squared error for None) in the targets' own units, delta times the scale of each."""
     dataset = data.load(study)
     samples = getattr(dataset, split)
-    residuals = np.abs(store.load_predictor(study, sweep, network_id).predict(samples.x) - samples.y)
+    predictor = store.load_predictor(study, [{"sweep": sweep, "network_id": network_id}])
+    residuals = np.abs(predictor.predict(samples.x) - samples.y)
     limits = np.inf if of is None else of * dataset.y_scaling.scale
     inner = np.minimum(residuals, limits)
     return float((inner * (residuals - inner / 2)).sum(axis=1).mean())
