@@ -19,7 +19,7 @@ from shoal.pipeline.report.document.blocks import Folded
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.axes import FULL_BATCH
 from shoal.pipeline.store import A_BEATS_B, LATER_COLUMNS
-from shoal.pipeline.tasks.regression import MSE, REGRESSION
+from shoal.pipeline.tasks.regression import HALF_MSE, MSE, REGRESSION
 
 
 def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults:
@@ -29,7 +29,12 @@ def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults
     return cast(
         SweepResults,
         SimpleNamespace(
-            cells=cells, axes=axes, error=MSE, task=REGRESSION, **{"settings": settings, "name": "s", **others}
+            cells=cells,
+            axes=axes,
+            error=MSE,
+            task=REGRESSION,
+            costs=[HALF_MSE],
+            **{"settings": settings, "name": "s", **others},
         ),
     )
 
