@@ -99,6 +99,17 @@ def test_divergence_is_counted_once_for_networks_that_differ_in_steps() -> None:
     assert everywhere.startswith("Costs ceased to be finite at step 3. Networks that differ")
 
 
+def test_divergence_is_counted_apart_for_networks_that_keep_their_best_parameters() -> None:
+    """They are trained apart, as what they keep depends on their last step."""
+    (some := rates([0, 0, 1, 3], [7, 12, 15, np.nan])).cells["keep"] = ["last", "last", "best", "best"]
+    [text] = divergence_sentences(some)
+    assert "Diverged: 0 of 4 with learning rate 0.1 and 4 of 8 with learning rate 0.5. " in text
+    assert text.endswith("are one network here, as in training, unless they keep their best parameters.")
+    (every := rates([0, 0, 1, 3], [7, 12, 15, np.nan])).cells["keep"] = "best"
+    [text] = divergence_sentences(every)
+    assert text.endswith("Diverged: 0 of 8 with learning rate 0.1 and 4 of 8 with learning rate 0.5.")
+
+
 def test_passes_over_the_data() -> None:
     cells = pd.DataFrame({"series": "relu", "batch_size": [1.0, 30.0, FULL_BATCH], "steps": 200.0})
     dataset = SimpleNamespace(train=SimpleNamespace(x=np.zeros((100, 1))))
