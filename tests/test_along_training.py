@@ -38,7 +38,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 
 def results(study: Paths, name: str) -> SweepResults:
-    return sweep_results.load(study, name, config.load(study).sweeps[name], data.load(study), "")
+    return sweep_results.load(study, name, config.load(study).sweeps[name], data.load(study), "", None)
 
 
 def test_tables_have_columns_where_networks_make_use_of_them(study: Paths) -> None:

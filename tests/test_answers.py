@@ -19,7 +19,7 @@ from shoal.pipeline.report.document.blocks import Folded
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.axes import FULL_BATCH
 from shoal.pipeline.store import A_BEATS_B, LATER_COLUMNS
-from shoal.pipeline.tasks.regression import MSE, REGRESSION
+from shoal.pipeline.tasks.regression import HALF_MSE, MSE, REGRESSION
 
 
 def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults:
@@ -29,7 +29,12 @@ def made_up(cells: pd.DataFrame, axes: list[str], **others: Any) -> SweepResults
     return cast(
         SweepResults,
         SimpleNamespace(
-            cells=cells, axes=axes, error=MSE, task=REGRESSION, **{"settings": settings, "name": "s", **others}
+            cells=cells,
+            axes=axes,
+            error=MSE,
+            task=REGRESSION,
+            costs=[HALF_MSE],
+            **{"settings": settings, "name": "s", **others},
         ),
     )
 
@@ -92,6 +97,17 @@ def test_divergence_is_counted_once_for_networks_that_differ_in_steps() -> None:
     assert useless.startswith("1 of the 1 networks that did not diverge has a larger test mse than")
     [everywhere] = divergence_sentences(rates([4, 4, 4, 4], [3, 3]))
     assert everywhere.startswith("Costs ceased to be finite at step 3. Networks that differ")
+
+
+def test_divergence_is_counted_apart_for_networks_that_keep_their_best_parameters() -> None:
+    """They are trained apart, as what they keep depends on their last step."""
+    (some := rates([0, 0, 1, 3], [7, 12, 15, np.nan])).cells["keep"] = ["last", "last", "best", "best"]
+    [text] = divergence_sentences(some)
+    assert "Diverged: 0 of 4 with learning rate 0.1 and 4 of 8 with learning rate 0.5. " in text
+    assert text.endswith("are one network here, as in training, unless they keep their best parameters.")
+    (every := rates([0, 0, 1, 3], [7, 12, 15, np.nan])).cells["keep"] = "best"
+    [text] = divergence_sentences(every)
+    assert text.endswith("Diverged: 0 of 8 with learning rate 0.1 and 4 of 8 with learning rate 0.5.")
 
 
 def test_passes_over_the_data() -> None:

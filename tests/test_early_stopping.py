@@ -41,10 +41,11 @@ def study(tmp_path_factory: pytest.TempPathFactory, blank: Path) -> Paths:
 
 def test_columns_are_there_where_networks_use_them(study: Paths) -> None:
     early, kept = (store.read_table(study.runs(name)) for name in SWEEPS)
+    of_adamw = ["weight_decay", "epsilon", "beta_1", "beta_2"]
     assert list(early)[len(store.RUN_COLUMNS) :] == [
-        "loss", "delta", "keep", "patience", "stopped_step", "best_step",
+        "loss", "delta", "keep", "patience", *of_adamw, "stopped_step", "best_step",
     ]  # fmt: skip
-    assert list(kept)[len(store.RUN_COLUMNS) :] == ["loss", "delta", "keep", "validate_every", "best_step"]
+    assert list(kept)[len(store.RUN_COLUMNS) :] == ["loss", "delta", "keep", "validate_every", *of_adamw, "best_step"]
     curves = [list(store.read_table(study.curves(name))) for name in SWEEPS]
     assert curves == 2 * [["network_id", "step", "cost", "validation_cost"]]
     assert early["keep"].eq("best").all() and early["delta"].eq(DELTA).all()
@@ -75,7 +76,8 @@ def huber(study: Paths, network_id: str, split: str, sweep: str, of: float | Non
     """Huber's cost (half the squared error for None) in the targets' own units, delta times the scale of each."""
     dataset = data.load(study)
     samples = getattr(dataset, split)
-    residuals = np.abs(store.load_predictor(study, sweep, network_id).predict(samples.x) - samples.y)
+    predictor = store.load_predictor(study, [{"sweep": sweep, "network_id": network_id}])
+    residuals = np.abs(predictor.predict(samples.x) - samples.y)
     limits = np.inf if of is None else of * dataset.y_scaling.scale
     inner = np.minimum(residuals, limits)
     return float((inner * (residuals - inner / 2)).sum(axis=1).mean())

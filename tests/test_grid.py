@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from shoal.kernels.ensemble import NetworkSpec
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.config import Sweep
-from shoal.pipeline.store import LATER_COLUMNS
 from shoal.pipeline.study.grid import Cell, cells
 from shoal.pipeline.study.identity import network_id
 
@@ -169,7 +168,7 @@ def test_full_batch_has_no_batch_size() -> None:
 
 def test_columns_of_a_plain_cell() -> None:
     cell = grid(BATCH, n_outputs=3)[1]
-    assert {key: value for key, value in cell.columns().items() if key not in LATER_COLUMNS} == {
+    assert cell.columns() == {
         "cell": "relu-d2-w050-b0010",
         "architecture": "dense 50 > relu > dense 50 > relu > dense 3",
         "activation": "relu",
@@ -188,6 +187,13 @@ def test_columns_of_a_plain_cell() -> None:
         "l2": 0.0,
         "clip_norm": None,
         "weight_decay": 0.0,
+        "loss": "squared",
+        "delta": None,
+        "quantile": None,
+        "keep": "last",
+        "patience": None,
+        "min_delta": 0.0,
+        "validate_every": 10,
     }
 
 
