@@ -49,9 +49,10 @@ def _totals(rows: list[Row]) -> str:
     lines = []
     for peer, title in PEERS.items():
         both = [row for row in rows if row[peer]]
-        in_table, alone, theirs = (sum(row[name]["seconds"] for row in both) for name in (*OWN, peer))
-        seconds = [f"{total:.3g}" for total in (in_table, alone, theirs)]
-        lines.append([title, str(len(both)), *seconds, f"{theirs / in_table:.1f}", f"{theirs / alone:.1f}"])
+        if both:
+            in_table, alone, theirs = (sum(row[name]["seconds"] for row in both) for name in (*OWN, peer))
+            seconds = [f"{total:.3g}" for total in (in_table, alone, theirs)]
+            lines.append([title, str(len(both)), *seconds, f"{theirs / in_table:.1f}", f"{theirs / alone:.1f}"])
     head = ["in all", "configurations", "shoal, in the table s", "shoal, alone s", "peer s", "ratio, in the table"]
     return table([*head, "ratio, alone"], lines)
 
