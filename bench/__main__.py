@@ -80,8 +80,7 @@ def add_comparison(results: dict[str, Any], name: str, dtype: str, rounds: int, 
 
 def measure(wanted: list[str]) -> dict[str, Any]:
     """Measure what is wanted, beside what is kept of earlier runs."""
-    results: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    results |= {"machine": machine(), "peak": peaks()}
+    results = kept() | {"machine": machine(), "peak": peaks()}
     results["absent"] = [name for name in PEERS if load(name) is None]
     results.setdefault("workloads", {})
     for name, workload in WORKLOADS.items():
@@ -95,6 +94,11 @@ def measure(wanted: list[str]) -> dict[str, Any]:
             results[name] = section()
             save(results)
     return results
+
+
+def kept() -> dict[str, Any]:
+    """What was measured before."""
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {}
 
 
 def save(results: dict[str, Any]) -> None:

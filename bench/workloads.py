@@ -1,4 +1,4 @@
-"""The six workloads, each a list of networks with what they start from, for shoal and for its peers.
+"""The nine workloads, each a list of networks with what they start from, for shoal and for its peers.
 
 Flops are counted as 2 N sum(fan_in fan_out) for the forward pass, as much for the gradients of the weights, and as
 much without the first layer for the gradients of the activations. Activations count nothing. A cost that is recorded
@@ -7,6 +7,7 @@ apart from a gradient (mini-batches: about 50 times) counts a forward pass.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,8 +15,9 @@ from itertools import product
 import numba
 import numpy as np
 
+from bench.samples import Data, digits, pixels, waves
 from shoal.kernels import streams as rng
-from shoal.kernels.ensemble import NetworkSpec, initial_params, recorded_steps
+from shoal.kernels.ensemble import NetworkSpec, Samples, Trained, initial_params, recorded_steps, train_on
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 
@@ -26,7 +28,10 @@ Weights = list[tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Workload:
-    """Networks that are trained on the same data in the same way; `batch_size` None is full batch."""
+    """Networks that are trained on the same data in the same way; `batch_size` None is full batch.
+
+    With `own_targets` only the inputs are the same: y has a column for each network, that of its replicate.
+    """
 
     name: str
     specs: tuple[NetworkSpec, ...]
@@ -34,6 +39,13 @@ class Workload:
     n_samples: int = 1000
     n_features: int = 1
     n_outputs: int = 1
+    source: Callable[[int, int, int, int], Data] = waves
+    own_targets: bool = False
+
+    @property
+    def loss(self) -> str:
+        """Name of the loss."""
+        return self.specs[0].loss
 
     @property
     def batch_size(self) -> int | None:
@@ -46,19 +58,30 @@ class Workload:
         return self.specs[0].steps or 0
 
     @property
+    def epochs(self) -> int:
+        """Passes through all samples; the last mini-batch of one may be smaller than the others."""
+        return self.steps // -(-self.n_samples // (self.batch_size or self.n_samples))
+
+    @property
     def recorded(self) -> np.ndarray:
         """Steps whose cost over all samples is recorded."""
         return recorded_steps(self.steps, self.batch_size)
 
     @cached_property
-    def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """x (n_samples, n_features) and y (n_samples, n_outputs), float64."""
-        generator = np.random.RandomState(SEED)
-        x = generator.uniform(-np.pi, np.pi, (self.n_samples, self.n_features))
-        if self.n_features == 1:
-            return x, np.sin(x)
-        mixing = generator.normal(size=(self.n_features, self.n_outputs))
-        return x, np.sin(x @ mixing)
+    def data(self) -> Data:
+        """x (n_samples, n_features) and y (n_samples, n_outputs), or with a column for each network, float64."""
+        return self.source(SEED, self.n_samples, self.n_features, self.n_outputs)
+
+    def targets(self, specs: Sequence[NetworkSpec]) -> list[np.ndarray]:
+        """y (n_samples, n_outputs) of each network."""
+        y = self.data[1]
+        return [y[:, [spec.replicate]] if self.own_targets else y for spec in specs]
+
+    def train(self, specs: Sequence[NetworkSpec], dtype: str, n_threads: int | None = None) -> list[Trained]:
+        """By the engine."""
+        datasets = [Samples(self.data[0], y) for y in (self.targets(specs) if self.own_targets else [self.data[1]])]
+        of = range(len(specs)) if self.own_targets else [0] * len(specs)
+        return train_on(specs, datasets, of, seed=SEED, dtype=dtype, n_threads=n_threads)
 
     def sizes(self, spec: NetworkSpec) -> list[int]:
         """Units layer by layer, inputs and outputs included."""
@@ -76,8 +99,7 @@ class Workload:
 
     def orders(self, spec: NetworkSpec) -> np.ndarray:
         """The shuffles (n_epochs, n_samples) int64 of a network trained on mini-batches."""
-        steps_per_epoch = -(-self.n_samples // (self.batch_size or self.n_samples))
-        orders = np.empty((self.steps // steps_per_epoch, self.n_samples), np.int64)
+        orders = np.empty((self.epochs, self.n_samples), np.int64)
         _shuffle(rng.shuffle_key(SEED, spec.replicate), orders)
         return orders
 
@@ -86,9 +108,8 @@ class Workload:
         layers = list(zip(self.sizes(spec), self.sizes(spec)[1:], strict=False))
         forward = sum(fan_in * fan_out for fan_in, fan_out in layers)
         step = 3 * forward - layers[0][0] * layers[0][1]
-        epochs = self.steps if self.batch_size is None else self.steps * self.batch_size / self.n_samples
         recorded = 1 if self.batch_size is None else len(self.recorded)
-        return round(2 * self.n_samples * (step * epochs + forward * recorded))
+        return round(2 * self.n_samples * (step * self.epochs + forward * recorded))
 
     @property
     def total_flops(self) -> int:
@@ -104,8 +125,9 @@ def _shuffle(key: np.uint64, orders: np.ndarray) -> None:
 
 def _plain(hidden: tuple[int, ...], activation: str, replicate: int = 0, **training: object) -> NetworkSpec:
     n_outputs = training.pop("n_outputs", 1)
-    training.setdefault("learning_rate", ASSIGNMENT_RATES[activation])
-    return NetworkSpec(Architecture.plain(hidden, activation, n_outputs), "assignment", replicate, **training)
+    training.setdefault("learning_rate", ASSIGNMENT_RATES.get(activation))
+    initialiser = training.pop("initialiser", "assignment")
+    return NetworkSpec(Architecture.plain(hidden, activation, n_outputs), initialiser, replicate, **training)
 
 
 def _base(activation: str) -> Workload:
@@ -124,6 +146,18 @@ def _sgd(batch_size: int) -> Workload:
         f"W4 batch {batch_size}",
         tuple(_plain((50, 50), a, r, steps=steps, batch_size=batch_size) for a, r in cells),
     )
+
+
+def _adam_grid(hidden: tuple[int, ...], n_rates: int, n_seeds: int, **training: object) -> tuple[NetworkSpec, ...]:
+    cells = product(np.geomspace(1e-4, 1e-2, n_rates).tolist(), range(n_seeds))
+    keys = {"optimizer": "adam", "batch_size": 32, "initialiser": "glorot_uniform"} | training
+    return tuple(_plain(hidden, "relu", r, learning_rate=rate, **keys) for rate, r in cells)
+
+
+def _images() -> Workload:
+    training = {"initialiser": "siren", "optimizer": "adam", "learning_rate": 0.01, "steps": 500}
+    specs = tuple(_plain((32, 32), "sin", digit, **training) for digit in range(1797))
+    return Workload("W9", specs, n_samples=64, n_features=2, source=pixels, own_targets=True)
 
 
 WORKLOADS = {
@@ -145,5 +179,15 @@ WORKLOADS = {
             4,
             4,
         ),
+        Workload("W7", _adam_grid((64, 64), 10, 10, steps=20 * 111), n_samples=3525, n_features=20),
+        Workload(
+            "W8",
+            _adam_grid((32,), 8, 8, steps=30 * 57, n_outputs=10, loss="cross_entropy"),
+            n_samples=1797,
+            n_features=64,
+            n_outputs=10,
+            source=digits,
+        ),
+        _images(),
     )
 }

@@ -5,6 +5,7 @@ Networks side by side have data sets of their own, which begin at different plac
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numba
@@ -33,7 +34,7 @@ def gather_columns(source: Any, source_ld: Any, order: Any, n_real: Any, target:
 
 @numba.njit
 def gather(source: Any, begins: Any, source_ld: Any, order: Any, n_samples: Any, target: Any, n: Any) -> None:
-    group_rows.gather(source, begins, source_ld, order, n_samples, UNITS, target, n)
+    group_rows.gather(source, begins, source_ld, order, n_samples, UNITS, target, n, np.empty(LD, np.int64))
 
 
 @numba.njit
@@ -109,8 +110,8 @@ def test_every_network_gathers_the_samples_of_its_own_order(dtype: str) -> None:
 
 @DTYPES
 def test_every_network_sees_the_samples_of_its_own_data_set_that_are_spread(dtype: str) -> None:
-    sets, own = datasets(dtype)
-    for n in (1, 2, 3, 7, 32):
+    sets, owns = datasets(dtype)
+    for n, own in product((1, 2, 3, 7, 32), (owns, np.full(GROUP, 1))):
         target = data(dtype)[1]
         elements, apart, _, _ = sizes(n, sets)
         spread(sets.ravel(), own * UNITS * LD, LD, target.ravel(), n)

@@ -18,13 +18,22 @@ ALIGNMENT = 64
 
 
 class Stack(NamedTuple):
-    """Networks of one shape, activation and learning rate; `index` says where they stand in the call's `specs`."""
+    """Networks of one shape and activation; `index` says where they stand in the call's `specs`."""
 
     index: list[int]
     specs: list[NetworkSpec]
     sizes: list[int]
     activation: str
-    learning_rate: float
+
+    @property
+    def learning_rate(self) -> float:
+        """That of all its networks: under gradient descent it goes with the activation."""
+        return self.specs[0].learning_rate
+
+    @property
+    def rates(self) -> np.ndarray:
+        """Learning rates (n_networks,)."""
+        return np.array([spec.learning_rate for spec in self.specs])
 
     def weights(self, workload: Workload, dtype: str) -> Weights:
         """(W, b) layer by layer, W (n_networks, fan_out, fan_in) and b (n_networks, fan_out)."""
@@ -37,23 +46,26 @@ class Stack(NamedTuple):
 
 
 def stacks(workload: Workload, specs: Sequence[NetworkSpec], height: Callable[[list[int]], int]) -> list[Stack]:
-    """The networks in stacks of at most height(sizes)."""
+    """The networks in stacks of at most height(sizes), as even as can be."""
     alike: dict[tuple, list[int]] = {}
     for i, spec in enumerate(specs):
-        key = (tuple(workload.sizes(spec)), workload.activation(spec), spec.learning_rate)
+        key = (tuple(workload.sizes(spec)), workload.activation(spec))
         alike.setdefault(key, []).append(i)
     result = []
-    for (sizes, activation, learning_rate), index in alike.items():
-        most = max(1, height(list(sizes)))
+    for (sizes, activation), index in alike.items():
+        n_stacks = -(-len(index) // max(1, height(list(sizes))))
+        most = -(-len(index) // n_stacks)
         for start in range(0, len(index), most):
             part = index[start : start + most]
-            result.append(Stack(part, [specs[i] for i in part], list(sizes), activation, learning_rate))
+            result.append(Stack(part, [specs[i] for i in part], list(sizes), activation))
     return result
 
 
-def batches_divide(workload: Workload) -> bool:
-    """Whether all mini-batches are of one size."""
-    return workload.batch_size is None or workload.n_samples % workload.batch_size == 0
+def plain_batches(workload: Workload) -> bool:
+    """Full batch, or mini-batches of one size by gradient descent: what NumPy's and Numba's peers are written for."""
+    in_batches = workload.batch_size is not None
+    gd_of_equal = workload.specs[0].optimizer == "gd" and workload.n_samples % (workload.batch_size or 1) == 0
+    return not workload.own_targets and (gd_of_equal or not in_batches)
 
 
 def chunks_of(n_samples: int, bytes_of_sample: int, n_threads: int) -> int:

@@ -18,7 +18,7 @@ from numba import njit, prange
 from scipy.linalg import blas  # noqa: F401  (the BLAS that Numba calls, loaded before its threads are limited)
 from threadpoolctl import threadpool_limits
 
-from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, aligned, batches_divide, chunks_of, stacks, trainer
+from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, aligned, chunks_of, plain_batches, stacks, trainer
 from bench.workloads import Workload
 from shoal.kernels.ensemble import NetworkSpec
 
@@ -29,7 +29,7 @@ SLOW = False
 EXACT_ORDER = True
 ACTIVATIONS = {"linear": 0, "relu": 1, "tanh": 2}
 FAST = {"contract", "reassoc", "arcp", "nsz"}
-supports = batches_divide
+supports = plain_batches
 
 
 @njit(nogil=True)

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, aligned, batches_divide, chunks_of, stacks, trainer
+from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, aligned, chunks_of, plain_batches, stacks, trainer
 from bench.workloads import Workload
 from shoal.kernels.ensemble import NetworkSpec
 
@@ -29,7 +29,7 @@ SLOW = False
 EXACT_ORDER = True
 STACK_BYTES = 400_000
 """Of one layer's values of a stack."""
-supports = batches_divide
+supports = plain_batches
 
 
 class Params:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.workloads import SEED, Workload
-from shoal.kernels import ensemble
+from bench.workloads import Workload
 from shoal.kernels.ensemble import NetworkSpec
 
 TITLE = "shoal"
@@ -24,10 +23,8 @@ def supports(workload: Workload) -> bool:
 
 def prepare(workload: Workload, specs: Sequence[NetworkSpec], dtype: str, n_threads: int) -> Callable[[], np.ndarray]:
     """See `bench.peers.load`."""
-    x, y = workload.data
 
     def train() -> np.ndarray:
-        runs = ensemble.train(specs, x, y, seed=SEED, dtype=dtype, n_threads=n_threads)
-        return np.array([run.costs[-1].sum() for run in runs])
+        return np.array([run.costs[-1].sum() for run in workload.train(specs, dtype, n_threads)])
 
     return train

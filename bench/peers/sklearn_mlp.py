@@ -1,9 +1,9 @@
 """scikit-learn.
 
-MLPRegressor as it is, but for the weights it starts from: plain gradient descent (no momentum, no penalty) or Adam,
-one `fit` for the whole training and no early stop. It has no other speed to tune than its BLAS threads. It keeps the
-cost of each epoch (full batch: of each step) of its own accord, shuffles by itself, and cannot be asked for the cost
-over all samples at given steps; only the final one is computed apart.
+MLPRegressor or MLPClassifier as it is, but for the weights it starts from: plain gradient descent (no momentum, no
+penalty) or Adam, one `fit` for the whole training and no early stop. It has no other speed to tune than its BLAS
+threads. It keeps the cost of each epoch (full batch: of each step) of its own accord, shuffles by itself, and cannot be
+asked for the cost over all samples at given steps; only the final one is computed apart.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, stacks, trainer
 from bench.workloads import Workload
@@ -27,8 +27,8 @@ EXACT_ORDER = False
 ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "linear": "identity"}
 
 
-class GivenStart(MLPRegressor):
-    """An MLPRegressor that starts from `weights`, pairs (W (fan_out, fan_in), b)."""
+class GivenStart:
+    """A network that starts from `weights`, pairs (W (fan_out, fan_in), b)."""
 
     def start_from(self, weights: list[tuple[np.ndarray, np.ndarray]]) -> GivenStart:
         """Itself, with the weights for the next `fit`."""
@@ -40,9 +40,17 @@ class GivenStart(MLPRegressor):
         return np.array(W.T, dtype, order="C"), np.array(b, dtype)
 
 
+class Regressor(GivenStart, MLPRegressor):
+    """Of half_mse."""
+
+
+class Classifier(GivenStart, MLPClassifier):
+    """Of the cross-entropy."""
+
+
 def supports(workload: Workload) -> bool:
-    """All workloads."""
-    return True
+    """Workloads of one target."""
+    return not workload.own_targets
 
 
 def training(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.ndarray]:
@@ -50,7 +58,9 @@ def training(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.nd
     x, y = (np.asfortranarray(values, dtype) for values in workload.data)
     weights = [(W[0], b[0]) for W, b in stack.weights(workload, dtype)]
     size, optimizer = workload.batch_size or len(x), stack.specs[0].optimizer
-    model = GivenStart(
+    is_classes = workload.loss == "cross_entropy"
+    targets = y.argmax(axis=1) if is_classes else y if y.shape[1] > 1 else y[:, 0]
+    model = (Classifier if is_classes else Regressor)(
         hidden_layer_sizes=stack.sizes[1:-1],
         activation=ACTIVATIONS[stack.activation],
         solver="adam" if optimizer == "adam" else "sgd",
@@ -63,7 +73,7 @@ def training(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.nd
         alpha=0,
         batch_size=size,
         shuffle=workload.batch_size is not None,
-        max_iter=workload.steps * size // len(x),
+        max_iter=workload.epochs,
         tol=0,
         n_iter_no_change=np.inf,
         random_state=stack.specs[0].replicate,
@@ -72,7 +82,9 @@ def training(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.nd
     def train() -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.start_from(weights).fit(x, y if y.shape[1] > 1 else y[:, 0])
+            model.start_from(weights).fit(x, targets)
+        if is_classes:
+            return np.array([-np.sum(y * model.predict_log_proba(x), dtype=float) / len(x)])
         error = model.predict(x).reshape(y.shape) - y
         return np.array([0.5 * np.sum(error**2, dtype=float) / len(x)])
 

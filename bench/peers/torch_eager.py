@@ -26,8 +26,8 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "linear": nn.Identity}
 
 
 def supports(workload: Workload) -> bool:
-    """All workloads."""
-    return True
+    """Workloads of one target."""
+    return not workload.own_targets
 
 
 def network(workload: Workload, stack: Stack, dtype: str) -> nn.Sequential:
@@ -51,15 +51,17 @@ def training(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.nd
     """The training of one network."""
     x, y = (torch.from_numpy(values.astype(dtype)) for values in workload.data)
     size, recorded = workload.batch_size or len(x), set(workload.recorded.tolist())
-    n_epochs = workload.steps * size // len(x)
+    loss_of = half_mse
+    if workload.loss == "cross_entropy":
+        loss_of, y = nn.functional.cross_entropy, y.argmax(dim=1)
 
     def train() -> np.ndarray:
         model, costs, step = network(workload, stack, dtype), [], 0
         optimizer = optimizer_of(model, stack)
-        orders = torch.from_numpy(stack.orders(workload)[0]) if workload.batch_size else [slice(None)] * n_epochs
+        orders = torch.from_numpy(stack.orders(workload)[0]) if workload.batch_size else [slice(None)] * workload.epochs
         for order in orders:
             for x_batch, y_batch in zip(x[order].split(size), y[order].split(size), strict=True):
-                loss = half_mse(model(x_batch), y_batch)
+                loss = loss_of(model(x_batch), y_batch)
                 if step in recorded:
                     costs.append(loss.detach() if size == len(x) else cost(model))
                 optimizer.zero_grad(set_to_none=True)
@@ -70,7 +72,7 @@ def training(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.nd
 
     @torch.inference_mode()
     def cost(model: nn.Module) -> torch.Tensor:
-        return half_mse(model(x), y)
+        return loss_of(model(x), y)
 
     return train
 

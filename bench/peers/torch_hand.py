@@ -3,7 +3,8 @@
 Forward and backward pass written out, without autograd, feature-major (networks, units, samples), networks of one
 shape in stacks. Every tensor is allocated once and written by `out=` or in place. baddbmm adds b while it multiplies,
 and in gradient descent it subtracts the gradient from W within the product that computes it; the derivative of the
-activation is one fused call (threshold_backward, tanh_backward). Threads are PyTorch's own within each operation.
+activation is one fused call (threshold_backward, tanh_backward). In mini-batches of Adam a stack has networks of all
+learning rates. Threads are PyTorch's own within each operation.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, batches_divide, stacks, trainer
+from bench.peers.common import BETA_1, BETA_2, EPSILON, Stack, stacks, trainer
 from bench.workloads import Workload
 from shoal.kernels.ensemble import NetworkSpec
 
@@ -24,8 +25,12 @@ SLOW = False
 EXACT_ORDER = True
 STACK_BYTES = 400_000
 """Of one layer's values of a stack."""
-supports = batches_divide
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
+
+
+def supports(workload: Workload) -> bool:
+    """Workloads of one target."""
+    return not workload.own_targets
 
 
 class Pass:
@@ -33,6 +38,7 @@ class Pass:
 
     def __init__(self, stack: Stack, layers: Layers, n: int, dtype: torch.dtype) -> None:
         self.layers, self.activation, height = layers, stack.activation, len(stack.index)
+        self.is_classes = stack.specs[0].loss == "cross_entropy"
         self.z = [torch.empty(height, size, n, dtype=dtype) for size in stack.sizes[1:]]
         self.delta = [torch.empty_like(z) for z in self.z]
         self.ones = torch.ones(height, n, 1, dtype=dtype)
@@ -44,11 +50,14 @@ class Pass:
             torch.baddbmm(b, W, a, out=z)
             if z is not self.z[-1] and self.activation != "linear":
                 z.relu_() if self.activation == "relu" else z.tanh_()
-        torch.sub(self.z[-1], y, out=self.delta[-1])
+        y_hat = torch.softmax(self.z[-1], 1, out=self.delta[-1]) if self.is_classes else self.z[-1]
+        torch.sub(y_hat, y, out=self.delta[-1])
 
     def cost(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """half_mse of each network, (n_networks,); leaves the errors to `backward`."""
+        """half_mse, or the cross-entropy, of each network, (n_networks,); leaves the errors to `backward`."""
         self.forward(x, y)
+        if self.is_classes:
+            return -(self.z[-1].log_softmax(1) * y).sum((1, 2)) / len(self.ones[0])
         return self.delta[-1].square().sum((1, 2)) * (0.5 / len(self.ones[0]))
 
     def backward(self, into: Layers, beta: float, alpha: float) -> None:
@@ -75,11 +84,11 @@ def flat_layers(weights: list) -> tuple[torch.Tensor, Layers]:
 
 
 class Adam:
-    """Kingma and Ba's update, in place."""
+    """Kingma and Ba's update, in place; `rates` is one number, or one for each of the parameters."""
 
-    def __init__(self, params: torch.Tensor, learning_rate: float) -> None:
-        self.params, self.learning_rate = params, learning_rate
-        self.m, self.v, self.scratch = (torch.zeros_like(params) for _ in range(3))
+    def __init__(self, params: torch.Tensor, rates: float | torch.Tensor) -> None:
+        self.params, self.rates = params, rates
+        self.m, self.v, self.scratch, self.move = (torch.zeros_like(params) for _ in range(4))
 
     def step(self, grads: torch.Tensor, t: int) -> None:
         """Update number `t`, from 1."""
@@ -87,7 +96,14 @@ class Adam:
         self.m.lerp_(grads, 1 - BETA_1)
         self.v.mul_(BETA_2).addcmul_(grads, grads, value=1 - BETA_2)
         torch.sqrt(self.v, out=self.scratch).add_(EPSILON * root)
-        self.params.addcdiv_(self.m, self.scratch, value=-self.learning_rate * root / (1 - BETA_1**t))
+        torch.mul(self.m, self.rates, out=self.move)
+        self.params.addcdiv_(self.move, self.scratch, value=-root / (1 - BETA_1**t))
+
+
+def rates_of(stack: Stack, layers: Layers, dtype: torch.dtype) -> torch.Tensor:
+    """The learning rate of each parameter, in the order of `flat_layers`."""
+    rates = torch.tensor(stack.rates, dtype=dtype)
+    return torch.cat([rates.repeat_interleave(tensor[0].numel()) for pair in layers for tensor in pair])
 
 
 def full_batch(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.ndarray]:
@@ -116,23 +132,32 @@ def full_batch(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.
 def mini_batch(workload: Workload, stack: Stack, dtype: str) -> Callable[[], np.ndarray]:
     """Training of a stack on mini-batches, which are gathered epoch by epoch."""
     x, y = (torch.from_numpy(np.ascontiguousarray(values.T, dtype)) for values in workload.data)
-    (initial, _), (params, layers) = (flat_layers(stack.weights(workload, dtype)) for _ in range(2))
+    weights = stack.weights(workload, dtype)
+    (initial, _), (params, layers), (grads, grad_layers) = (flat_layers(weights) for _ in range(3))
     n, size, recorded = workload.n_samples, workload.batch_size, set(workload.recorded.tolist())
-    batch, everything = (Pass(stack, layers, samples, params.dtype) for samples in (size, n))
+    everything, full, rest = (Pass(stack, layers, samples, params.dtype) for samples in (n, size, n % size))
+    passes = [full] * (n // size) + [rest] * (n % size > 0)
 
     def batches(values: torch.Tensor, order: torch.Tensor) -> Sequence[torch.Tensor]:
-        shuffled = values[:, order].view(len(values), len(order), n // size, size)
-        return shuffled.permute(2, 1, 0, 3).contiguous().unbind()
+        shuffled, whole = values[:, order], n - n % size
+        parts = shuffled[:, :, :whole].unflatten(2, (-1, size)).permute(2, 1, 0, 3).contiguous().unbind()
+        return [*parts, shuffled[:, :, whole:].swapaxes(0, 1)][: len(passes)]
 
     @torch.inference_mode()
     def train() -> np.ndarray:
         params.copy_(initial)
+        use_adam, step = stack.specs[0].optimizer == "adam", 0
+        adam = Adam(params, rates_of(stack, layers, params.dtype)) if use_adam else None
         costs = [everything.cost(x, y)]
-        for epoch, order in enumerate(torch.from_numpy(stack.orders(workload)).unbind(1)):
-            samples = zip(batches(x, order), batches(y, order), strict=True)
-            for step, (x_batch, y_batch) in enumerate(samples, epoch * (n // size) + 1):
+        for order in torch.from_numpy(stack.orders(workload)).unbind(1):
+            for batch, x_batch, y_batch in zip(passes, batches(x, order), batches(y, order), strict=True):
                 batch.forward(x_batch, y_batch)
-                batch.backward(layers, 1, -stack.learning_rate / size)
+                step += 1
+                if adam:
+                    batch.backward(grad_layers, 0, 1 / len(batch.ones[0]))
+                    adam.step(grads, step)
+                else:
+                    batch.backward(layers, 1, -stack.learning_rate / size)
                 if step in recorded:
                     costs.append(everything.cost(x, y))
         return costs[-1].numpy()

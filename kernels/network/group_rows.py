@@ -30,23 +30,38 @@ def apart(n, like):
 
 
 @jit
-def gather(source, begins, source_ld, order, n_samples, rows, target, n):
+def gather(source, begins, source_ld, order, n_samples, rows, target, n, places):
     """target[r, t, lane] = source[begins[lane] + (r, order[lane, t])] for n samples, then the last of them again; the
-    networks' orders are `n_samples` apart."""
-    small()
-    ld, filled_up = apart(n, target), elements(n, target) // GROUP
+    networks' orders are `n_samples` apart. `places` is memory for a row of whole numbers."""
+    ld, size = apart(n, target), elements(n, target)
+    for t in range(size // GROUP):
+        for lane in range(GROUP):
+            places[t * GROUP + lane] = begins[lane] + order[lane * n_samples + min(t, n - 1)]
     for r in range(rows):
-        for t in range(filled_up):
-            at, sample = r * ld + t * GROUP, min(t, n - 1)
-            for lane in range(GROUP):
-                target[at + lane] = source[begins[lane] + r * source_ld + order[lane * n_samples + sample]]
+        for i in range(size):
+            target[r * ld + i] = source[r * source_ld + places[i]]
+
+
+@jit
+def _are_alike(begins):
+    small()
+    alike = True
+    for lane in range(1, GROUP):
+        alike = alike and begins[lane] == begins[0]
+    return alike
 
 
 @jit
 def spread(source, begins, source_ld, rows, target, n):
     """target[r, t, lane] = source[begins[lane] + (r, t)] for n samples, then the last of them again."""
-    small()
     ld, filled_up = apart(n, target), elements(n, target) // GROUP
+    if _are_alike(begins):
+        for r in range(rows):
+            for t in range(filled_up):
+                value = source[begins[0] + r * source_ld + min(t, n - 1)]
+                for lane in range(GROUP):
+                    target[r * ld + t * GROUP + lane] = value
+        return
     for r in range(rows):
         for t in range(filled_up):
             from_, at = r * source_ld + min(t, n - 1), r * ld + t * GROUP

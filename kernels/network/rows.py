@@ -12,7 +12,6 @@ load, width = SAMPLES.load, SAMPLES.width
 @jit
 def fill(a, n, value):
     """a[:n] = value."""
-    small()
     for i in range(n):
         a[i] = value
 

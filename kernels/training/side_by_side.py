@@ -52,7 +52,8 @@ class GroupWorkspace(NamedTuple):
     a step. Of each network: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient,
     clip: what that is multiplied by. order: shuffled samples, network after network. X, Y, validation_x, validation_y:
     where the data set of each network begins. costs: cost per output and network. scale: what the backward pass
-    multiplies gradients by. ones: see `add_gradients`. rows, step_keys, unit_keys: see `draw_masks`.
+    multiplies gradients by. ones: see `add_gradients`. rows: see `gather`, `draw_masks`. step_keys,
+    unit_keys: see `draw_masks`.
     """
 
     a: Pointer
@@ -158,8 +159,8 @@ def minibatch_cost(at, low, n):
     small()
     ws, shared = at.ws, at.shared
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
-    gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n)
-    gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.y_rows, ws.y, n)
+    gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n, ws.rows)
+    gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.y_rows, ws.y, n, ws.rows)
     if at.job.draw:
         draw(at, low, n)
     tile_cost(at, at.fleet.tapes + at.job.training_ops, n, 1.0 / n, at.job.add_cost)
