@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
+from shoal.kernels.simd.formula import flushed
 from shoal.kernels.simd.log import log_from_1
 from shoal.kernels.simd.normal import tail
+from shoal.kernels.training.optimizers import OPTIMIZERS
 from tests.fleet import DTYPES
 
 
@@ -35,3 +37,26 @@ def test_the_tail_of_the_normal_distribution(dtype: str, far: float) -> None:
             exact = mp.erfc(mpf(float(value)) / mp.sqrt(2)) / 2
             got = mpf(float(e[k])) * mpf(float(power[k])) * mpf(float(m[k]))
             assert abs(got / exact - 1) <= 4 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", 1e-36), ("float64", 1e-300)])
+def test_what_is_next_to_nothing_is_0(dtype: str, limit: float) -> None:
+    tiny = np.finfo(dtype).smallest_subnormal
+    x = np.array([0.0, tiny, -tiny, limit / 1.01, -limit / 1.01, limit * 1.01, -limit * 1.01, np.inf], dtype)
+    assert flushed(x).tolist() == [0, 0, 0, 0, 0, *x[5:].tolist()]
+    assert np.isnan(flushed(np.array([np.nan], dtype)))
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "adam", "adamw"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_mean_gradient_of_a_dead_unit_ends_at_0_and_is_never_subnormal(name: str, dtype: str) -> None:
+    optimizer = OPTIMIZERS[name]
+    p, g, normal = np.array([0.5], dtype), np.array([1e-3], dtype), np.finfo(dtype).smallest_normal
+    state = (np.zeros(1, dtype),) * optimizer.n_states
+    hypers = optimizer.Hypers(**optimizer.hypers)
+    for t in range(1, 8000):
+        p, state = optimizer.update(p, g, state, 0.01, optimizer.numbers(t, hypers))
+        mean = state[0][0]
+        assert mean == 0 or abs(mean) >= normal
+        g = np.zeros(1, dtype)
+    assert mean == 0

@@ -124,6 +124,15 @@ def is_single(x: Any) -> bool:
     return isinstance(x.value.type.element, ir.FloatType) if isinstance(x, V) else x.dtype == np.float32
 
 
+def flushed(x: Any) -> Any:
+    """0 where |x| is below 1e-36 (float64: 1e-300), else x; NaN stays NaN.
+
+    For running means along training: that of a dead unit shrinks until it is subnormal, and stays so by rounding. An
+    operation with a subnormal number takes an x86 over a hundred cycles.
+    """
+    return where_negative(absolute(x) - (1e-36 if is_single(x) else 1e-300), 0.0, x)
+
+
 def polynomial(x: Any, single: Sequence[float], double: Sequence[float]) -> Any:
     """c[0] + c[1] x + c[2] x^2 + ... by Horner's rule, with coefficients for each dtype."""
     *rest, result = single if is_single(x) else double

@@ -5,7 +5,7 @@ numbers it keeps for each parameter, 0 at first; and `update(p, g, state, rate, 
 and the state after a step along the gradient g. `numbers(t, h)` are what it needs of step t = 1, 2, ..., computed once
 for all parameters, in float64, from the hyper-parameters h. DIRECT says that a step is p += -rate g and no more, so
 that a backward pass may add the gradient to the parameters as it comes out. WEIGHT_DECAY is the decay of networks that
-do not say which one (../regularise.py), 0 where a file has none.
+do not say which one (../regularise.py), 0 where a file has none. A running mean of gradients is `flushed`.
 """
 
 from __future__ import annotations

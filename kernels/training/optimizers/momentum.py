@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shoal.kernels.simd.formula import fma
+from shoal.kernels.simd.formula import flushed, fma
 
 HYPERS = {"momentum": 0.9}
 STATES = 1
@@ -20,5 +20,5 @@ def numbers(t: Any, h: Any) -> Any:
 
 def update(p: Any, g: Any, state: Any, rate: Any, numbers: Any) -> Any:
     (v,), (mu,) = state, numbers
-    v = fma(mu, v, g)
+    v = flushed(fma(mu, v, g))
     return fma(-rate, v, p), (v,)
