@@ -1,11 +1,11 @@
 # make repro: the whole study from nothing.   make test: lint, types, import contract and tests, from nothing.
-# make bench: shoal beside its peers (slow).   make bench-quick: two minutes of it.
+# make bench: shoal beside its peers (slow).   make bench-quick: two minutes of it.   make accuracy: its predictions.
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint fuzz bench bench-quick lock readme clean coverage-check bench-tracking
+.PHONY: repro test lint fuzz bench bench-quick accuracy lock readme clean coverage-check bench-tracking
 
 repro: $(VENV)/installed
 	shoal check
@@ -35,6 +35,13 @@ bench: $(VENV)/bench
 
 bench-quick: $(VENV)/bench
 	python -m bench --quick
+
+# Predictions of the study that `shoal init` writes beside scikit-learn's, written to docs/accuracy.md: some minutes for
+# each split of a table. TABLES are files whose last column is the target, or diabetes.
+TABLES ?= diabetes
+SPLITS ?= 10
+accuracy: $(VENV)/bench
+	python -m bench.accuracy --splits $(SPLITS) $(TABLES)
 
 $(VENV)/bench: $(VENV)/installed
 	python -m pip install --quiet --constraint requirements.lock --no-build-isolation --editable .[bench]
