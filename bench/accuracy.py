@@ -34,25 +34,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from bench.__main__ import ROOT, machine
-from bench.report import table as markdown
+from bench.accuracy_page import BOOSTING, FOREST, GRID, RIDGE, SHOAL, render
 from shoal.pipeline.begin.texts import stem
 from shoal.pipeline.data import readers
 from shoal.pipeline.store import read_json
 
 PAGE = ROOT / "docs" / "accuracy.md"
-SHOAL, GRID = "shoal", "MLP grid"
-INTRODUCTION = """# Accuracy
-
-Written by `make accuracy`; nothing here is typed in. How far off predictions are for rows that nothing was trained or
-chosen on: those of the study that `shoal init` writes, unedited, and those of scikit-learn's models, fitted to the same
-rows. For each split the rows are put in another order, and the study's own split of them is that of all. `MLP grid` is
-GridSearchCV over MLPRegressor (24 settings, five folds, inputs and target standardised), `forest` a random forest of
-500 trees, `boosting` HistGradientBoostingRegressor as it is, `ridge` RidgeCV over standardised inputs. Rows `kept` are
-those that the study makes its intervals of: no side has them. Ratios are of the root mean squared error on the test
-rows to that of the MLP grid, geometric means over the splits, smaller is better; behind shoal's, in how many splits it
-was below 1. CPU seconds are of all threads, means over the splits; shoal's are those of `shoal init`, `dvc repro
-predict` and `shoal predict` with all that they import.
-"""
 PARAMETERS = {
     "regressor__mlpregressor__hidden_layer_sizes": [(64,), (64, 64)],
     "regressor__mlpregressor__activation": ["relu", "tanh"],
@@ -84,11 +71,10 @@ def _networks() -> GridSearchCV:
 
 MODELS: dict[str, Callable[[], Any]] = {
     GRID: _networks,
-    "forest": lambda: RandomForestRegressor(500, random_state=0),
-    "boosting": lambda: HistGradientBoostingRegressor(random_state=0),
-    "ridge": lambda: make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 17))),
+    FOREST: lambda: RandomForestRegressor(500, random_state=0),
+    BOOSTING: lambda: HistGradientBoostingRegressor(random_state=0),
+    RIDGE: lambda: make_pipeline(StandardScaler(), RidgeCV(np.logspace(-4, 4, 17))),
 }
-NAMES = (SHOAL, *MODELS)
 
 
 def split(columns: list[str], rows: list[tuple[str, ...]], number: int) -> dict[str, Any]:
@@ -146,30 +132,6 @@ def read(name: str) -> tuple[str, list[str], list[tuple[str, ...]]]:
         return name, list(frame.columns), list(frame.astype(str).itertuples(index=False, name=None))
     table = readers.read(Path(), name, "")
     return stem(name), table.columns, list(zip(*table.content.to_pydict().values(), strict=True))
-
-
-def render(results: dict[str, list[dict[str, Any]]], wanted: int, facts: dict[str, str]) -> str:
-    """The page."""
-    done = {name: splits for name, splits in results.items() if splits}
-    short = [f"{name}: {len(splits)} of {wanted} splits" for name, splits in done.items() if len(splits) < wanted]
-    ratios, times = [], []
-    for name, splits in done.items():
-        first, n = splits[0], str(len(splits))
-        kept = first["rows"] - first["fitted"] - first["test"]
-        logs = {model: np.log([part["errors"][model] / part["errors"][GRID] for part in splits]) for model in NAMES}
-        wins = f"{np.sum(logs[SHOAL] < 0)} of {n}"
-        grid = f"{np.exp(np.mean(np.log([part['errors'][GRID] for part in splits]))):.4g}"
-        means = {model: f"{np.exp(log.mean()):.3f}" for model, log in logs.items() if model != GRID}
-        sizes = [str(number) for number in (first["rows"], first["features"], first["fitted"], kept, first["test"])]
-        ratios.append([name, *sizes, n, grid, f"{means.pop(SHOAL)} ({wins})", *means.values()])
-        seconds = [f"{np.mean([part['seconds'][model] for part in splits]):.1f}" for model in NAMES]
-        times.append([name, *seconds])
-    others = [model for model in MODELS if model != GRID]
-    head = ["table", "rows", "features", "fitted to", "kept", "test", "splits", f"RMSE of {GRID}", SHOAL, *others]
-    parts = [INTRODUCTION, markdown(["machine", ""], [[key, value] for key, value in facts.items()])]
-    parts += [f"Not all was run: {'; '.join(short)}.\n"] if short else []
-    parts += ["## Errors, as ratios\n", markdown(head, ratios)]
-    return "\n".join([*parts, "## CPU seconds of a split\n", markdown(["table", *NAMES], times)])
 
 
 def main() -> None:

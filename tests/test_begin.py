@@ -70,7 +70,7 @@ IGNORED = {
     "rownames": "looks like a row number (each whole number from 1 to 60 once)",
     "note": "text, 31 different values in 36 rows to train on",
     "sold": "dates such as '2020-01-01'",
-    "mixed": "row 2 has 'n. a.'",
+    "mixed": "row 2 has 'n. a.' (if that stands for no value: missing_values)",
     "blank": "no value in the rows to train on",
     "agent_id": "is named like an id (17 different numbers)",
     "euro": "follows the column 'price' on a straight line in every row (2 price + 0)",

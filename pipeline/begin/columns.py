@@ -50,8 +50,7 @@ def look(table: UserTable, settings: DataConfig, train: np.ndarray) -> list[Seen
     seen = {name: _seen(table, name, features.fitted(table, [name], settings, train)) for name in names}
     used = features.fitted(table, [name for name in names if seen[name].use == FEATURE], settings, train)
     for name, reason in _suspicions(table, used, settings.targets, train).items():
-        if seen[name].use == FEATURE:
-            seen[name] = replace(seen[name], use=IGNORED, reason=reason)
+        seen[name] = replace(seen[name], use=IGNORED, reason=reason)
     return list(seen.values())
 
 
@@ -76,7 +75,8 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
         return Seen(name, column.kind, IGNORED, _reason(alone.faults[0]), in_order=_is_in_order(table, column))
     n_gaps = sum(map(is_none, cells))
     if column.kind == NUMBER and NAME.fullmatch(name) and not n_gaps and not np.any(cells % 1):
-        n, use = len(np.unique(cells)), NAMES if len(np.unique(cells)) == len(cells) else IGNORED
+        n = len(np.unique(cells))
+        use = NAMES if n == len(cells) else IGNORED
         return Seen(name, column.kind, use, f"is named like an id ({n:,} different numbers)")
     return Seen(name, column.kind, n_inputs=len(column.inputs), n_gaps=n_gaps)
 
@@ -84,7 +84,7 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
 def _reason(fault: Fault) -> str:
     """Why a column is no feature: what was found in it, and in which row."""
     row = fault.where.partition(", ")[2]
-    return f"{row} has {fault.found}" if row else fault.found
+    return f"{row} has {fault.found} (if that stands for no value: missing_values)" if row else fault.found
 
 
 def _is_in_order(table: UserTable, column: Column) -> bool:
