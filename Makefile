@@ -1,11 +1,12 @@
 # make repro: the whole study from nothing.   make test: lint, types, import contract and tests, from nothing.
 # make bench: shoal beside its peers (slow).   make bench-quick: two minutes of it.   make fcnet: see bench/fcnet.py.
+# make accuracy: its predictions beside scikit-learn's.
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint fuzz bench bench-quick fcnet lock readme clean coverage-check bench-tracking
+.PHONY: repro test lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
 
 repro: $(VENV)/installed
 	shoal check
@@ -39,6 +40,13 @@ bench-quick: $(VENV)/bench
 # A published table of 6,912 networks, trained anew: a quarter of an hour. bench/fcnet.py says what the two files are.
 fcnet: $(VENV)/bench
 	python -m bench.fcnet $(DATA) $(TABLE)
+
+# Predictions of the study that `shoal init` writes beside scikit-learn's, written to docs/accuracy.md: some minutes for
+# each split of a table. TABLES are files whose last column is the target, or diabetes.
+TABLES ?= diabetes
+SPLITS ?= 10
+accuracy: $(VENV)/bench
+	python -m bench.accuracy --splits $(SPLITS) $(TABLES)
 
 $(VENV)/bench: $(VENV)/installed
 	python -m pip install --quiet --constraint requirements.lock --no-build-isolation --editable .[bench]

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
@@ -19,23 +20,29 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from shoal.pipeline import config
-from shoal.pipeline.begin import rule, texts
-from shoal.pipeline.begin.columns import look
+from shoal.pipeline.begin import rule, targets, texts
+from shoal.pipeline.begin.columns import FEATURE, NAMES, look
+from shoal.pipeline.begin.columns import IGNORED as NOT_USED
+from shoal.pipeline.config.schema import DataConfig, Splits
 from shoal.pipeline.data import readers
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.preparation import BOOLEAN, CATEGORY, NUMBER
 from shoal.pipeline.provenance import hashes
 from shoal.pipeline.stages import version
+from shoal.pipeline.statistics import conformal
 from shoal.pipeline.statistics.signed_ranks import smallest_p
+from shoal.pipeline.study.check import check
 from shoal.pipeline.study.plan import Setting
 from shoal.pipeline.terminal import cli
 from tests import studies
+from tests.datasets import FRACTIONS, MIXED
 from tests.studies import ROOT
 
 Captured = pytest.CaptureFixture[str]
 
 
 def houses(rows: int = 60) -> pd.DataFrame:
-    """Two features among columns of every other kind, and the price."""
+    """Features of every kind among columns of every other kind, and the price."""
     rng = np.random.default_rng(3)
     size, age = rng.normal(size=(2, rows)).round(3)
     counted = np.arange(rows)
@@ -61,14 +68,10 @@ def houses(rows: int = 60) -> pd.DataFrame:
 
 IGNORED = {
     "rownames": "looks like a row number (each whole number from 1 to 60 once)",
-    "town": "text, 2 different values (north, south)",
-    "note": "text, 40 different values",
-    "deed": "text, no two cells alike: names or ids",
-    "sold": "dates",
-    "new": "true and false; 1 and 0 would be numbers",
-    "lot": "numbers, but 1 of 60 cells are empty",
-    "mixed": "1 of 60 cells are no numbers, such as 'n. a.'",
-    "blank": "every cell is empty",
+    "note": "text, 31 different values in 36 rows to train on",
+    "sold": "dates such as '2020-01-01'",
+    "mixed": "row 2 has 'n. a.' (if that stands for no value: missing_values)",
+    "blank": "no value in the rows to train on",
     "agent_id": "is named like an id (17 different numbers)",
     "euro": "follows the column 'price' on a straight line in every row (2 price + 0)",
 }
@@ -98,22 +101,19 @@ def test_what_it_sees_is_told_and_written(here: Path, capsys: Captured) -> None:
     init("houses.csv", "--target", "price")
     out, err = capsys.readouterr()
     assert not err
-    lines = out.splitlines()
-    kinds = "5 of numbers, 1 of categories, 3 of text, 1 of dates, 1 of true and false, 1 of numbers with gaps, 1 empty"
-    assert sorted(lines[0].removesuffix(", beside price").partition(": ")[2].split(", ")) == sorted(kinds.split(", "))
-    assert [line for line in lines if line.startswith("ignored: ")][:-1] == [
-        f"ignored: {name} ({reason})" for name, reason in list(IGNORED.items())[:10]
-    ]
-    assert (
-        "data: houses.csv, 60 rows: 36 to train, 12 to validate, 12 to test; features size, age; targets price" in out
+    seen, now = out.splitlines()
+    some = ", ".join(f"{name} ({reason.partition(' (')[0]})" for name, reason in list(IGNORED.items())[:5])
+    assert seen == (
+        f"houses.csv: 60 rows; deed names the rows; ignored: {some} and 2 more; without a value: lot 1; 5 features; "
+        "36 / 12 / 12 to train, validate, test"
     )
-    assert "sweep first: 96 trainings, about " in out
-    assert lines[-1].endswith("now: cd houses && dvc repro")
+    assert now.startswith("houses: 80 networks, about ")
+    assert now.endswith("now: cd houses && dvc repro")
     settings = config.load(Paths(here / "houses"))
-    assert settings.data.ignore == tuple(IGNORED)
-    assert settings.data.targets == ("price",)
+    assert (settings.data.ignore, settings.data.targets, settings.data.id) == (tuple(IGNORED), ("price",), ("deed",))
+    assert (settings.data.missing.numbers, settings.data.missing.categories) == ("median", None)
     assert (settings.report.title, settings.tracking.experiment) == ("houses: price from 60 rows", "houses")
-    assert not settings.report.parts
+    assert (settings.choose, settings.interval, settings.report.parts) == (rule.ANSWER, None, {})
     text = (here / "houses" / "params.yaml").read_text(encoding="utf-8")
     assert all(re.search(rf"- {name} +# {re.escape(reason)}\n", text) for name, reason in IGNORED.items())
     assert (here / "houses" / "houses.csv").read_bytes() == (here / "houses.csv").read_bytes()
@@ -131,18 +131,75 @@ def test_a_table_without_suspects_and_several_targets(here: Path, capsys: Captur
     assert settings.tracking.experiment == "t-t"
 
 
+def test_a_table_that_needs_no_words_has_none(here: Path, capsys: Captured) -> None:
+    houses(700)[["size", "age", "price"]].to_csv("plain.csv", index=False)
+    init("plain.csv", "--target", "price")
+    assert capsys.readouterr().out.startswith(
+        "plain.csv: 700 rows; 2 features; 525 / 70 / 35 / 70 to train, validate, calibrate, test\n"
+    )
+    settings = config.load(Paths(here / "plain"))
+    assert (settings.interval, settings.data.fractions.calibration) == (rule.LEVEL, 0.05)
+    assert (settings.data.ignore, settings.data.id, settings.data.missing.numbers) == (None, None, None)
+
+
+def test_rows_in_the_order_of_a_date_are_split_by_it_where_the_user_says_so(here: Path, capsys: Captured) -> None:
+    table = houses()[["size", "age", "price"]]
+    table.insert(0, "day", pd.date_range("2024-01-31", periods=60).strftime("%Y-%m-%d"))
+    table.to_csv("series.csv", index=False)
+    init("series.csv", "--target", "price")
+    assert "day follows the rows" in capsys.readouterr().out
+    params = here / "series" / "params.yaml"
+    assert config.load(Paths(params.parent)).data.splits is None
+    text = params.read_text(encoding="utf-8")
+    params.write_text(text.replace("# splits: {kind: ordered, c", "splits: {kind: ordered, c"), encoding="utf-8")
+    assert config.load(Paths(params.parent)).data.splits == Splits(kind="ordered", column="day")
+    assert not check(Paths(params.parent)).faults
+
+
+@pytest.mark.parametrize("is_text", [False, True])
+def test_an_index_that_pandas_wrote_without_a_name_is_no_feature(here: Path, is_text: bool, capsys: Captured) -> None:
+    table = houses()[["size", "age", "price"]]
+    (table.set_axis([f"r{i}" for i in table.index]) if is_text else table).to_csv("t.csv")
+    init("t.csv", "--target", "price")
+    use = "index names the rows" if is_text else "ignored: index (was the index of a table: names of rows, as it seems)"
+    assert f"60 rows; {use}; 2 features" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["b", "a", "c", "d"], "text (b, a, c, …)"),
+        (["True", "false"], "true and false"),
+        ([1.0, 0.0, 2.0], "the whole numbers from 0 to 2"),
+        ([1, 2], ""),
+        ([0, 1.5], ""),
+        (["1", "x"], ""),
+        (list(range(21)), ""),
+    ],
+)
+def test_what_looks_like_classes(tmp_path: Path, values: list[object], found: str) -> None:
+    pd.DataFrame({"y": values * 2}).to_csv(tmp_path / "t.csv", index=False)
+    assert targets.classes(readers.read(tmp_path, "t.csv", ""), "y") == found
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["houses.csv"], "--target: found nothing; allowed: one or several columns of houses.csv (rownames, size, "),
         (["houses.csv", "--target", "prize"], "--target: found no column 'prize'; allowed: a column of houses.csv: "),
-        (["houses.csv", "--target", "town"], "houses.csv: column 'town', row 2: found 'north' (and 59 more"),
+        (
+            ["houses.csv", "--target", "town"],
+            "houses.csv: column 'town': found text (north, south); allowed: a column of numbers",
+        ),
         (["houses.csv", "--target", "size", "age"], "houses: found a file of this name; allowed: a new folder, or an"),
         (["houses.csv", "full", "--target", "age"], "full: found a folder that is not empty (mine); allowed: a new"),
         (["houses.csv", "a/b", "--target", "age"], "a/b: found no folder 'a' to make it in; allowed: a new folder"),
         (["none.csv", "--target", "age"], "none.csv: found 'none.csv', which does not exist; allowed: an existing"),
-        (["id.csv", "--target", "y"], "id.csv: found id (looks like a row number (each whole number from 1 to 5 once"),
-        (["short.csv", "--target", "y"], "params.yaml: data.fractions: found short.csv with 3 rows: 2 to train on"),
+        (
+            ["id.csv", "--target", "y"],
+            "id.csv: found id (is named like an id); allowed: at least one column to predict",
+        ),
+        (["short.csv", "--target", "y"], "short.csv: found 3 rows; allowed: at least 4, to train, validate and test"),
     ],
 )
 def test_what_cannot_be_begun_is_told_in_a_line_and_nothing_is_written(
@@ -203,14 +260,37 @@ def test_a_dvc_project_with_git_or_without(here: Path, ignored: bool) -> None:
 
 
 def test_kinds_follow_the_cells_and_not_the_type(tmp_path: Path) -> None:
-    table = pd.DataFrame({"flag": [True, False] * 20, "gap": [None, 1.5] * 20, "when": pd.Timestamp("2020-01-01")})
+    table = pd.DataFrame(
+        {"flag": [True, False] * 20, "gap": [None, 1.5, 2.5, 4] * 10, "when": pd.Timestamp("2020-01-01")}
+    )
     table["customerId"], table["grid"], table["y"] = [10, 11] * 20, [3, 4] * 20, np.arange(40) * 0.5
+    table["flat"], table["key_id"] = "north", np.arange(40) * 7 % 41
     table.to_parquet(tmp_path / "t.parquet")
-    found = {column.name: column for column in look(readers.read(tmp_path, "t.parquet", ""), ["y"])}
-    kinds = ["true and false", "numbers with gaps", "dates", "numbers", "numbers"]
-    assert [column.kind for column in found.values()] == kinds
+    settings = DataConfig.model_validate(
+        {
+            "source": "file",
+            "path": "t.parquet",
+            "targets": ["y"],
+            "features": None,
+            "split_seed": 0,
+            "standardise": True,
+        }
+        | {"fractions": FRACTIONS, "missing": MIXED["missing"]}
+    )
+    found = {column.name: column for column in look(readers.read(tmp_path, "t.parquet", ""), settings, np.arange(30))}
+    assert [(column.kind, column.use) for column in found.values()] == [
+        (BOOLEAN, FEATURE),
+        (NUMBER, FEATURE),
+        ("dates", NOT_USED),
+        (NUMBER, NOT_USED),
+        (NUMBER, NOT_USED),
+        (CATEGORY, NOT_USED),
+        (NUMBER, NAMES),
+    ]
+    assert (found["gap"].n_gaps, found["gap"].n_inputs) == (10, 2)
     assert found["customerId"].reason == "is named like an id (2 different numbers)"
-    assert found["grid"].reason == "follows the column 'customerId' on a straight line in every row (1 customerId - 7)"
+    assert found["grid"].reason.startswith("follows the column 'flag' on a straight line in every row")
+    assert found["flat"].reason == "has one level in the rows to train on (flat=north)"
 
 
 # ---- dvc repro
@@ -282,20 +362,28 @@ def test_no_shoal_is_told_in_a_line(here: Path) -> None:
 @pytest.mark.parametrize("rows", [2, 30, 300, 5_000, 100_000, 10**7])
 @pytest.mark.parametrize("features", [1, 20, 500])
 def test_the_first_sweep_is_short_where_a_rung_is(rows: int, features: int) -> None:
-    setting = Setting(features, 1, rows, 8, 2)
-    first, larger = rule.first_sweep(setting), rule.first_sweep(Setting(features, 1, 2 * rows, 8, 2))
+    setting = Setting(features, 1, rows, 8, 2, rows // 8)
+    first, larger = rule.first_sweep(setting), rule.first_sweep(replace(setting, n_samples=2 * rows))
     last = rule.LADDER[-1]
-    assert first.operations <= rule.OPERATIONS or first.block["epochs"] == list(last.epochs)
-    assert first.trainings >= larger.trainings
+    assert first.operations <= rule.OPERATIONS or first.block["epochs"] == last.epochs
+    assert first.networks >= larger.networks >= rule.ANSWER["best"]
     assert first.block["batch_size"] == ("full" if rows < 32 else 32)
 
 
 def test_each_comparison_of_a_first_sweep_could_be_shown() -> None:
     """Neighbours along each axis, at each combination of the others."""
-    for rung in rule.LADDER[:4]:
-        axes = [2, len(rung.width), 2, len(rung.epochs)]
-        n = sum((prod(axes) // size) * (size - 1) for size in axes)
-        assert n * smallest_p(rung.replicates) < 0.05
+    block = rule.first_sweep(Setting(5, 1, 500, 8, 2, 50)).block
+    axes = [len(value) for value in block.values() if isinstance(value, list)]
+    n = sum((prod(axes) // size) * (size - 1) for size in axes)
+    assert n * smallest_p(block["replicates"]) < 0.05
+
+
+@pytest.mark.parametrize("rows", [4, 299, 300, 599, 600, 10_000])
+def test_shares_leave_no_part_without_rows(rows: int) -> None:
+    shares = rule.fractions(rows)
+    assert sum(shares.values()) == pytest.approx(1)
+    is_calibrated = shares.get("calibration", 0) * rows >= conformal.rows_needed(rule.LEVEL)
+    assert is_calibrated == (rows >= 600)
 
 
 def test_times_are_said_as_people_guess_them() -> None:

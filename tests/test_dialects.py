@@ -61,6 +61,15 @@ def test_a_table_is_read_right(tmp_path: Path, form: str) -> None:
     np.testing.assert_array_equal(values, np.transpose([SPEEDS, FORCES]))
 
 
+@pytest.mark.parametrize("others", [["y", "index"], ["y", "x"]])
+def test_a_first_column_without_a_name_gets_one(tmp_path: Path, others: list[str]) -> None:
+    table = read(tmp_path, f",{','.join(others)}\n0,1.5,2\n1,2.5,3\n")
+    name = "index_" if "index" in others else "index"
+    assert (table.columns, table.faults, list(table.index)) == ([name, *others], [], [name])
+    assert table.content.column_names == ["", *others]
+    assert table.numbers([name])[0][:, 0].tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_an_encoding_is_found_by_its_mark(tmp_path: Path, encoding: str) -> None:
     table = read(tmp_path, "größe,y\n1,2\n3,4\n".encode(encoding))

@@ -64,9 +64,7 @@ def test_a_row_number_is_told(tmp_path: Path, table: pd.DataFrame, name: str, va
 
 def test_the_index_of_a_pandas_table_is_told(tmp_path: Path, table: pd.DataFrame) -> None:
     table.index = pd.Index(np.arange(N) * 7.5, name="sample")
-    line = (
-        f"warning: t.parquet: column 'sample': was the index of a pandas table: names of rows, as it seems{LEAVE_OUT}"
-    )
+    line = f"warning: t.parquet: column 'sample': was the index of a table: names of rows, as it seems{LEAVE_OUT}"
     assert told(tmp_path, table, "t.parquet") == [line, PASTE]
 
 

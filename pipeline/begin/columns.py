@@ -1,106 +1,116 @@
-"""What the columns of a table look like: features, or something that is none, with the reason."""
+"""What the columns of a new table are: features, names of rows, or neither, with the reason; told by the cells alone.
+
+What a feature can be is decided by data/features.py, as it will be whenever the study runs.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
-from shoal.pipeline.config.faults import cut
-from shoal.pipeline.data import notices
+from shoal.pipeline.config import DataConfig, Fault
+from shoal.pipeline.data import features, notices, splitting
+from shoal.pipeline.data.features import DATES, Features
 from shoal.pipeline.data.user_table import UserTable
+from shoal.pipeline.preparation import CATEGORY, NUMBER, Column, is_none
 from shoal.pipeline.scaling import FLOAT64
 
-NUMBERS, GAPS, LOGICAL, CATEGORIES, DATES, TEXT, EMPTY = (
-    "numbers", "numbers with gaps", "true and false", "categories", "dates", "text", "empty",
-)  # fmt: skip
-"""Kinds of columns."""
-USABLE = {NUMBERS}
-"""Kinds that networks can be trained on."""
-GAP = {"", "na", "n/a", "nan", "null", "none", "?"}
-"""What a cell without a value holds, in small letters."""
-MOST_CATEGORIES = 20
-"""Different values of a column of categories, each of them twice on average at least."""
-SHOWN_CATEGORIES = 3
-DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}([ T].*)?")
-ID = re.compile(r"(.*[ _.-])?(id|ids|guid|uuid)|.*[a-z](Id|ID)", re.DOTALL)
+FEATURE, NAMES, IGNORED = "feature", "names of rows", "ignored"
+"""What a column is used for."""
+NAME = re.compile(r"(.*[ _.-])?(id|ids|guid|uuid)|.*[a-z](Id|ID)", re.DOTALL)
 """Names that people give to what tells rows, or groups of rows, apart."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column that is no target: its kind, and why it is no feature, which is empty where it is one."""
+class Seen:
+    """A column that is no target: its use, and the reason where that is not a feature.
+
+    A feature has `n_inputs`, and `n_gaps` cells without a value; dates `in_order` rise, or fall, with the rows.
+    """
 
     name: str
     kind: str
-    reason: str
+    use: str = FEATURE
+    reason: str = ""
+    n_inputs: int = 0
+    n_gaps: int = 0
+    in_order: bool = False
 
 
-def look(table: UserTable, targets: Sequence[str]) -> list[Column]:
-    """Every column but the targets, in the table's order; these hold numbers, and names are each there once."""
-    found = [Column(name, *_kind(table, name)) for name in table.columns if name not in targets]
-    usable = [column.name for column in found if column.kind in USABLE]
-    suspects = notices.suspicions(_used(table, usable), _used(table, targets))
-    suspects = {name: reason for name in usable if (reason := _identity(table, name))} | suspects
+def look(table: UserTable, settings: DataConfig, train: np.ndarray) -> list[Seen]:
+    """Every column but the targets, in the table's order; `train` are the places of the rows to train on.
+
+    Targets hold numbers, names are each there once, and `settings` take missing cells.
+    """
+    names = [name for name in table.columns if name not in settings.targets]
+    seen = {name: _seen(table, name, features.fitted(table, [name], settings, train)) for name in names}
+    used = features.fitted(table, [name for name in names if seen[name].use == FEATURE], settings, train)
+    for name, reason in _suspicions(table, used, settings.targets, train).items():
+        seen[name] = replace(seen[name], use=IGNORED, reason=reason)
+    return list(seen.values())
+
+
+def of_use(columns: Sequence[Seen], use: str) -> list[Seen]:
+    """The columns of one use."""
+    return [column for column in columns if column.use == use]
+
+
+def gaps(columns: Sequence[Seen]) -> Iterator[str]:
+    """The features that have cells without a value, and how many: age 149."""
+    for column in columns:
+        if column.use == FEATURE and column.n_gaps:
+            yield f"{column.name} {column.n_gaps:,}"
+
+
+def _seen(table: UserTable, name: str, alone: Features) -> Seen:
+    """A column by itself, as `features.fitted` has it; others have no say yet."""
+    [column], cells = alone.preparation.columns, alone.cells[name]
+    if alone.faults:
+        if column.kind == CATEGORY and not any(map(is_none, cells)) and len(set(cells)) == len(cells):
+            return Seen(name, column.kind, NAMES, "text, no two alike")
+        return Seen(name, column.kind, IGNORED, _reason(alone.faults[0]), in_order=_is_in_order(table, column))
+    n_gaps = sum(map(is_none, cells))
+    if column.kind == NUMBER and NAME.fullmatch(name) and not n_gaps and not np.any(cells % 1):
+        n = len(np.unique(cells))
+        use = NAMES if n == len(cells) else IGNORED
+        return Seen(name, column.kind, use, f"is named like an id ({n:,} different numbers)")
+    return Seen(name, column.kind, n_inputs=len(column.inputs), n_gaps=n_gaps)
+
+
+def _reason(fault: Fault) -> str:
+    """Why a column is no feature: what was found in it, and in which row."""
+    row = fault.where.partition(", ")[2]
+    return f"{row} has {fault.found} (if that stands for no value: missing_values)" if row else fault.found
+
+
+def _is_in_order(table: UserTable, column: Column) -> bool:
+    """Whether a column has dates that rise, or fall, with the rows."""
+    if column.kind != DATES:
+        return False
+    values, faults = splitting.in_order(table, column.name)
+    steps = np.diff(values)
+    return not faults and bool(np.any(steps)) and bool(np.all(steps >= 0) or np.all(steps <= 0))
+
+
+def _suspicions(table: UserTable, used: Features, targets: Sequence[str], train: np.ndarray) -> dict[str, str]:
+    """Why features look like none, beside each other and the targets, by their names."""
+    preparation = used.preparation
+    if not preparation.columns:
+        return {}
+    x = preparation.matrix(pd.DataFrame(used.cells))
+    numbers = {name: x[:, place] for name, place in preparation.places.items()}
+    outcomes = dict(zip(targets, table.numbers(targets)[0].T, strict=True))
+    categories = {column.name: column.inputs for column in preparation.columns if column.name not in numbers}
+    found = notices.suspicions(_used(table, numbers, train), _used(table, outcomes, train))
+    return found | notices.single_levels(categories)
+
+
+def _used(table: UserTable, columns: dict[str, np.ndarray], train: np.ndarray) -> list[notices.UsedColumn]:
     return [
-        Column(column.name, column.kind, suspects.get(column.name, "") if column.kind in USABLE else column.reason)
-        for column in found
+        notices.UsedColumn(name, values, values[train], table.resolutions.get(name, FLOAT64), name in table.index)
+        for name, values in columns.items()
     ]
-
-
-def _used(table: UserTable, names: Sequence[str]) -> list[notices.UsedColumn]:
-    values, _ = table.numbers(names)
-    return [
-        notices.UsedColumn(name, column, column, table.resolutions.get(name, FLOAT64), name in table.index)
-        for name, column in zip(names, values.T, strict=True)
-    ]
-
-
-def _identity(table: UserTable, name: str) -> str:
-    """Why a column of numbers looks like an id: by its name, and whole numbers."""
-    if not ID.fullmatch(name):
-        return ""
-    values = table.numbers([name])[0][:, 0]
-    return "" if np.any(values % 1) else f"is named like an id ({len(np.unique(values)):,} different numbers)"
-
-
-def _kind(table: UserTable, name: str) -> tuple[str, str]:
-    """The kind of a column, and what was found in it."""
-    cells = ["" if cell is None else str(cell).strip() for cell in table.cells[table.columns.index(name)]]
-    is_number = np.isfinite(table.numbers([name])[0][:, 0])
-    if is_number.all():
-        return NUMBERS, ""
-    others = [cell for cell, number in zip(cells, is_number, strict=True) if not number]
-    texts = [cell for cell in others if cell.lower() not in GAP]
-    gaps = len(others) - len(texts)
-    if not texts:
-        empty = f"{gaps:,} of {len(cells):,} cells are empty"
-        return (GAPS, f"numbers, but {empty}") if is_number.any() else (EMPTY, "every cell is empty")
-    if is_number.any():
-        return TEXT, f"{len(texts):,} of {len(cells):,} cells are no numbers, such as {cut(repr(texts[0]))}"
-    kind, found = _text(texts)
-    return kind, ", ".join([found, *([f"{gaps:,} of {len(cells):,} cells are empty"] if gaps else [])])
-
-
-def _text(texts: Sequence[str]) -> tuple[str, str]:
-    """The kind of a column whose filled cells are no numbers."""
-    values = list(dict.fromkeys(texts))
-    if {value.lower() for value in values} <= {"true", "false"}:
-        return LOGICAL, "true and false; 1 and 0 would be numbers"
-    if all(map(DATE.fullmatch, values)):
-        return DATES, "dates"
-    if len(values) == len(texts):
-        return TEXT, "text, no two cells alike: names or ids"
-    if len(values) > min(MOST_CATEGORIES, len(texts) / 2):
-        return TEXT, f"text, {len(values):,} different values"
-    shown = ", ".join(map(cut, values[:SHOWN_CATEGORIES])) + (", …" if len(values) > SHOWN_CATEGORIES else "")
-    return CATEGORIES, f"text, {len(values)} different values ({shown})"
-
-
-def counts(columns: Sequence[Column]) -> Iterator[str]:
-    """How many columns there are of each kind, in the order in which kinds first come."""
-    kinds = [column.kind for column in columns]
-    for kind in dict.fromkeys(kinds):
-        yield f"{kinds.count(kind)} of {kind}" if kind != EMPTY else f"{kinds.count(kind)} empty"

@@ -13,18 +13,16 @@ import numba
 
 from shoal.pipeline.begin import folder as folders
 from shoal.pipeline.begin import rule, texts
-from shoal.pipeline.begin.columns import Column, counts, look
-from shoal.pipeline.config import ConfigError, Fault
-from shoal.pipeline.config.faults import Notice, cut
-from shoal.pipeline.data import readers
-from shoal.pipeline.data.user_table import SHOWN_FAULTS, UserTable
+from shoal.pipeline.begin import targets as outcomes
+from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, look, of_use
+from shoal.pipeline.config import ConfigError, DataConfig, Fault
+from shoal.pipeline.config.faults import PARAMS, Notice
+from shoal.pipeline.config.schema import Fractions, Missing
+from shoal.pipeline.data import readers, splitting
+from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study.check import Findings, check
 from shoal.pipeline.study.plan import Setting
-
-LAST = "last"
-"""Stands for the last column, unless a column has this name."""
-OPTION = "--target"
 
 
 @dataclass(frozen=True)
@@ -42,52 +40,74 @@ def begin(source: str, place: Path | None, wanted: Sequence[str]) -> Begun:
     """
     folder = place or Path(texts.stem(source))
     table = readers.read(Path(), source, "")
-    targets = _targets(table, wanted)
+    targets = outcomes.chosen(table, wanted)
     folders.refuse(folder, Path(source))
-    columns = look(table, targets)
-    n_features = sum(not column.reason for column in columns)
-    if not n_features:
-        seen = "; ".join(_ignored(columns)) or "targets alone"
-        raise ConfigError([Fault("", seen, "at least one column to predict from, of numbers alone", source)])
+    sizes, columns = _looked_at(table, targets)
+    features = of_use(columns, FEATURE)
+    if not features:
+        seen = texts.some(_without_use(columns)) or "targets alone"
+        raise ConfigError([Fault("", seen, "at least one column to predict from", source)])
+    threads, n_rows = numba.config.NUMBA_NUM_THREADS, len(table.rows)
+    n_inputs = sum(column.n_inputs for column in features)
+    first = rule.first_sweep(Setting(n_inputs, len(targets), sizes["train"], 8, threads, sizes["validation"]))
+    task = outcomes.task(table, targets)
+    text = texts.params(Path(source).name, targets, task, columns, n_rows, first)
+    found = _write(folder, Path(source), text, texts.title(source, targets, n_rows), targets)
     there = "" if folder.resolve() == Path().resolve() else f"cd {shlex.quote(str(folder))} && "
-    shares, threads = rule.fractions(len(table.rows)), numba.config.NUMBA_NUM_THREADS
-    n_train, n_validation = (round(len(table.rows) * shares[part]) for part in ("train", "validation"))
-    first = rule.first_sweep(Setting(n_features, len(targets), n_train, 8, threads, n_validation))
-    text = texts.params(Path(source).name, targets, columns, shares, first, len(table.rows))
-    found = _write(folder, Path(source), text, texts.title(source, targets, len(table.rows)), targets)
     return Begun(
         found.notices,
         [
-            f"{source}: {', '.join(counts(columns))}, beside {', '.join(targets)}",
-            *(f"ignored: {line}" for line in _ignored(columns)),
-            *found.plan,
-            f"sweep first: {first.trainings} trainings, about {first.time(threads)} on this machine",
-            f"{folder}: params.yaml says this and more, beside a copy of the table; now: {there}dvc repro",
+            f"{source}: {'; '.join(_seen(table, targets, columns, sizes))}",
+            f"{folder}: {first.networks} networks, about {first.time(threads)} of training on this machine; "
+            f"params.yaml says more; now: {there}dvc repro",
         ],
     )
 
 
-def _targets(table: UserTable, wanted: Sequence[str]) -> list[str]:
-    """The columns to predict; raises ConfigError with the faults of the table's form, of the words and of cells."""
-    names = [table.columns[-1] if name == LAST and LAST not in table.columns else name for name in wanted]
-    targets = list(dict.fromkeys(names))
-    faults = [*table.faults, *(replace(fault, file=OPTION) for fault in table.missing("", targets))]
-    if not targets:
-        allowed = f"one or several columns of {table.name} ({cut(', '.join(table.columns))}), or {LAST}"
-        faults.append(Fault("", "nothing", allowed, OPTION))
-    faults += table.numbers([name for name in targets if name in table.columns])[1]
-    if faults:
-        raise ConfigError(faults)
-    return targets
+def _looked_at(table: UserTable, targets: Sequence[str]) -> tuple[dict[str, int], list[Seen]]:
+    """How many rows each part gets, and the other columns; raises ConfigError where there are too few rows."""
+    n_rows = len(table.rows)
+    settings = DataConfig(
+        source="file",
+        path=table.name,
+        targets=tuple(targets),
+        features=None,
+        fractions=Fractions(**rule.fractions(n_rows)),
+        split_seed=0,
+        standardise=True,
+        missing=Missing(numbers="median", categories="own"),
+    )
+    rows, _ = splitting.split(table, settings)
+    if n_rows < rule.LEAST_ROWS:
+        allowed = f"at least {rule.LEAST_ROWS}, to train, validate and test"
+        raise ConfigError([Fault("", f"{n_rows} row{'s' * (n_rows != 1)}", allowed, table.name)])
+    return {name: len(part) for name, part in rows.items()}, look(table, settings, rows["train"])
 
 
-def _ignored(columns: Sequence[Column]) -> Iterator[str]:
-    """A line for each column that is no feature, of many the first."""
-    ignored = [column for column in columns if column.reason]
-    for column in ignored[:SHOWN_FAULTS]:
-        yield f"{column.name} ({column.reason})"
-    if more := len(ignored[SHOWN_FAULTS:]):
-        yield f"{more} more columns, each with its reason in params.yaml"
+def _seen(table: UserTable, targets: Sequence[str], columns: Sequence[Seen], sizes: dict[str, int]) -> Iterator[str]:
+    """What was seen of a table, in few words."""
+    yield f"{len(table.rows):,} rows"
+    for name in targets:
+        if found := outcomes.as_numbers(table, name):
+            yield f"{name} holds {found}: predicted as numbers"
+    if named := of_use(columns, NAMES):
+        yield f"{texts.some([column.name for column in named])} names the rows"
+    if ignored := _without_use(of_use(columns, IGNORED)):
+        yield f"ignored: {texts.some(ignored)}"
+    if counted := list(gaps(columns)):
+        yield f"without a value: {texts.some(counted)}"
+    for column in columns:
+        if column.in_order:
+            yield f"{column.name} follows the rows: for a time series, uncomment splits in params.yaml"
+    features = of_use(columns, FEATURE)
+    yield f"{len(features)} feature{'s' * (len(features) != 1)}"
+    parts = ", ".join(rule.PARTS[part] for part in sizes)
+    yield f"{' / '.join(f'{n:,}' for n in sizes.values())} to {parts}"
+
+
+def _without_use(columns: Sequence[Seen]) -> list[str]:
+    """Columns that are no features, each with the reason without details in brackets."""
+    return [f"{column.name} ({column.reason.partition(' (')[0]})" for column in columns if column.use != FEATURE]
 
 
 def _write(folder: Path, table: Path, params: str, title: str, targets: Sequence[str]) -> Findings:
@@ -106,5 +126,10 @@ def _write(folder: Path, table: Path, params: str, title: str, targets: Sequence
         folders.make_dvc_project(temporary, with_git)
         found = check(Paths(temporary))
         if found.faults:
-            raise ConfigError(found.faults)
+            raise ConfigError([replace(fault, file=_place(fault.file, folder)) for fault in found.faults])
     return found
+
+
+def _place(file: str, folder: Path) -> str:
+    """A file with a fault, which is not there yet where it is the new params.yaml."""
+    return f"{PARAMS} as it would be in {folder}" if file == PARAMS else file

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from shoal.pipeline.begin.columns import Column
+from shoal.pipeline.begin import rule
+from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, of_use
 from shoal.pipeline.begin.rule import First
 from shoal.pipeline.config.fields import LONGEST_LINE
 from shoal.pipeline.data.notices import word
+from shoal.pipeline.preparation import CATEGORY
 
 AS_THEY_ARE = {"stages.yaml": "dvc.yaml", "stage.sh": "stage.sh", "gitignore": ".gitignore", "dvcignore": ".dvcignore"}
 """Files below files/, and their names in a study: DVC would take a dvc.yaml among shoal's sources for one of theirs."""
+USES = {
+    "train": "networks are fitted on these rows",
+    "validation": "the networks that answer are chosen on these",
+    "calibration": "intervals are made of these",
+    "test": "errors are reported on these",
+}
+SHOWN = 5
 WITHOUT_GIT = (
     "This folder is in no git repository. After `git init`, `dvc config --unset core.no_scm` lets DVC know of it, and "
     "`shoal compare` compares results of two commits."
@@ -29,26 +38,24 @@ def source(name: str) -> str:
     return resources.files(__package__).joinpath("files", name).read_text(encoding="utf-8")
 
 
-def params(
-    table: str,
-    targets: Sequence[str],
-    columns: Sequence[Column],
-    fractions: Mapping[str, float],
-    first: First,
-    rows: int,
-) -> str:
-    """params.yaml: the data, what was found of its columns, and one sweep."""
-    name = study_name(table)
+def params(table: str, targets: Sequence[str], task: str, columns: Sequence[Seen], rows: int, first: First) -> str:
+    """params.yaml: the data, what was found of its columns, and one sweep; `task` says why targets are classes."""
+    name, shares = study_name(table), rule.fractions(rows)
     said = {
         "path": json.dumps(table, ensure_ascii=False),
         "targets": f"[{', '.join(map(word, targets))}]",
-        "ignore": _ignore([column for column in columns if column.reason]),
+        "task": f"  task: classification    # {_comment(task)}\n" if task else "",
+        "columns": "".join(f"  {line}\n" for line in _columns(columns)),
+        "fractions": "\n".join(f"    {f'{part}: {share:g}':18}# {USES[part]}" for part, share in shares.items()),
+        "order": "".join(f"  # {line}\n" for line in _order(columns)),
         "name": name,
         "title": json.dumps(title(table, targets, rows), ensure_ascii=False),
-        "why": f"{first.trainings} networks, each read off after {_listed(first.block['epochs'])} epochs",
+        "choose": _value(rule.ANSWER),
+        "interval": f"interval: {rule.LEVEL:g}" if "calibration" in shares else f"# interval: {rule.LEVEL:g}",
+        "why": f"{first.networks} networks, which answer together",
         "block": "\n".join(f"    {key}: {_value(value)}" for key, value in first.block.items()),
     }
-    return Template(source("params.yaml")).substitute(said | {key: f"{value:g}" for key, value in fractions.items()})
+    return Template(source("params.yaml")).substitute(said)
 
 
 def readme(heading: str, table: str, targets: Sequence[str], with_git: bool) -> str:
@@ -76,16 +83,38 @@ def study_name(table: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", stem(table)).strip("-_")[: LONGEST_LINE // 2] or "study"
 
 
-def _ignore(columns: Sequence[Column]) -> str:
-    """The key `ignore`, a column and the reason on each line."""
-    if not columns:
-        return "ignore: null      # columns of the table that are no features"
-    names = [word(column.name) for column in columns]
-    width = min(max(map(len, names)), 30)
-    lines = [f"    - {name:{width}}  # {_comment(column.reason)}" for name, column in zip(names, columns, strict=True)]
-    return "\n".join(
-        ["ignore:           # columns that are no features, as it seems; delete the line of one that is", *lines]
-    )
+def _columns(columns: Sequence[Seen]) -> Iterator[str]:
+    """The keys ignore, id and missing, where there are such columns, with the reasons."""
+    ignored, named = of_use(columns, IGNORED), of_use(columns, NAMES)
+    if ignored:
+        yield "ignore:           # columns that are no features, as it seems; delete the line of one that is"
+    width = min(max((len(word(column.name)) for column in ignored), default=0), 30)
+    for column in ignored:
+        yield f"  - {word(column.name):{width}}  # {_comment(column.reason)}"
+    if named:
+        reasons = _comment("; ".join(column.reason for column in named[:SHOWN]))
+        yield f"id: {_several([word(column.name) for column in named])}    # names rows, as it seems: {reasons}"
+    if counted := list(gaps(columns)):
+        kinds = {column.kind == CATEGORY for column in columns if column.use == FEATURE and column.n_gaps}
+        ways = [way for is_text, way in ((False, "numbers: median"), (True, "categories: own")) if is_text in kinds]
+        yield f"missing: {{{', '.join(ways)}}}    # rows without a value: {_comment(some(counted))}"
+
+
+def _order(columns: Sequence[Seen]) -> Iterator[str]:
+    """A line to uncomment for each column whose dates follow the rows: it may be time that the rows are a series in."""
+    for column in columns:
+        if column.in_order:
+            yield f"splits: {{kind: ordered, column: {word(column.name)}}}    # time series: test on the last rows"
+
+
+def _several(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+
+
+def some(words: Sequence[str]) -> str:
+    """The first of many, and how many more there are."""
+    more = len(words) - SHOWN
+    return ", ".join(words[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _comment(text: str) -> str:
@@ -94,6 +123,8 @@ def _comment(text: str) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {inner}' for key, inner in value.items())}}}"
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 

@@ -80,8 +80,7 @@ def of_table(
     too, with what their inputs are called.
     """
     suspects = suspicions(features, targets, settings.features is not None)
-    single = {name: inputs[0] for name, inputs in categories.items() if len(inputs) == 1}
-    suspects |= {name: f"has one level in the rows to train on ({only})" for name, only in single.items()}
+    suspects |= single_levels(categories)
     names = [*(column.name for column in features), *categories]
     told = [*_flat_targets(table.name, targets)]
     told += [Notice(f"column '{name}'", suspects[name], WAY_OUT, table.name) for name in names if name in suspects]
@@ -120,6 +119,12 @@ def suspicions(features: Sequence[UsedColumn], targets: Sequence[UsedColumn], ch
     return suspects | _copies(sound, sound)
 
 
+def single_levels(categories: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Which categories have one input, and so nothing to tell rows apart by."""
+    single = {name: inputs[0] for name, inputs in categories.items() if len(inputs) == 1}
+    return {name: f"has one level in the rows to train on ({only})" for name, only in single.items()}
+
+
 def _flat_targets(file: str, targets: Sequence[UsedColumn]) -> Iterator[Notice]:
     for column in targets:
         if reason := _constant(column):
@@ -144,7 +149,7 @@ def _row_number(column: UsedColumn, only: bool) -> str | None:
     Whole numbers of 0 or more, each once and none left out, in whichever order: rows may have been shuffled.
     """
     if column.was_index:
-        return "was the index of a pandas table: names of rows, as it seems"
+        return "was the index of a table: names of rows, as it seems"
     ordered, named = np.sort(column.values), ROW_NAMES.fullmatch(column.name) is not None
     if ordered[0] < 0 or np.any(ordered % 1) or not np.all(np.diff(ordered)):
         return None

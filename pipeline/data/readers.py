@@ -44,6 +44,8 @@ PART_ROWS = 50_000
 """Rows of a table that are read at a time where it need not be there as a whole."""
 HEAD = 1_000_000
 """Characters of a long text from which its separator is found."""
+INDEX = "index"
+"""Name of the first column of a text where it has none: pandas and R write names of rows so."""
 
 
 def read(root: Path, name: str, key: str, given: Dialect = PLAIN) -> UserTable:
@@ -186,14 +188,25 @@ def _table(found: list[Record], name: str, given: Dialect) -> UserTable:
     names = [] if place is None else found[place][1]
     n_columns = _n_columns(names, below_header)
     names = (names + [""] * n_columns)[:n_columns] if names else [f"c{i}" for i in range(1, n_columns + 1)]
-    columns = [column.strip() for column in names]
+    columns, index = _with_index([column.strip() for column in names])
     whole = [(row, kept) for row, cells in below_header if len(kept := _kept(cells, n_columns)) == n_columns]
     faults = _name_faults(name, columns) + _length_faults(name, below_header, n_columns)
     by_column = [list(column) for column in zip(*(cells for _, cells in whole), strict=True)] or [[] for _ in columns]
     stored = pa.table([pa.array(cells, pa.string()) for cells in by_column], names=names)
     dialect = marked(given, by_column)
     told = _told(name, found, place, given)
-    return UserTable(name, columns, [row for row, _ in whole], by_column, faults, stored, dialect, told)
+    rows = [row for row, _ in whole]
+    return UserTable(name, columns, rows, by_column, faults, stored, dialect, told, index=index)
+
+
+def _with_index(columns: list[str]) -> tuple[list[str], list[str]]:
+    """The names of columns with INDEX, or what is like it and free, where the first one has none; and that name."""
+    if columns[0]:
+        return columns, []
+    name = INDEX
+    while name in columns:
+        name += "_"
+    return [name, *columns[1:]], [name]
 
 
 def _n_columns(names: Sequence[str], rows: Sequence[Record]) -> int:

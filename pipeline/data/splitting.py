@@ -40,7 +40,7 @@ def _parts(table: UserTable, settings: DataConfig, sizes: Sequence[int]) -> tupl
     cells = table.cells[table.columns.index(splits.column)]
     if splits.kind == "group":
         return _grouped(cells, sizes, settings.split_seed), []
-    values, faults = _in_order(table, splits.column, cells)
+    values, faults = in_order(table, splits.column)
     return _cut(np.argsort(values, kind="stable"), sizes), faults
 
 
@@ -76,8 +76,9 @@ def _grouped(cells: Sequence[object], sizes: Sequence[int], seed: int) -> list[n
     return [np.flatnonzero(part == i) for i in range(len(sizes))]
 
 
-def _in_order(table: UserTable, column: str, cells: Sequence[object]) -> tuple[np.ndarray, list[Fault]]:
+def in_order(table: UserTable, column: str) -> tuple[np.ndarray, list[Fault]]:
     """The values of a column that can be ordered (n,): numbers, or dates as ISO 8601 has them."""
+    cells = table.cells_of(column)
     numbers, faults = table.numbers([column])
     if not faults:
         return numbers[:, 0], []

@@ -28,8 +28,8 @@ class UserTable:
     `rows` are row numbers as an editor shows them: the header of a CSV file is row 1, so its first data row is row 2;
     a Parquet file has no header row, and its first row is row 1. `faults` are those of names and row lengths.
     `content` is the same as the file stores it, nothing stripped or left out: a CSV file's columns are text.
-    `resolutions` has the relative distance of neighbouring numbers of columns whose type tells it, and `index` the
-    names of columns that a pandas table had as its index; both are facts of Parquet files.
+    `resolutions` has the relative distance of neighbouring numbers of columns whose type tells it, a fact of Parquet
+    files, and `index` the names of columns that a table had as its index when it was written.
     """
 
     name: str
