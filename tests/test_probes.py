@@ -32,7 +32,7 @@ def kinds(way: str) -> Iterator[NetworkSpec]:
         yield replace(plain, bias=bias)
     if way in METHODS:
         return
-    for name in METHODS.keys() - set(STEPLESS):
+    for name in sorted(METHODS.keys() - set(STEPLESS)):
         yield replace(plain, optimizer=name)
     for loss in LOSSES:
         yield replace(plain, loss=loss)
