@@ -8,7 +8,7 @@ from pathlib import Path
 OWN = (
     "params.yaml", "dvc.yaml", "dvc.lock", ".dvc", ".git", "shoal", "kernels", "pipeline",
     "data", "gradcheck", "results", "evaluation", "metrics", "predictions", "report", "docs", "tracking", "logs",
-    "mlflow.db", "mlartifacts", "version", "stage.sh", ".python",
+    "mlflow.db", "mlartifacts", "version", "stage.sh", ".python", ".shoal",
 )  # fmt: skip
 
 
@@ -76,6 +76,11 @@ class Paths:
 
     def sweep_receipt(self, sweep: str) -> Path:
         return self.results / sweep / "receipt.json"
+
+    @property
+    def store(self) -> Path:
+        """Networks that are trained already, where the environment names no other place (store/entries)."""
+        return self.root / ".shoal"
 
     @property
     def networks(self) -> Path:

@@ -113,8 +113,9 @@ def without_gradcheck(paths: Paths) -> None:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    """Every file below `root` with its contents."""
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    """Every file below `root` with its contents; those of the store of trained networks are no results."""
+    found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if not name.startswith(".shoal/")}
 
 
 def refusal(call: Callable[[], object], capsys: pytest.CaptureFixture[str]) -> str:

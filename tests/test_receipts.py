@@ -200,14 +200,14 @@ def test_a_stage_that_was_overtaken_writes_nothing(
     study: Paths, monkeypatch: pytest.MonkeyPatch, change: Any, names: str
 ) -> None:
     """Something changes while the networks are trained: after the stage has read it, before the first file."""
-    trained = sweep.train
+    trained = sweep.trained
 
     def train_and_change(*args: Any, **kwargs: Any) -> Any:
         result = trained(*args, **kwargs)
         change(study.root)
         return result
 
-    monkeypatch.setattr(sweep, "train", train_and_change)
+    monkeypatch.setattr(sweep, "trained", train_and_change)
     before = studies.files(study.root / "results")
     with pytest.raises(OvertakenError) as error:
         sweep.run(study, "ridge")
@@ -217,7 +217,7 @@ def test_a_stage_that_was_overtaken_writes_nothing(
 
 
 def test_another_sweep_or_a_comment_does_not_overtake_a_sweep(study: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained = sweep.train
+    trained = sweep.trained
 
     def train_and_change(*args: Any, **kwargs: Any) -> Any:
         studies.write(study.root, SWEEPS | {"sizes": studies.SIZES | {"steps": 3}}, source="file")
@@ -225,7 +225,7 @@ def test_another_sweep_or_a_comment_does_not_overtake_a_sweep(study: Paths, monk
             file.write("\n# a comment")
         return trained(*args, **kwargs)
 
-    monkeypatch.setattr(sweep, "train", train_and_change)
+    monkeypatch.setattr(sweep, "trained", train_and_change)
     before = studies.files(study.root / "results")
     sweep.run(study, "ridge")
     assert studies.files(study.root / "results") == before

@@ -62,8 +62,13 @@ def test_part_of_a_sweep_gives_the_rows_of_the_whole(
         pd.testing.assert_frame_equal(table.reset_index(drop=True), expected.reset_index(drop=True), check_exact=True)
 
 
-def test_running_again_changes_no_byte(study: Paths) -> None:
+@pytest.mark.parametrize("stored", [True, False])
+def test_running_again_changes_no_byte(
+    study: Paths, stored: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = studies.files(study.root)
+    if not stored:
+        monkeypatch.setenv("SHOAL_STORE", str(tmp_path))
     data.run(study)
     for name in studies.SWEEPS:
         sweep.run(study, name)

@@ -101,11 +101,11 @@ def test_only_the_log_knows_how_long_it_took(
     assert made == {"logs/sweep-sizes.json", "results/sizes/receipt.json", *tables}
     log = store.read_json(paths.logs / "sweep-sizes.json")
     effort = {"training_seconds", "gflop", "gflop_per_second", "results", "instruction_set", "threads", "libraries"}
-    assert set(log) == {"seconds", "finished", "networks", "diverged"} | effort
+    assert set(log) == {"seconds", "finished", "networks", "known", "trained", "diverged"} | effort
     assert log["seconds"] > 0
     assert log["networks"] == 24
     out, err = capsys.readouterr()
-    assert re.fullmatch(r"sweep-sizes: 24 networks, 0 diverged, [\d.]+ GFLOP/s, \d+\.\d s\n", out)
+    assert re.fullmatch(r"sweep-sizes: 24 networks: 0 known, 24 trained, 0 diverged, [\d.]+ GFLOP/s, \d+\.\d s\n", out)
     assert not err, "progress is for terminals"
 
 

@@ -1,5 +1,6 @@
 """A handful of small networks gives the bits that are stored for this engine: no commit changes them unseen.
 
+They are those that tell the store of trained networks whether the engine is still the same (store/entries/probes.py).
 An engine (instruction set, numba, llvmlite) that has no stored bits is skipped; `python -m tests.test_stored_bits` adds
 or renews its hashes in tests/bits.json, which is for new engines and for commits that mean to change bits.
 """
@@ -10,49 +11,48 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from shoal.kernels.ensemble import ENGINE, NetworkSpec, train
-from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.ensemble import ENGINE
+from shoal.pipeline.store.entries.probes import FEW, WAYS, Probe, digests, of_method, probes_of
+from tests.test_probes import kinds
 
 FILE = Path(__file__).with_name("bits.json")
 STORED: dict[str, dict[str, str]] = json.loads(FILE.read_text(encoding="utf-8"))
-PLAIN = "dense 7 > {0} > dense 9 > {0} > dense 2"
-BRANCHES = "(dense 4 | relu > dense 4 | dense 4 > tanh > dense 4 > sigmoid) > tanh > dense 2"
-HOW = {
-    "gd, full batch": {"learning_rate": 0.05, "steps": 30},
-    "gd, batches of 50": {"learning_rate": 0.05, "batch_size": 50, "steps": 30},
-    "gd, batches of 7": {"learning_rate": 0.05, "batch_size": 7, "steps": 30},
-    "gd, one sample": {"learning_rate": 0.01, "batch_size": 1, "steps": 30},
-    "adam, full batch": {"optimizer": "adam", "learning_rate": 0.01, "steps": 30},
-    "adam, batches of 7": {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 7, "steps": 30},
-    "adam, one sample": {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 1, "steps": 30},
-    "ridge": {"optimizer": "ridge", "alpha": 0.1},
-}
+OPTIMIZERS = ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+METHODS = [of_method(optimizer, way) for optimizer in OPTIMIZERS for way in WAYS] + [of_method("ridge", "ridge")]
 DTYPES = ("float64", "float32")
 
 
-def hashes(how: str, dtype: str) -> str:
-    """16 hex digits over parameters and costs of a network of each kind, trained together."""
-    generator = np.random.default_rng(1)
-    x = generator.normal(size=(150, 3))
-    y = np.stack([np.sin(x[:, 0] + x[:, 1]), x[:, 2] * x[:, 0]], axis=1)
-    texts = [PLAIN.format(activation) for activation in ("linear", "relu", "tanh", "sigmoid")] + [BRANCHES]
-    specs = [NetworkSpec(Architecture.parse(text), "assignment", n, **HOW[how]) for text in texts for n in (0, 1)]
-    digest = hashlib.sha256()
-    for trained in train(specs, x, y, seed=5, dtype=dtype):
-        digest.update(trained.params.tobytes() + trained.costs.tobytes())
-    return digest.hexdigest()[:16]
+def others(way: str) -> list[Probe]:
+    """A probe of every kind but the methods, for networks that are trained in this way."""
+    found = [probe for spec in kinds(way) for probe in probes_of(spec, 20 if way == FEW else 150)[1:]]
+    return list({probe.name: probe for probe in found}.values())
 
 
-@pytest.mark.skipif(ENGINE not in STORED, reason=f"no bits are stored for {ENGINE}")
+def hashes(way: str, dtype: str) -> str:
+    """16 hex digits over all of them."""
+    found = digests(others(way), dtype)
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
+
+
+pytestmark = pytest.mark.skipif(ENGINE not in STORED, reason=f"no bits are stored for {ENGINE}")
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("how", HOW)
-def test_networks_have_the_bits_that_are_stored_for_this_engine(how: str, dtype: str) -> None:
-    assert hashes(how, dtype) == STORED[ENGINE][f"{how}, {dtype}"]
+def test_networks_of_every_method_have_the_bits_that_are_stored_for_this_engine(dtype: str) -> None:
+    found = {f"{name}, {dtype}": digest for name, digest in digests(METHODS, dtype).items()}
+    assert found == {name: STORED[ENGINE].get(name) for name in found}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("way", [*WAYS, "ridge"])
+def test_so_do_those_of_every_other_kind(way: str, dtype: str) -> None:
+    assert hashes(way, dtype) == STORED[ENGINE][f"others, {way}, {dtype}"]
 
 
 if __name__ == "__main__":
-    known = STORED | {ENGINE: {f"{how}, {dtype}": hashes(how, dtype) for how in HOW for dtype in DTYPES}}
-    FILE.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8", newline="\n")
+    by_dtype = {dtype: digests(METHODS, dtype) for dtype in DTYPES}
+    known = {f"{probe.name}, {dtype}": by_dtype[dtype][probe.name] for probe in METHODS for dtype in DTYPES}
+    known |= {f"others, {way}, {dtype}": hashes(way, dtype) for way in [*WAYS, "ridge"] for dtype in DTYPES}
+    FILE.write_text(json.dumps(STORED | {ENGINE: known}, indent=2) + "\n", encoding="utf-8", newline="\n")

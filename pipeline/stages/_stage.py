@@ -21,7 +21,7 @@ WAIT = 3.0
 """Seconds that a stage waits for another run of it: one that a killed `dvc` left behind ends sooner."""
 
 SAID = {
-    "networks": "{} networks",
+    "networks": "{} networks{made}",
     "diverged": "{} diverged",
     "stopped": "{} stopped early",
     "gflop_per_second": "{:.3g} GFLOP/s",
@@ -97,5 +97,6 @@ def _alone(paths: Paths, name: str) -> Iterator[None]:
 
 def summary(name: str, seconds: float, facts: dict[str, Any]) -> str:
     """One line: the stage, what it did, and the seconds it took."""
-    said = [text.format(facts[key]) for key, text in SAID.items() if facts.get(key) is not None]
+    made = ": {known} known, {trained} trained".format(**facts) if "known" in facts else ""
+    said = [text.format(facts[key], made=made) for key, text in SAID.items() if facts.get(key) is not None]
     return f"{name}: {', '.join([*said, f'{seconds:.1f} s'])}"

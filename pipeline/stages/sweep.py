@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.ensemble import NetworkSpec, Samples, Trained, predict, train_on
+from shoal.kernels.ensemble import NetworkSpec, Samples, Trained, predict
 from shoal.pipeline import progress, store
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import machine, made_from, receipts
 from shoal.pipeline.stages import _stage
+from shoal.pipeline.store.entries import Store, folder_of
 from shoal.pipeline.study.check import load
 from shoal.pipeline.study.flops import sweep_flops
 from shoal.pipeline.study.grid import Cell, cells
 from shoal.pipeline.study.identity import identifier
+from shoal.pipeline.study.training import trained
 from shoal.pipeline.tasks import Cost
 
 
@@ -35,19 +36,12 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     networks = [(cell, spec) for cell in grid for spec in cell.specs()]
     specs = [spec for _, spec in networks]
     data = samples(dataset, is_validated=any(spec.is_validated for spec in specs))
-    start = time.perf_counter()
-    with progress.bar(f"sweep {name}", "networks") as advance:
-        results = train_on(
-            specs,
-            [data],
-            [0] * len(specs),
-            seed=settings.seed,
-            dtype=settings.dtype,
-            progress=advance,
-            note=progress.note,
-        )
-    seconds = time.perf_counter() - start
     ids = list(map(identifier(settings, dataset), specs))
+    kept = Store(folder_of(paths))
+    with progress.bar(f"sweep {name}", "networks") as advance:
+        told = advance, progress.note
+        training = trained(specs, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
+    results = training.results
     costs, scale = [dataset.task.trained_on(spec.loss) for spec in specs], dataset.y_scaling.scale
     outcomes = [outcome(result, cost, scale) for result, cost in zip(results, costs, strict=True)]
     train_costs = [train_cost(*parts, dataset) for parts in zip(specs, results, outcomes, costs, strict=True)]
@@ -62,15 +56,17 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     store.write_table(paths.weights(name), params)
     steps = [_steps_taken(spec, end) for spec, end in zip(specs, outcomes, strict=True)]
     sizes = (dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x))
-    flops = sweep_flops(zip(specs, steps, strict=True), *sizes)
+    flops = sweep_flops(((specs[i], steps[i]) for i in training.trained), *sizes)
     stopped = {"stopped": sum(row["status"] == "stopped" for row in rows)} if data.validation else {}
     return {
         "networks": len(rows),
+        "known": len(rows) - len(training.trained),
+        "trained": len(training.trained),
         "diverged": sum(row["status"] == "diverged" for row in rows),
         **stopped,
-        "training_seconds": round(seconds, 4),
+        "training_seconds": round(training.seconds, 4),
         "gflop": round(flops / 1e9, 6),
-        "gflop_per_second": round(flops / 1e9 / seconds, 4),
+        "gflop_per_second": round(flops / 1e9 / training.seconds, 4) if training.trained else None,
         "results": store.file_hash(paths.runs(name)),
         **machine.facts(),
     }

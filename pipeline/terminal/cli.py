@@ -63,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     words = "only if tracking/receipt.json names another place than that"
     command.add_argument("--if-elsewhere", action="store_true", help=words)
     command.set_defaults(run=_track)
+    words = (
+        "info counts; verify reads every one; prune removes what no result of this study names, or another came after"
+    )
+    command = commands.add_parser("store", help="look after the networks that are kept once trained", description=words)
+    command.add_argument("what", choices=["info", "verify", "prune"], help=words)
+    command.set_defaults(run=_store)
     return parser
 
 
@@ -158,3 +164,9 @@ def _track(paths: Paths, words: argparse.Namespace) -> int:
     sent = tracking.send(paths, list(settings.sweeps), wanted.granularity, wanted.experiment)
     print(f"{place}: {'has all results now' if sent else 'has all results already'}")
     return 0
+
+
+def _store(paths: Paths, words: argparse.Namespace) -> int:
+    from shoal.pipeline.terminal.kept import COMMANDS
+
+    return COMMANDS[words.what](paths)

@@ -76,7 +76,7 @@ class Provenances:
         tags["shoal.libraries"] = ", ".join(f"{name} {version}" for name, version in log["libraries"].items())
         tags |= {f"shoal.{name}": str(log[name]) for name in ("instruction_set", "threads")}
         times = {"sweep_seconds": log["training_seconds"], "sweep_gflop_per_second": log["gflop_per_second"]}
-        return Provenance(self.data, tags, times)
+        return Provenance(self.data, tags, {} if log.get("known") else times)  # those of a part are not the sweep's
 
     def _log(self, sweep: str) -> dict[str, Any]:
         try:

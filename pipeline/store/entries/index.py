@@ -1,0 +1,113 @@
+"""The index of a store: which record is where, and what probes gave, in one SQLite file that can be made again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from shoal.pipeline.store.entries.records import Key
+from shoal.pipeline.store.entries.segments import SUFFIX, Place, scan
+
+NAME = "index.db"
+WAIT = 30.0
+"""Seconds that a process waits while another one writes, which takes milliseconds."""
+VERSION = 1
+TABLES = f"""
+    BEGIN IMMEDIATE;
+    CREATE TABLE IF NOT EXISTS entries (
+        number INTEGER PRIMARY KEY, network_id TEXT NOT NULL, engine TEXT NOT NULL,
+        segment TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, UNIQUE (network_id, engine)
+    );
+    CREATE TABLE IF NOT EXISTS probes (
+        source TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (source, name)
+    );
+    PRAGMA user_version = {VERSION};
+    COMMIT;
+"""
+
+
+class Index:
+    """The tables, in a file that is opened for each call: no connection outlives one, or is left behind by a kill.
+
+    Raises sqlite3.Error and OSError.
+    """
+
+    def __init__(self, folder: Path, name: str = NAME) -> None:
+        self.folder = folder
+        self.path = folder / name
+
+    def places(self, keys: Sequence[Key]) -> dict[Key, Place]:
+        """Where the records of those keys are that are there."""
+        if not self.path.exists():
+            return {}
+        with closing(self._open()) as db:
+            found: dict[Key, Place] = {}
+            for key in keys:
+                query = "SELECT segment, offset, size FROM entries WHERE network_id = ? AND engine = ?"
+                if row := db.execute(query, key).fetchone():
+                    found[key] = Place(*row)
+            return found
+
+    def all(self) -> list[tuple[Key, Place]]:
+        """Every record that is known of, in the order in which they were written."""
+        if not self.path.exists():
+            return []
+        with closing(self._open()) as db:
+            rows = db.execute("SELECT network_id, engine, segment, offset, size FROM entries ORDER BY number")
+            return [(Key(*row[:2]), Place(*row[2:])) for row in rows]
+
+    def add(self, entries: Iterable[tuple[Key, Place]]) -> None:
+        """Add records; of two under one key the later one counts."""
+        self.replace([], entries)
+
+    def replace(self, old: Iterable[tuple[Key, Place]], new: Iterable[tuple[Key, Place]]) -> None:
+        """Remove records that are still at their places, and add others, at once."""
+        where = "network_id = ? AND engine = ? AND segment = ? AND offset = ? AND size = ?"
+        add = "INSERT OR REPLACE INTO entries (network_id, engine, segment, offset, size) VALUES (?, ?, ?, ?, ?)"
+        with closing(self._open()) as db, db:
+            db.executemany(f"DELETE FROM entries WHERE {where}", [(*key, *place) for key, place in old])
+            db.executemany(add, [(*key, *place) for key, place in new])
+
+    def digests(self, source: str) -> dict[str, str]:
+        """What probes gave from these sources, by their names."""
+        if not self.path.exists():
+            return {}
+        with closing(self._open()) as db:
+            return dict(db.execute("SELECT name, digest FROM probes WHERE source = ?", (source,)))
+
+    def add_digests(self, source: str, digests: Mapping[str, str]) -> None:
+        """Add what probes gave."""
+        with closing(self._open()) as db, db:
+            rows = [(source, name, digest) for name, digest in digests.items()]
+            db.executemany("INSERT OR REPLACE INTO probes VALUES (?, ?, ?)", rows)
+
+    def forget_digests(self, source: str) -> None:
+        """Remove those of other sources."""
+        with closing(self._open()) as db, db:
+            db.execute("DELETE FROM probes WHERE source != ?", (source,))
+
+    def rebuild(self) -> None:
+        """Make it anew of what stands in the segments; those of another process may lack their last records."""
+        new = Index(self.folder, f"{NAME}.{os.getpid()}.tmp")
+        new.path.unlink(missing_ok=True)
+        new.add(entry for path in self.segments() for entry in scan(path))
+        self.path.with_name(f"{NAME}-journal").unlink(missing_ok=True)
+        new.path.replace(self.path)
+
+    def segments(self) -> list[Path]:
+        """The files with records, the oldest first."""
+        return sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=WAIT)
+        try:
+            db.execute("PRAGMA synchronous = NORMAL")
+            if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                db.executescript(TABLES)
+        except BaseException:
+            db.close()
+            raise
+        return db
