@@ -144,7 +144,7 @@ def test_the_prior_is_the_share_of_each_class() -> None:
 # ---- labels and splits
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(0, 100))
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 100))
 def test_every_stratum_has_its_share_of_the_first_rows(strata: list[int], seed: int) -> None:
     n, order = len(strata), np.random.default_rng(seed).permutation(len(strata))
     found = spread(order, np.array(strata)[order])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,13 @@ import pytest
 from shoal.kernels.ensemble import predict as outputs_of
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import config, data, store
+from shoal.pipeline.classes import Classes
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.report import results_page
-from shoal.pipeline.report.claims.classes import MOST_CLASSES, confusion
+from shoal.pipeline.report.claims.classes import MOST_CLASSES, class_blocks
+from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.plots import plots
+from shoal.pipeline.report.study import CHOSEN
 from shoal.pipeline.stages import gradcheck
 from shoal.pipeline.stages.report import load
 from shoal.pipeline.study.check import check
@@ -154,12 +158,21 @@ def test_the_report_is_in_measures_of_classes(study: Paths, capsys: Captured, mo
     assert "log loss on 15 test rows" in shown and "prior" in shown
 
 
-def test_a_confusion_matrix_counts_rows() -> None:
-    rng = np.random.default_rng(0)
-    true, predicted = rng.integers(0, MOST_CLASSES, (2, 200))
-    counts = confusion(true, predicted, MOST_CLASSES)
-    assert counts[3, 5] == sum(a == 3 and b == 5 for a, b in zip(true, predicted, strict=True))
-    assert counts.sum() == 200
+def test_tables_of_classes_count_rows_and_are_bounded() -> None:
+    rng, n = np.random.default_rng(0), MOST_CLASSES + 3
+    true, p = rng.integers(0, n, 300), rng.dirichlet(np.full(n, 0.1), 300)
+    true[true < 2] = 5  # of which no row is left
+    dataset = SimpleNamespace(classes=Classes(tuple(range(n))), test=SimpleNamespace(y=np.eye(n)[true]))
+    found: Any = SimpleNamespace(dataset=dataset, y_hats={CHOSEN: {"test": p}}, answering=CHOSEN)
+    matrix, calibration = class_blocks(found)
+    assert isinstance(matrix, Table) and isinstance(calibration, Table)
+    shown, pairs = matrix.header[1:], list(zip(true.tolist(), p.argmax(axis=1).tolist(), strict=True))
+    assert len(shown) == MOST_CLASSES + 1 and shown[-1] == "3 others" and not {"0", "1"} & {*shown}
+    assert matrix.rows[shown.index("5")][1:][shown.index("7")] == str(pairs.count((5, 7)))
+    assert sum(int(cell) for row in matrix.rows for cell in row[1:]) == 300
+    some = [(row.max(), a == b) for (a, b), row in zip(pairs, p, strict=True) if 0.4 <= row.max() < 0.5]
+    assert calibration.rows[4] == ["0.4 to 0.5", str(len(some)), *(f"{mean:.3f}" for mean in np.mean(some, axis=0))]
+    assert sum(int(row[1]) for row in calibration.rows) == 300
 
 
 @pytest.mark.parametrize(
