@@ -138,6 +138,9 @@ LOSSES: dict[str, tuple[str, ...]] = {
 }
 """By the value of `loss` in params.yaml, which the engine knows them by: the numbers that each takes, of TRAINING."""
 
+CLASSES_LOSS = "cross_entropy"
+"""What networks are trained on where targets are classes and no loss is asked for."""
+
 KEPT = ("last", "best")
 """Values of `keep`."""
 

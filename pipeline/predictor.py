@@ -1,7 +1,7 @@
 """Networks in the user's units: a preparation of columns, one network or several, and the way back.
 
 It travels with every network that leaves the project (see tracking/model.py), so of the pipeline it imports nothing but
-`preparation` and `scaling`, which go with it.
+`classes`, `preparation` and `scaling`, which go with it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ import numpy as np
 
 from shoal.kernels.ensemble import predict
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.losses import LOSSES
+from shoal.pipeline.classes import NUMBERS, Classes
 from shoal.pipeline.preparation import Preparation
 from shoal.pipeline.scaling import Scaling
 
-PREDICTED, SPREAD = "predicted", "spread"
+PREDICTED, SPREAD, PROBABILITY = "predicted", "spread", "probability"
 ENDS = ("low", "high")
+SOFTMAX = LOSSES["cross_entropy"].link
+"""Probabilities of the classes, of the outputs of a network."""
 
 
 class Fitted(NamedTuple):
@@ -42,7 +46,8 @@ class Predictor:
 
     Features are standardised, the outputs of the networks averaged, and the standardisation of the targets is undone.
     `half_widths` has half the width of each target's prediction interval, NaN for one that is not known; it is None
-    where no intervals are asked for. Without a `preparation` the features are numbers, each an input as it is.
+    where no intervals are asked for. Without a `preparation` the features are numbers, each an input as it is. With
+    `classes` the one target has labels: what is averaged, and what `predict` gives, are their probabilities.
     """
 
     feature_names: tuple[str, ...]
@@ -52,13 +57,16 @@ class Predictor:
     networks: tuple[Fitted, ...]
     preparation: Preparation | None = None
     half_widths: tuple[float, ...] | None = None
+    classes: Classes = NUMBERS
 
     @classmethod
     def of(cls, columns: Mapping[str, Any], *networks: Fitted) -> Predictor:
         """Networks that were trained on these columns: names and scalings as data.json has them."""
         features, targets = (tuple(columns[name]) for name in ("feature_names", "target_names"))
         x_scaling, y_scaling = (Scaling.from_json(columns[name]) for name in ("x_scaling", "y_scaling"))
-        return cls(features, targets, x_scaling, y_scaling, networks, Preparation.from_json(columns))
+        classes = Classes(tuple(columns.get("classes", ())))
+        prepared = Preparation.from_json(columns)
+        return cls(features, targets, x_scaling, y_scaling, networks, prepared, classes=classes)
 
     @property
     def prepared(self) -> Preparation:
@@ -73,9 +81,13 @@ class Predictor:
         return self._mean(self._outputs(x))
 
     def _outputs(self, x: np.ndarray) -> list[np.ndarray]:
-        """Outputs (n, n_outputs) of each network, in the units that it was trained in."""
+        """Outputs (n, n_outputs) of each network, in the units that it was trained in; of classes, probabilities."""
         inputs = self.x_scaling.apply(x)
-        return [predict(network.architecture, network.params, inputs) for network in self.networks]
+        outputs = [predict(network.architecture, network.params, inputs) for network in self.networks]
+        if not self.classes:
+            return outputs
+        with np.errstate(over="ignore", invalid="ignore"):
+            return [SOFTMAX(logits.astype(np.float64)) for logits in outputs]
 
     def _mean(self, outputs: list[np.ndarray]) -> np.ndarray:
         return self.y_scaling.undo(reduce(np.add, outputs) / len(outputs))
@@ -88,20 +100,37 @@ class Predictor:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns of `answer`: <target>_<kind>, the targets of a kind side by side."""
-        return [f"{target}_{kind}" for kind in self.kinds for target in self.target_names]
+        """Names of the columns of `table`: <target>_<kind>, the targets of a kind side by side.
+
+        Of classes the label, the probability of each, and where several networks answer the spread.
+        """
+        if not self.classes:
+            return [f"{target}_{kind}" for kind in self.kinds for target in self.target_names]
+        [target] = self.target_names
+        probabilities = (f"{PROBABILITY}_{name}" for name in self.classes.names)
+        label, *others = self.kinds
+        return [f"{target}_{kind}" for kind in (label, *probabilities, *others)]
+
+    def table(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """The `columns` (n,): those of `answer`, of classes before them the likeliest labels, which are objects."""
+        answer = self.answer(x)
+        labels = [self.classes.likeliest(answer[:, : len(self.classes)])] if self.classes else []
+        return dict(zip(self.columns, [*labels, *answer.T], strict=True))
 
     def answer(self, x: np.ndarray) -> np.ndarray:
-        """What stands in `columns`, float64 (n, n_columns), for x (n, n_features); raises what `predict` does.
+        """The numbers in `columns`, float64 (n, n_numbers), for x (n, n_features); raises what `predict` does.
 
         Predictions; of several networks the standard deviation of their predictions (ddof 0, as they are all that
-        answer); the ends of the prediction interval, NaN where they are not known.
+        answer); the ends of the prediction interval, NaN where they are not known. Of classes their probabilities, and
+        the deviation of that of the likeliest class.
         """
         outputs = self._outputs(x)
         y_hat = self._mean(outputs)
         answers = [y_hat]
         if len(outputs) > 1:
-            answers.append(np.std(outputs, axis=0, dtype=np.float64) * self.y_scaling.scale)
+            spread = np.std(outputs, axis=0, dtype=np.float64) * self.y_scaling.scale
+            likeliest = y_hat.argmax(axis=1)[:, np.newaxis]
+            answers.append(np.take_along_axis(spread, likeliest, axis=1) if self.classes else spread)
         if self.half_widths is not None:
             answers += [y_hat - self.half_widths, y_hat + self.half_widths]
         return np.hstack(answers)
@@ -117,6 +146,7 @@ class Predictor:
             "x_scaling": self.x_scaling.to_json(),
             "y_scaling": self.y_scaling.to_json(),
             **self.prepared.to_json(),
+            **({"classes": list(self.classes.labels)} if self.classes else {}),
             "networks": [
                 {"architecture": str(architecture), "dtype": str(params.dtype), "params": params.tolist()}
                 for architecture, params in self.networks

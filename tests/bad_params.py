@@ -62,7 +62,7 @@ SCHEDULES = "constant, step, exponential, cosine"
 COUNTS = "whole numbers of 1 or more"
 RATES = "finite numbers above 0"
 SEEDS = "a whole number from 0 to 4294967295"
-FORM = "splits, ignore, id, missing, missing_values, separator, decimal, thousands, encoding, header_row"
+FORM = "splits, ignore, id, missing, missing_values, separator, decimal, thousands, encoding, header_row, task"
 DATA_KEYS = "a mapping with the keys source, path, targets, features, fractions, split_seed, standardise, " + FORM
 
 ACCEPTANCE = [

@@ -17,9 +17,10 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.losses import LOSSES
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.methods import METHODS
-from shoal.pipeline.report.assignment.derivations import BRANCHES, derivations, source
+from shoal.pipeline.report.assignment.derivations import BRANCHES, NUMBERS, derivations, source
 from shoal.pipeline.report.document.blocks import Formula, Section
 from shoal.pipeline.report.results import SweepResults
+from shoal.pipeline.tasks.classification import CROSS_ENTROPY
 from shoal.pipeline.tasks.regression import COSTS
 from tests import studies
 
@@ -44,7 +45,9 @@ def sections() -> list[Section]:
     architecture = studies.BRANCHES["architecture"]["scalar"] + " > dense 1"
     kinds = [
         SimpleNamespace(
-            settings=SimpleNamespace(optimizer=optimizer), cells=pd.DataFrame({"architecture": [text]}), costs=COSTS
+            settings=SimpleNamespace(optimizer=optimizer),
+            cells=pd.DataFrame({"architecture": [text]}),
+            costs=(*COSTS, CROSS_ENTROPY),
         )
         for optimizer, text in (("adam", "dense 1"), ("ridge", "dense 1"), ("gd", architecture))
     ]
@@ -112,7 +115,7 @@ def test_only_what_the_sweeps_need_is_derived(sections: list[Section]) -> None:
 
 def test_every_mark_is_of_something_that_a_study_can_have() -> None:
     marks = set(re.findall(r"^\[only (\w+)\]$", source(), flags=re.MULTILINE))
-    assert {"adam", "ridge", BRANCHES} <= marks <= {*METHODS, *LOSSES, BRANCHES}
+    assert {"adam", "ridge", BRANCHES} <= marks <= {*METHODS, *LOSSES, BRANCHES, NUMBERS}
 
 
 def test_words_of_the_assignment_are_in_its_own_study_alone(sections: list[Section]) -> None:
@@ -135,7 +138,22 @@ def test_nothing_of_the_notation_is_left_in_the_text(sections: list[Section]) ->
     assert not re.search(r"[{}|$]|\[only|\[always", words)
     assert "with β₁ = 0.9, β₂ = 0.999 and ε = 1e-08:" in words
     texts = [block.text for block in blocks if isinstance(block, Formula)]
-    known = {"half", "max", "min", "mse", "sum", "where", "mean", "absolute", "huber", "pinball", "sign"}
+    known = {
+        "half",
+        "max",
+        "min",
+        "mse",
+        "sum",
+        "where",
+        "mean",
+        "absolute",
+        "huber",
+        "pinball",
+        "sign",
+        "cross",
+        "entropy",
+        "log",
+    }
     assert set(re.findall("[a-z]{2,}", " ".join(texts))) == known
 
 
@@ -150,7 +168,7 @@ def test_an_activation_that_is_not_derived_has_the_formulas_of_its_file() -> Non
 
 def test_every_formula_can_be_typeset(sections: list[Section]) -> None:
     formulas = [block for section in sections for block in section.blocks if isinstance(block, Formula)]
-    assert len(formulas) == 21
+    assert len(formulas) == 22
     assert typst.compile("\n\n".join(f"$ {formula.typst} $" for formula in formulas).encode())
 
 

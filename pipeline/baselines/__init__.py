@@ -9,6 +9,8 @@ import pandas as pd
 
 from shoal.pipeline.baselines.baseline import Baseline, Linear
 from shoal.pipeline.baselines.constant import CONSTANT
+from shoal.pipeline.baselines.logistic import LOGISTIC
+from shoal.pipeline.baselines.prior import PRIOR
 from shoal.pipeline.baselines.ridge import RIDGE
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.statistics.errors import bounded
@@ -17,7 +19,7 @@ from shoal.pipeline.tasks import SPLITS, Error, Task
 
 __all__ = ["BASELINES", "Baseline", "beside", "fitted", "of_task", "overall", "table"]
 
-BASELINES = {baseline.name: baseline for baseline in (CONSTANT, RIDGE)}
+BASELINES = {baseline.name: baseline for baseline in (CONSTANT, RIDGE, PRIOR, LOGISTIC)}
 
 
 def of_task(task: Task) -> list[Baseline]:
@@ -58,7 +60,7 @@ def beside(table: pd.DataFrame, error: Error, written: Callable[[float], str]) -
 def _rows(dataset: Dataset, name: str, model: Linear) -> pd.DataFrame:
     """The rows of one baseline."""
     y_hats = {split: model.predict(dataset.inputs(getattr(dataset, split))) for split in SPLITS}
-    alone = [[k] for k in range(dataset.n_outputs)]
+    alone = dataset.outputs_of
     together = [list(range(dataset.n_outputs))] if len(alone) > 1 else []
     errors = pd.DataFrame([_errors(dataset, y_hats, outputs) for outputs in (*together, *alone)])
     measures = by_target(dataset, y_hats.__getitem__).assign(penalty=model.penalties)

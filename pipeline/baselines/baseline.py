@@ -7,14 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shoal.pipeline.scaling import Scaling
+from shoal.pipeline.scaling import Scaling, constant
+
+
+def _itself(y_hat: np.ndarray) -> np.ndarray:
+    return y_hat
+
+
+def standardising(x: np.ndarray) -> Scaling:
+    """Mean 0 and deviation 1; an input that does not vary, or beyond what float64 can square, is left out as 0."""
+    found = Scaling.fit(x)
+    sound = np.isfinite(found.scale) & (found.scale > 0) & ~constant(x)
+    return Scaling(np.where(sound, found.mean, 0.0), np.where(sound, found.scale, np.inf))
 
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """y_hat = intercept + z W, where z are the inputs in units of `scaling`.
+    """y_hat = link(intercept + z W), where z are the inputs in units of `scaling`.
 
-    `weights` (n_inputs, n_outputs) and `intercept` (n_outputs,) float64. `penalties` (n_outputs,) is what each output
+    `weights` (n_inputs, n_outputs) and `intercept` (n_outputs,) float64. `penalties` (n_targets,) is what each target
     was fitted with, NaN where there is none.
     """
 
@@ -22,11 +33,11 @@ class Linear:
     weights: np.ndarray
     intercept: np.ndarray
     penalties: np.ndarray
+    link: Callable[[np.ndarray], np.ndarray] = _itself
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """y_hat (n, n_outputs) for x (n, n_inputs); the order of its sums does not depend on the number of threads."""
-        y_hat: np.ndarray = self.intercept + np.einsum("np,pk->nk", self.scaling.apply(x), self.weights)
-        return y_hat
+        return self.link(self.intercept + np.einsum("np,pk->nk", self.scaling.apply(x), self.weights))
 
 
 Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], Linear]

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from shoal.pipeline.baselines.baseline import Baseline, Linear
-from shoal.pipeline.scaling import Scaling, constant
+from shoal.pipeline.baselines.baseline import Baseline, Linear, standardising
+from shoal.pipeline.scaling import Scaling
 
 PENALTIES = np.logspace(3, -6, 19)
 """From next to the constant down to next to least squares, as s sums to the number of inputs."""
@@ -20,7 +20,7 @@ PENALTIES = np.logspace(3, -6, 19)
 
 def fit(x: np.ndarray, y: np.ndarray, x_validation: np.ndarray, y_validation: np.ndarray) -> Linear:
     """The linear model of y (n, n_outputs), for each output with the penalty that suits the validation rows best."""
-    scaling, mean = _scaling(x), Scaling.fit(y).mean
+    scaling, mean = standardising(x), Scaling.fit(y).mean
     candidates = _weights(scaling.apply(x), y - mean)
     y_hat = mean + np.einsum("np,lpk->lnk", scaling.apply(x_validation), candidates)
     best = ((y_hat - y_validation) ** 2).mean(axis=1).argmin(axis=0)
@@ -39,13 +39,6 @@ def _weights(z: np.ndarray, y: np.ndarray) -> np.ndarray:
         shrunk = along / (np.maximum(values, 0.0)[:, np.newaxis] + PENALTIES[:, np.newaxis, np.newaxis])
         weights: np.ndarray = vectors @ shrunk
     return weights
-
-
-def _scaling(x: np.ndarray) -> Scaling:
-    """Mean 0 and deviation 1; an input that does not vary, or beyond what float64 can square, is left out as 0."""
-    found = Scaling.fit(x)
-    sound = np.isfinite(found.scale) & (found.scale > 0) & ~constant(x)
-    return Scaling(np.where(sound, found.mean, 0.0), np.where(sound, found.scale, np.inf))
 
 
 RIDGE = Baseline(

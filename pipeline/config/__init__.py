@@ -54,7 +54,8 @@ def examine(paths: Paths) -> tuple[Config | None, list[Fault]]:
         faults += faults_of(error, Config, raw)
         sound = _without(raw, [details["loc"] for details in error.errors()])
     faults += _faults_between_keys(raw, sound)
-    return _attempt(Config, _STAND_INS | {key: value for key, value in sound.items() if value != {}}), faults
+    config = _attempt(Config, _STAND_INS | {key: value for key, value in sound.items() if value != {}})
+    return config and config.with_losses(), faults
 
 
 def _without(raw: object, locs: Iterable[tuple[str | int, ...]]) -> dict[str, Any]:

@@ -57,8 +57,11 @@ def part_faults(parts: Collection[str], sweeps: Collection[str]) -> Iterator[Fau
 
 
 def interval_faults(interval: Any, data: DataConfig) -> Iterator[Fault]:
-    """An interval asks for rows to calibrate it on, which only a table has."""
-    if interval is not None and (data.source == "function" or data.fractions.calibration is None):
+    """An interval is of numbers, and asks for rows to calibrate it on, which only a table has."""
+    if interval is not None and data.is_classification:
+        allowed = "nothing, as data.task is classification, where probabilities stand beside predictions"
+        yield Fault("interval", shown(interval), allowed)
+    elif interval is not None and (data.source == "function" or data.fractions.calibration is None):
         allowed = "data.source: file and a share data.fractions.calibration (such as 0.1); or no interval"
         yield Fault("interval", f"{shown(interval)}, but no rows to calibrate it on", allowed)
 

@@ -42,7 +42,7 @@ from shoal.pipeline.config.fields import (
     Seed,
     Share,
 )
-from shoal.pipeline.hyperparameters import DURATIONS, ENGINE, KEYS, METHODS, TRAINING
+from shoal.pipeline.hyperparameters import CLASSES_LOSS, DURATIONS, ENGINE, KEYS, METHODS, TRAINING
 
 Separator = Literal[",", ";", "|", " ", "\t"]
 Mark = Literal[".", ","]
@@ -123,6 +123,9 @@ class DataConfig(Closed):
     header_row: Count | Literal["none"] | None = Field(
         default=None, description="null, none, or the number of the row that has the names of the columns"
     )
+    task: Literal["regression", "classification"] = Field(
+        default="regression", description="regression, classification"
+    )
 
     @field_validator("splits")
     @classmethod
@@ -135,6 +138,18 @@ class DataConfig(Closed):
     def is_table(self) -> bool:
         """Whether the samples are a user's, so that results are told in units, and beside baselines."""
         return self.source == "file"
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether classes are predicted; the function is one of numbers."""
+        return self.is_table and self.task == "classification"
+
+    @field_validator("task")
+    @classmethod
+    def _one_target_of_classes(cls, task: str, info: ValidationInfo) -> str:
+        if task == "classification" and len(info.data.get("targets", ())) > 1:
+            raise refusal("regression; or classification with one column in data.targets")
+        return task
 
     @field_validator("features")
     @classmethod
@@ -271,6 +286,17 @@ class Config(Closed):
     choose: Choose = Field(default="network", description="network, cell, or {best: N}, N a whole number of 1 or more")
     interval: Share | None = Field(default=None, description="a number above 0, below 1")
     sweeps: dict[Name, Sweep] = Field(description="at least one block of sweep keys under a name")
+
+    def with_losses(self) -> Config:
+        """The same with the loss of the task written out where a sweep says none."""
+        if not self.data.is_classification:
+            return self
+        own = {"loss": {"all": (CLASSES_LOSS,)}}
+        sweeps = {
+            name: sweep if "loss" in sweep.model_fields_set else sweep.model_copy(update=own)
+            for name, sweep in self.sweeps.items()
+        }
+        return self.model_copy(update={"sweeps": sweeps})
 
     def sweep(self, name: str) -> Sweep:
         """The block of a sweep; raises ConfigError for a name that there is not."""

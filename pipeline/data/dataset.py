@@ -9,16 +9,20 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.classes import NUMBERS, Classes
 from shoal.pipeline.config.faults import Notice
 from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.preparation import Preparation
 from shoal.pipeline.scaling import Scaling
-from shoal.pipeline.tasks import REGRESSION, Task
+from shoal.pipeline.tasks import CLASSIFICATION, REGRESSION, Task
+
+_DTYPES = {str: "string", int: "Int64", bool: "boolean"}
+"""Of pandas, by the kind of labels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples in original units: `x` float64 (n, n_inputs), `y` float64 (n, n_outputs).
+    """Samples in original units: `x` float64 (n, n_inputs), `y` float64 (n, n_outputs), of classes 1 for the true one.
 
     `rows` int64 (n,) is the place of each among the data rows of the table that it came from, or among the points of
     the function; the first is 1. `cells` are the features as the table has them, None where these are x, and `ids` the
@@ -55,6 +59,8 @@ class Dataset:
     grid: Split
     calibration: Split | None = field(default=None, kw_only=True)
     """Rows that neither training nor choice sees, for prediction intervals; None where none are asked for."""
+    classes: Classes = field(default=NUMBERS, kw_only=True)
+    """Those of the one target, which are the outputs; none where targets are numbers."""
     notices: tuple[Notice, ...] = field(default=(), kw_only=True)
     """What looks wrong with the user's table; known where the dataset is made of it, not where it is loaded."""
 
@@ -73,12 +79,18 @@ class Dataset:
 
     @property
     def n_outputs(self) -> int:
-        return len(self.target_names)
+        return len(self.classes) or len(self.target_names)
+
+    @property
+    def outputs_of(self) -> list[list[int]]:
+        """The places among the outputs of each target: one, or those of its classes."""
+        every = list(range(self.n_outputs))
+        return [every] if self.classes else [[k] for k in every]
 
     @property
     def task(self) -> Task:
         """What networks are trained for on it, and which errors of theirs are reported."""
-        return REGRESSION
+        return CLASSIFICATION if self.classes else REGRESSION
 
     @cached_property
     def error_scale(self) -> np.ndarray:
@@ -88,7 +100,7 @@ class Dataset:
         can hold; and 1 for a single target, which has nothing to be weighed against.
         """
         scale = Scaling.fit(self.train.y).scale
-        is_sound = np.isfinite(scale) & (scale > 0) & (self.n_outputs > 1)
+        is_sound = np.isfinite(scale) & (scale > 0) & (len(self.target_names) > 1)
         return np.where(is_sound, scale, 1.0)
 
     @cached_property
@@ -119,8 +131,16 @@ class Dataset:
         """The features of a split as the table has them, (n, n_features)."""
         return pd.DataFrame(split.x, columns=self.feature_names) if split.cells is None else split.cells
 
+    def targets(self, split: Split) -> pd.DataFrame:
+        """The targets of a split as the table has them, (n, n_targets); labels are missing where y is NaN."""
+        if not self.classes:
+            return pd.DataFrame(split.y, columns=list(self.target_names))
+        [target] = self.target_names
+        return pd.DataFrame({target: pd.Series(self.classes.likeliest(split.y), dtype=_DTYPES[self.classes.kind])})
+
     def predictor(self, architecture: str, params: np.ndarray) -> Predictor:
         """A network that was trained on this, in the user's units: its notation, and its parameters (n_params,)."""
         fitted = Fitted.of(architecture, params)
         scalings = (self.x_scaling, self.y_scaling)
-        return Predictor(self.feature_names, self.target_names, *scalings, (fitted,), self.preparation)
+        names = (self.feature_names, self.target_names)
+        return Predictor(*names, *scalings, (fitted,), self.preparation, classes=self.classes)

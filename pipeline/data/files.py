@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.classes import Classes
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.preparation import Preparation
@@ -23,7 +24,8 @@ def save(dataset: Dataset, paths: Paths) -> None:
 
     Row numbers, and columns that name rows, are in a file of their own, data/rows.parquet, as a feature may be called
     `row` too. That one has the rows for calibration whole: DVC knows no file that need not be there, and who reads
-    another one sees none of them. What was fitted to features that are no plain numbers is in data.json.
+    another one sees none of them. What was fitted to features that are no plain numbers is in data.json, and so are
+    the classes of a target.
     """
     files = {name: paths.data / f"{name}.parquet" for name in SPLITS}
     refuse_unwritable(*files.values(), paths.data / "rows.parquet", paths.data / "data.json")
@@ -40,6 +42,7 @@ def save(dataset: Dataset, paths: Paths) -> None:
         "x_scaling": dataset.x_scaling.to_json(),
         "y_scaling": dataset.y_scaling.to_json(),
         **dataset.preparation.to_json(),
+        **({"classes": dataset.classes.labels} if dataset.classes else {}),
         "data_hash": dataset.data_hash,
     }
     write_sealed_json(paths.data / "data.json", description)
@@ -51,12 +54,13 @@ def load(paths: Paths) -> Dataset:
     preparation, targets = Preparation.from_json(description), tuple(description["target_names"])
     x_scaling, y_scaling = (Scaling.from_json(description[key]) for key in ("x_scaling", "y_scaling"))
     rows = dict(list(read_table(paths.data / "rows.parquet").groupby("split")))
+    classes = Classes(tuple(description.get("classes", ())))
     names = [*preparation.names, *targets]
 
     def split(name: str, stored: pd.DataFrame) -> Split:
         ids = rows[name].filter(regex=f"^{ID}")
         ids.columns = ids.columns.str.removeprefix(ID)
-        y = stored[list(targets)].to_numpy(np.float64)
+        y = classes.one_hot(stored[targets[0]]) if classes else stored[list(targets)].to_numpy(np.float64)
         return Split.of(preparation, stored[list(preparation.names)], y, rows[name]["row"].to_numpy(), ids)
 
     splits = (split(name, read_table(paths.data / f"{name}.parquet", names)) for name in SPLITS)
@@ -64,13 +68,12 @@ def load(paths: Paths) -> Dataset:
     if (kept := rows.get("calibration")) is not None:
         values = kept[[f"{VALUE}{name}" for name in names]].set_axis(names, axis=1)
         calibration = split("calibration", values)
-    return Dataset(preparation, targets, x_scaling, y_scaling, *splits, calibration=calibration)
+    return Dataset(preparation, targets, x_scaling, y_scaling, *splits, calibration=calibration, classes=classes)
 
 
 def _values(dataset: Dataset, split: Split) -> pd.DataFrame:
     """Features and targets of a split as its table has them."""
-    y = pd.DataFrame(split.y, columns=list(dataset.target_names))
-    return pd.concat([dataset.features(split), y], axis=1)
+    return pd.concat([dataset.features(split), dataset.targets(split)], axis=1)
 
 
 def _rows(name: str, split: Split) -> pd.DataFrame:

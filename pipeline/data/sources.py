@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from shoal.kernels.streams import stream
+from shoal.pipeline.classes import NUMBERS, Classes
 from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault
-from shoal.pipeline.data import features, notices, readers, splitting
+from shoal.pipeline.data import features, labels, notices, readers, splitting
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.data.dialect import given
+from shoal.pipeline.data.labels import Labels
 from shoal.pipeline.data.user_table import UserTable, some_of
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.preparation import NUMBER, Preparation
+from shoal.pipeline.preparation import NUMBER, Blanks, Preparation
 from shoal.pipeline.scaling import FLOAT64, Scaling
 
 FUNCTION_SAMPLES = 1000
@@ -55,10 +57,11 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     others = [column for column in table.columns if column not in _apart(settings)]
     names = tuple(others if settings.features is None else settings.features)
     targets = settings.targets
-    rows, split_faults = splitting.split(table, settings)
+    labelled = labels.read(table, settings) if settings.is_classification else None
+    rows, split_faults = splitting.split(table, settings, labelled.strata if labelled else None)
     fitted_on = rows["train"]
     used = features.fitted(table, [name for name in dict.fromkeys(names) if name in table.columns], settings, fitted_on)
-    y, faults = table.numbers([name for name in targets if name in table.columns], used.preparation.blanks)
+    y, classes, faults = _outcomes(table, targets, labelled, fitted_on, used.preparation.blanks)
     if every := [
         *table.faults,
         *_choice_faults(table, settings),
@@ -74,15 +77,19 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         name: Split.of(preparation, cells.iloc[part], y[part], part + 1, ids.iloc[part]) for name, part in rows.items()
     }
     train = parts["train"]
-    x_scaling, y_scaling = Scaling.identity(len(preparation.inputs)), Scaling.identity(len(targets))
+    x_scaling, y_scaling = Scaling.identity(len(preparation.inputs)), Scaling.identity(y.shape[1])
     if settings.standardise:
         resolution = [_resolution(table, column.name) for column in preparation.columns for _ in column.inputs]
         x_scaling = Scaling.fit(train.x, np.array(resolution)).only(preparation.is_scaled)
-        y_scaling = Scaling.fit(train.y, np.array([_resolution(table, name) for name in targets]))
-        _check_scales(table, (*preparation.inputs, *targets), np.concatenate([x_scaling.scale, y_scaling.scale]))
+        if not classes:
+            y_scaling = Scaling.fit(train.y, np.array([_resolution(table, name) for name in targets]))
+        outputs = targets if not classes else targets * len(classes)
+        _check_scales(table, (*preparation.inputs, *outputs), np.concatenate([x_scaling.scale, y_scaling.scale]))
     x, places = preparation.matrix(cells), preparation.places
     columns = [_used(table, name, x[:, place], fitted_on) for name, place in places.items()]
-    outcomes = [_used(table, name, values, fitted_on) for name, values in zip(targets, y.T, strict=True)]
+    outcomes = [
+        _used(table, name, values, fitted_on) for name, values in zip(targets, _numbers(y, classes), strict=True)
+    ]
     categories = {column.name: column.inputs for column in preparation.columns if column.name not in places}
     told = (
         *table.notices,
@@ -91,7 +98,30 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     )
     splits = (train, parts["validation"], parts["test"], _grid(preparation, train))
     calibration = parts.get("calibration")
-    return Dataset(preparation, targets, x_scaling, y_scaling, *splits, calibration=calibration, notices=told)
+    return Dataset(
+        preparation, targets, x_scaling, y_scaling, *splits, calibration=calibration, classes=classes, notices=told
+    )
+
+
+def _outcomes(
+    table: UserTable, targets: Sequence[str], labelled: Labels | None, train: np.ndarray, blanks: Blanks
+) -> tuple[np.ndarray, Classes, list[Fault]]:
+    """y (n_rows, n_outputs), the classes of rows that are `labelled`, and the faults of both."""
+    if labelled is None:
+        y, faults = table.numbers([name for name in targets if name in table.columns], blanks)
+        return y, NUMBERS, faults
+    if labelled.faults:
+        return np.empty((0, 0)), NUMBERS, labelled.faults
+    classes, faults = labels.fitted(table, labelled, targets[0], train)
+    return classes.one_hot(labelled.cells), classes, faults
+
+
+def _numbers(y: np.ndarray, classes: Classes) -> np.ndarray:
+    """A row of numbers (n_targets, n) for each target: the labels themselves, or of text the place of each."""
+    if not classes:
+        return y.T
+    places = range(len(classes)) if classes.kind is str else classes.labels
+    return y[np.newaxis] @ np.array(places, np.float64)
 
 
 def _with_last(settings: DataConfig, table: UserTable) -> DataConfig:

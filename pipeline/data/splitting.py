@@ -1,4 +1,4 @@
-"""Which rows of the user's table are trained on, validated on and tested on; what decides knows no target."""
+"""Which rows of the user's table are trained on, validated on and tested on; no number to predict has a say."""
 
 from __future__ import annotations
 
@@ -18,22 +18,29 @@ RANDOM = Splits(kind="random")
 PARTS = ("train", "validation", "calibration", "test")
 
 
-def split(table: UserTable, settings: DataConfig) -> tuple[dict[str, np.ndarray], list[Fault]]:
+def split(
+    table: UserTable, settings: DataConfig, strata: np.ndarray | None = None
+) -> tuple[dict[str, np.ndarray], list[Fault]]:
     """Indices of the rows of each part, in the order of the table, and the faults that keep rows from being split.
 
-    random: any row anywhere. ordered: the first rows, or those with the smallest values of a column, are trained on,
+    random: any row anywhere; where rows are in `strata` (n_rows,), whole numbers, each of these is spread over the
+    parts in proportion. ordered: the first rows, or those with the smallest values of a column, are trained on,
     the last are tested on; rows of one value stay in their order. group: rows of one value of a column stay together.
     """
     n = len(table.rows)
     sizes = _sizes(n, settings.fractions)
-    parts, faults = _parts(table, settings, list(sizes.values()))
+    parts, faults = _parts(table, settings, list(sizes.values()), strata)
     return dict(zip(sizes, parts, strict=True)), faults
 
 
-def _parts(table: UserTable, settings: DataConfig, sizes: Sequence[int]) -> tuple[list[np.ndarray], list[Fault]]:
+def _parts(
+    table: UserTable, settings: DataConfig, sizes: Sequence[int], strata: np.ndarray | None
+) -> tuple[list[np.ndarray], list[Fault]]:
     splits, n = settings.splits or RANDOM, len(table.rows)
     if splits.column is None:
         shuffled = stream(settings.split_seed, "split", 0).permutation(n)
+        if strata is not None:
+            shuffled = spread(shuffled, strata[shuffled])
         return _cut(np.arange(n) if splits.kind == "ordered" else shuffled, sizes), []
     if faults := table.missing("data.splits.column", splits.column) or _empty(table, splits.column):
         return _cut(np.arange(n), sizes), faults
@@ -42,6 +49,19 @@ def _parts(table: UserTable, settings: DataConfig, sizes: Sequence[int]) -> tupl
         return _grouped(cells, sizes, settings.split_seed), []
     values, faults = in_order(table, splits.column)
     return _cut(np.argsort(values, kind="stable"), sizes), faults
+
+
+def spread(order: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """An order (n,) in which the rows of each of K strata, `strata` (n,) in that order, are at even distances.
+
+    The j-th of m rows of a stratum goes to (j + 1/2) / m, equal ones stay in their order. Among the first i of all n
+    rows, each stratum has its share m i / n, up to 1/2 + m K / 2 n.
+    """
+    _, stratum, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    place = np.empty(len(order))
+    place[np.argsort(stratum, kind="stable")] = np.concatenate([(np.arange(m) + 0.5) / m for m in sizes])
+    even: np.ndarray = order[np.argsort(place, kind="stable")]
+    return even
 
 
 def held_out(n: int, folds: int, repeats: int, seed: int) -> list[np.ndarray]:

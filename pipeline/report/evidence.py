@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shoal.pipeline.figures import residuals
+from shoal.pipeline.report.claims.classes import class_blocks
 from shoal.pipeline.report.claims.divergence import all_diverged
 from shoal.pipeline.report.claims.in_units import units_blocks, verdict
 from shoal.pipeline.report.claims.wording import counted, listed
@@ -75,12 +76,13 @@ def test_set(study: Study) -> Section:
     header = ["network", *(error.label(split) for split in ("validation", "test"))]
     blocks: list[Block] = [text, Table("The chosen network", header, [row])]
     blocks += filter(None, [ensembles.answers(chosen, error, number), ensembles.intervals(chosen)])
-    return Section("Test set", [*blocks, *_by_target(study, chosen), *verdict(study), *units_blocks(study)])
+    blocks += [*_by_target(study, chosen), *verdict(study), *units_blocks(study), *class_blocks(study)]
+    return Section("Test set", blocks)
 
 
 def drawn(study: Study) -> list[Plot]:
-    """What the chosen network predicts of the test split, against the truth, and what is left over."""
-    if study.baselines is None or not study.y_hats:
+    """What the chosen network predicts of the test split, against the truth, and what is left over; none of classes."""
+    if study.baselines is None or not study.y_hats or study.dataset.classes:
         return []
     y, y_hat, names = study.dataset.test.y, study.y_hats[study.answering]["test"], study.dataset.target_names
     note = _not_drawn(names) + points_note(len(y), "test samples", residuals.points(len(names)))
@@ -102,7 +104,7 @@ def _not_drawn(names: Sequence[str]) -> str:
 
 def _by_target(study: Study, chosen: dict[str, Any]) -> list[Table]:
     """The test error of each target beside its variance, of which the score is made; empty for a single target."""
-    if study.dataset.n_outputs == 1:
+    if len(study.dataset.target_names) == 1:
         return []
     [networks] = (results.networks for results in study.sweeps if results.name == chosen["sweep"])
     network = networks.set_index("network_id").loc[chosen["network_id"]]

@@ -31,9 +31,9 @@ def at_a_glance(sweeps: Sequence[SweepResults]) -> Figure:
 
 
 def _fits(results: SweepResults) -> Fits | None:
-    """Fits of the best network of each series, for one feature."""
+    """Fits of the best network of each series, for one feature and targets that are numbers."""
     dataset = results.dataset
-    if dataset.n_inputs > 1 or not len(results.best):
+    if dataset.n_inputs > 1 or dataset.classes or not len(results.best):
         return None
     best = results.best_of_series
     cells = results.cells.set_index("cell", drop=False).loc[best.index]

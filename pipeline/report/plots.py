@@ -17,13 +17,16 @@ from shoal.pipeline.statistics.errors import best_first, cost_label
 
 
 def plots(results: SweepResults) -> list[Plot]:
-    """All figures of a sweep: errors, fits or predictions, learning curves, input gradients, as far as they apply."""
-    found = [score_plot(results)]
-    if len(results.best):
+    """All figures of a sweep: errors, fits or predictions, learning curves, input gradients, as far as they apply.
+
+    Of classes no fits, predictions and input gradients.
+    """
+    found, is_numeric = [score_plot(results)], not results.dataset.classes
+    if len(results.best) and is_numeric:
         found.append(fit_plot(results) if results.dataset.n_inputs == 1 else prediction_plot(results))
     if len(results.curves):
         found.append(curve_plot(results))
-    if results.settings.architecture and results.dataset.n_inputs == 1 and len(results.best):
+    if results.settings.architecture and results.dataset.n_inputs == 1 and len(results.best) and is_numeric:
         found.append(gradient_plot(results))
     return found
 

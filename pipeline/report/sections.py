@@ -32,7 +32,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     blocks: list[Block] = [description(results), *network_plots(results), *sentences(results)]
     blocks += [*assignment_tables(results), *by_series(score_table(results))]
     blocks += [*pieces_blocks(results), *against_training(results, sweeps)]
-    if results.settings.architecture and len(results.best):
+    if results.settings.architecture and len(results.best) and not results.dataset.classes:
         blocks += [GRADIENTS.format(cost=results.cost_names), gradient_table(results)]
     blocks += plots(results)
     blocks.append(Folded(cell_table(results)))

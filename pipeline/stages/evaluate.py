@@ -69,8 +69,11 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
                 advance(len(errors), len(runs))
     table = runs[["network_id", "sweep", "cell", "replicate", "status"]].assign(error=dataset.task.error.name)
     table = table.astype({"error": "string"})
-    found = pd.DataFrame(errors, table.index, _error_columns(dataset), np.float64)
-    return pd.concat([table, found.fillna(np.inf)], axis=1)
+    found = pd.DataFrame(errors, table.index, [*_error_columns(dataset), *_measure_columns(dataset)], np.float64)
+    lost = table["status"] == "diverged"
+    found.loc[lost, _error_columns(dataset)] = np.inf
+    found.loc[lost, _measure_columns(dataset)] = 0.0
+    return pd.concat([table, found], axis=1)
 
 
 def _error_columns(dataset: Dataset) -> list[str]:
@@ -79,14 +82,24 @@ def _error_columns(dataset: Dataset) -> list[str]:
     return [*columns, *_of_targets(dataset)]
 
 
+def _measure_columns(dataset: Dataset) -> list[str]:
+    """Columns of what networks have beside their errors; 0, the worst, where they diverged, NaN where undefined."""
+    beside = dataset.task.in_units.beside(dataset.n_outputs)
+    return [measure.of(split) for measure in beside for split in SPLITS]
+
+
 def _errors(dataset: Dataset, predictor: Predictor) -> dict[str, float]:
-    """Errors of a network on each split, by their columns; with several targets also the test error of each."""
+    """Errors of a network on each split, by their columns, and what is beside them.
+
+    With several targets also the test error of each.
+    """
     errors: dict[str, float] = {}
-    measured = dataset.task.reported(dataset.n_outputs)
+    measured, beside = dataset.task.reported(dataset.n_outputs), dataset.task.in_units.beside(dataset.n_outputs)
     with np.errstate(over="ignore", invalid="ignore"):
         for name in SPLITS:
             y, y_hat = (split := getattr(dataset, name)).y, predictor.predict(split.x)
             errors |= {error.of(name): bounded(error.measure(y_hat, y, dataset.error_scale)) for error in measured}
+            errors |= {measure.of(name): measure.measure(y_hat, y) for measure in beside}
         for k, column in enumerate(_of_targets(dataset)):  # y_hat and y are those of the test split
             of_target = dataset.task.error.measure(y_hat[:, [k]], y[:, [k]], dataset.error_scale[[k]])
             errors[column] = bounded(of_target)
@@ -95,7 +108,7 @@ def _errors(dataset: Dataset, predictor: Predictor) -> dict[str, float]:
 
 def _of_targets(dataset: Dataset) -> list[str]:
     """The column of each target's test error; none for a single target."""
-    names = dataset.target_names if dataset.n_outputs > 1 else ()
+    names = dataset.target_names if len(dataset.target_names) > 1 else ()
     return [f"{dataset.task.error.of('test')}_{name}" for name in names]
 
 

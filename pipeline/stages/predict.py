@@ -44,17 +44,17 @@ def run(paths: Paths) -> dict[str, Any]:
             tables.append(table.assign(**{name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}))
     chosen = best_first(best).iloc[0]
     choice = None
-    names, answer = naming.predicted(dataset.target_names), outputs[chosen["network_id"]]
+    answer = {name: np.full(len(dataset.test.x), np.nan) for name in naming.predicted(dataset.target_names)}
     if chosen["status"] != "diverged":
-        choice = _choice(chosen, len(best), len(networks), architectures[chosen["network_id"]])
+        choice = _choice(dataset, chosen, len(best), len(networks), architectures[chosen["network_id"]])
         choice |= _ensemble(paths, settings.choose, dataset, networks, architectures)
         predictor = store.load_predictor(paths, store.answering(choice))
         if settings.interval is not None and dataset.calibration is not None:
             predictor = conformal.calibrated(predictor, dataset.calibration, settings.interval)
             choice["interval"] = _interval(predictor, dataset, dataset.calibration, settings.interval)
-        names, answer = predictor.columns, predictor.answer(dataset.test.x)
+        answer = predictor.table(dataset.test.x)
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
-    store.write_csv(paths.test_predictions, _predictions(dataset, names, answer))
+    store.write_csv(paths.test_predictions, _predictions(dataset, answer))
     store.write_sealed_json(paths.chosen, choice)
     if choice is None:
         return {"not_chosen": len(networks)}
@@ -68,16 +68,21 @@ def _ensemble(
     if choose == "network":
         return {}
     nobody, measured = store.load_predictor(paths, []), dataset.task.reported(dataset.n_outputs)
+    beside = dataset.task.in_units.beside(dataset.n_outputs)
     weights = lru_cache(maxsize=1)(partial(store.read_weights, paths))  # cells of a sweep come one after another
 
-    def errors(rows: pd.DataFrame, split: Split) -> dict[str, float]:
-        """Errors of the mean of these networks on a split, by their names; LARGEST where one is beyond float64."""
+    def errors(rows: pd.DataFrame, split: Split) -> dict[str, Any]:
+        """Errors of the mean of these networks on a split, by their names; LARGEST where one is beyond float64.
+
+        And what is beside them, None where that is undefined.
+        """
         keys = zip(rows["sweep"], rows["network_id"], strict=True)
         fitted = tuple(Fitted.of(architectures[key], weights(sweep)[key]) for sweep, key in keys)
         with np.errstate(over="ignore", invalid="ignore"):
             y_hat = replace(nobody, networks=fitted).predict(split.x)
             found = {error.name: error.measure(y_hat, split.y, dataset.error_scale) for error in measured}
-        return {name: value if value < LARGEST else LARGEST for name, value in found.items()}
+            others = {measure.column: measure.measure(y_hat, split.y) for measure in beside}
+        return {name: value if value < LARGEST else LARGEST for name, value in found.items()} | _known(others)
 
     error = deciding(networks)
     rows = ensembles.members(choose, networks, lambda cell: errors(cell, dataset.validation)[error.name])
@@ -111,27 +116,31 @@ def _interval(predictor: Predictor, dataset: Dataset, rows: Split, level: float)
     }
 
 
-def _predictions(dataset: Dataset, names: list[str], answer: np.ndarray) -> pd.DataFrame:
-    """Row numbers, what names rows, features, targets, and the columns `names` of what answers, in original units.
+def _predictions(dataset: Dataset, answer: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Row numbers, what names rows, features, targets, and the columns of what answers, in original units.
 
     Where another column has one of the names that are added, these have a prefix.
     """
     own = [*dataset.test.ids, *dataset.feature_names, *dataset.target_names]
-    added = [naming.ROW, *names]
+    added = [naming.ROW, *answer]
     prefix = naming.free_prefix(added, own)
     row, *predicted = (f"{prefix}{name}" for name in added)
     parts = [pd.DataFrame({row: dataset.test.rows}), dataset.test.ids, dataset.features(dataset.test)]
-    numbers = pd.DataFrame(np.hstack([dataset.test.y, answer]), columns=[*dataset.target_names, *predicted])
-    return pd.concat([*parts, numbers], axis=1)
+    answered = pd.DataFrame(dict(zip(predicted, answer.values(), strict=True)))
+    return pd.concat([*parts, dataset.targets(dataset.test), answered], axis=1)
 
 
 def _long(dataset: Dataset, y_hat: np.ndarray) -> pd.DataFrame:
-    """One row a test sample and target: sample (its index in data/test.parquet), row (see Split), target, y, y_hat."""
+    """One row a test sample and target: sample (its index in data/test.parquet), row (see Split), target, y, y_hat.
+
+    Of classes one row a class, `target=class`, whose y is 1 for the true one, and y_hat the probability.
+    """
     n, n_outputs = y_hat.shape
+    names = [f"{dataset.target_names[0]}={name}" for name in dataset.classes.names] or dataset.target_names
     columns = {
         "sample": np.repeat(np.arange(n), n_outputs),
         "row": np.repeat(dataset.test.rows, n_outputs),
-        "target": np.tile(np.array(dataset.target_names, object), n),
+        "target": np.tile(np.array(names, object), n),
         "y": dataset.test.y.ravel(),
         "y_hat": y_hat.ravel(),
     }
@@ -145,8 +154,8 @@ def _y_hat(dataset: Dataset, architecture: str, params: np.ndarray, status: str)
     return dataset.predictor(architecture, params).predict(dataset.test.x)
 
 
-def _choice(chosen: pd.Series, n_cells: int, n_networks: int, architecture: str) -> dict[str, Any]:
-    error = deciding(chosen)
+def _choice(dataset: Dataset, chosen: pd.Series, n_cells: int, n_networks: int, architecture: str) -> dict[str, Any]:
+    error, beside = deciding(chosen), dataset.task.in_units.beside(dataset.n_outputs)
     numbers = {kind.metric(split): kind.of(split) for kind in errors_of(chosen) for split in ("validation", "test")}
     smallest = f"smallest {error.label('validation')} of all {n_networks} networks in {n_cells} cells"
     return {
@@ -156,9 +165,15 @@ def _choice(chosen: pd.Series, n_cells: int, n_networks: int, architecture: str)
         "replicate": int(chosen["replicate"]),
         "architecture": architecture,
         **{name: float(chosen[column]) for name, column in numbers.items()},
+        **_known({column: chosen[column] for measure in beside for column in map(measure.of, ("validation", "test"))}),
         "candidates": n_networks,
         "why": f"{smallest}; the test split had no say",
     }
+
+
+def _known(numbers: dict[str, float]) -> dict[str, float | None]:
+    """Numbers as JSON has them: None for NaN."""
+    return {name: None if np.isnan(value) else float(value) for name, value in numbers.items()}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from shoal.pipeline import config, data, progress, report, store
+from shoal.pipeline.classes import Classes
 from shoal.pipeline.config import Config, ReportConfig
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.figures import style
@@ -70,8 +71,10 @@ def _with_printable_names(dataset: Dataset) -> Dataset:
         replace(column, name=printable(column.name), levels=tuple(map(printable, column.levels)))
         for column in dataset.preparation.columns
     )
-    preparation = replace(dataset.preparation, columns=tuple(columns))
-    return replace(dataset, preparation=preparation, target_names=tuple(map(printable, dataset.target_names)))
+    preparation, labels = replace(dataset.preparation, columns=tuple(columns)), dataset.classes.labels
+    classes = Classes(tuple(printable(label) if isinstance(label, str) else label for label in labels))
+    targets = tuple(map(printable, dataset.target_names))
+    return replace(dataset, preparation=preparation, target_names=targets, classes=classes)
 
 
 def _heat_maps(study: Study) -> list[Plot]:

@@ -21,5 +21,7 @@ def quantile(values: np.ndarray, q: float) -> float:
 
 
 def summary(values: np.ndarray) -> dict[str, float]:
-    """Median, quartiles and range of values (n,)."""
+    """Median, quartiles and range of values (n,); NaN where one is unknown."""
+    if np.isnan(values).any():
+        return dict.fromkeys(RANKS, float("nan"))
     return {name: quantile(values, q) for name, q in RANKS.items()}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.statistics import summary
-from shoal.pipeline.statistics.errors import deciding, errors_of
+from shoal.pipeline.statistics.errors import deciding, errors_of, measures_of
 from shoal.pipeline.statistics.intervals import interquartile_mean, interval
 from shoal.pipeline.store import CELL_COLUMNS, LATER_COLUMNS
 
@@ -17,7 +17,7 @@ from shoal.pipeline.store import CELL_COLUMNS, LATER_COLUMNS
 def summarised(networks: pd.DataFrame) -> list[str]:
     """The columns of a table of networks that a row of a cell has the ranks of."""
     first, *others = ([*error.columns, error.log10] for error in errors_of(networks))
-    return [*first, "train_cost", *(column for columns in others for column in columns)]
+    return [*first, "train_cost", *(column for columns in others for column in columns), *measures_of(networks)]
 
 
 def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
@@ -27,6 +27,7 @@ def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     """
     errors = errors_of(networks)
     columns = ["sweep", "network_id", "error", *(name for error in errors for name in error.columns)]
+    columns += measures_of(networks)
     table = runs.merge(networks[columns], on=["sweep", "network_id"], validate="one_to_one")
     if len(table) < len(runs):
         raise OutOfDateError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.pipeline.hyperparameters import TRAINING
-from shoal.pipeline.tasks import Cost, Error, Task, reporting
+from shoal.pipeline.tasks import SPLITS, Cost, Error, Task, reporting
 
 LARGEST = 1e308
 """What an error beyond float64 counts as, of a network that did not diverge: +infinity is for networks that did."""
@@ -30,6 +30,13 @@ def errors_of(table: Table) -> list[Error]:
     first, *others = task_of(table).errors
     columns = [str(column) for column in (table.columns if isinstance(table, pd.DataFrame) else table.index)]
     return [first, *(error for error in others if any(column.startswith(error.of("test")) for column in columns))]
+
+
+def measures_of(table: Table) -> list[str]:
+    """The columns of what the networks of a table have beside their errors; those of cells have the ranks of these."""
+    columns = [str(column) for column in (table.columns if isinstance(table, pd.DataFrame) else table.index)]
+    wanted = [measure.of(split) for measure in task_of(table).in_units.measures for split in SPLITS]
+    return [name for name in wanted if name in columns or f"{name}_median" in columns]
 
 
 def costs_of(table: Table) -> list[Cost]:

@@ -12,7 +12,7 @@ from shoal.pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep,
 from shoal.pipeline.config import load as load_config
 from shoal.pipeline.config.faults import Notice, below, shown
 from shoal.pipeline.config.rules import branch_faults, known_features
-from shoal.pipeline.hyperparameters import taking
+from shoal.pipeline.hyperparameters import TRAINING, taking
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import limits, plan
 from shoal.pipeline.study.limits import Room
@@ -85,6 +85,7 @@ def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     kept = f", {len(dataset.calibration.x):,} to calibrate" if dataset.calibration else ""
     source = "sin(x)" if config.data.source == "function" else config.data.path
     columns = f"features {_some(dataset.feature_names)}; targets {_some(dataset.target_names)}"
+    columns += f" (classes {_some(dataset.classes.names)})" if dataset.classes else ""
     sizes = "{:,} to train, {:,} to validate, {:,} to test".format(*splits)
     n = sum(splits) + (len(dataset.calibration.x) if dataset.calibration else 0)
     costs = plan.costs(config, Setting.of(config, dataset))
@@ -101,8 +102,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _loss_faults(where: str, sweep: Sweep, dataset: data.Dataset) -> Iterator[Fault]:
-    """A loss that networks cannot be trained on for such targets."""
+    """A loss that networks cannot be trained on for such targets, and a method that has none of theirs."""
     known = [cost.loss for cost in dataset.task.costs]
+    if sweep.optimizer not in taking("loss") and TRAINING["loss"].default not in known:
+        allowed = f"{', '.join(taking('loss'))}, as {dataset.task.targets}"
+        yield Fault(below(where, "optimizer"), sweep.optimizer, allowed)
     for loss in sweep.levels("loss") if sweep.optimizer in taking("loss") else ():
         if loss not in known:
             yield Fault(below(where, "loss"), shown(loss), f"{', '.join(known)}, as {dataset.task.targets}")

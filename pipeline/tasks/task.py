@@ -55,7 +55,8 @@ class Cost:
 class Error:
     """An error that evaluation reports, as people read it: `name`, `formula`, what that is in words, and its unit.
 
-    `column` is the ending of its columns in result tables; `note` says what has to be known where it decides.
+    `column` is the ending of its columns in result tables; `note` says what has to be known where it decides, `over`
+    what it is a mean over.
     `measure(y_hat, y, scale)` is its value, y_hat and y (n, n_outputs) in the targets' own units, where `scale`
     (n_outputs,) is what the errors of each target are divided by where they are weighed against each other.
     """
@@ -67,6 +68,7 @@ class Error:
     unit: str
     measure: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
     note: str = ""
+    over: str = "samples and outputs"
 
     def of(self, split: str) -> str:
         """Its column for a split, in tables of networks; those of cells have the ranks of it."""

@@ -29,7 +29,8 @@ class InUnits(NamedTuple):
 def in_units(paths: Paths, cells: pd.DataFrame) -> InUnits:
     """The cells with the smallest median validation error among these, then the baselines; a column a target.
 
-    Each number is what the task sums a target up by, on the test rows, of a cell the median over its replicates.
+    Each number is what the task sums a target up by, on the test rows, of a cell the median over its replicates; of
+    classes behind it what networks have beside their error.
     """
     error, units = deciding(cells), task_of(cells).in_units
     best = cells.sort_values(f"{error.of('validation')}_median", kind="stable").head(MOST)
@@ -49,6 +50,10 @@ def in_units(paths: Paths, cells: pd.DataFrame) -> InUnits:
         values += list(alone.loc[alone["target"] == target, headline.of("test")])
         texts = ["-" if np.isnan(value) else number(value) for value in values]
         shown.append(Column(target, texts, rank=len(targets) - k if k else 0))
+    for measure in (measure for measure in units.measures if measure.of("test") in networks):
+        column = measure.of("test")
+        texts = ["-" if np.isnan(value) else f"{value:.3f}" for value in (*best[f"{column}_median"], *alone[column])]
+        shown.append(Column(measure.name, texts, rank=1))
     unit = headline.unit.format(target=targets[0] if len(every) == 1 else "each target")
     unit += f" (the first {len(targets)} of {len(every)})" if len(targets) < len(every) else ""
     numbers = f"{headline.name} on {store.count_rows(paths.data / 'test.parquet')} test rows"

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from shoal.pipeline import data, store
+from shoal.pipeline.classes import Classes
 from shoal.pipeline.config import Config, ConfigError, Fault
 from shoal.pipeline.data import features, naming, readers, texts
 from shoal.pipeline.data.dialect import given
@@ -24,6 +25,9 @@ from shoal.pipeline.preparation import Preparation, Unforeseen
 from shoal.pipeline.statistics import conformal
 from shoal.pipeline.store import StoredNetwork
 from shoal.pipeline.terminal import outputs
+
+_LABELS = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
+"""Types of columns of labels, by the kind of these."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Done:
 
 
 def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
-    """Write the row number, the columns of `source` as they are, and those of Predictor.answer.
+    """Write the row number, the columns of `source` as they are, and those of Predictor.table.
 
     The table is read, predicted and written part after part. Features and predictions are in original units,
     predictions float64. Raises ConfigError with every fault of the table (of a long one, of the first part with any),
@@ -82,13 +86,18 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
             unforeseen.see(cells)
             flags = pa.array(outside.see(x, cells), pa.string())
             added = [pa.array(np.arange(first, first + len(x)))]
-            added += [pa.array(column, pa.float64(), from_pandas=True) for column in predictor.answer(x).T]
+            added += [_array(column, predictor.classes) for column in predictor.table(x).values()]
             added += [flags] if request.flag_range else []
             yield _joined(_content(table, kinds), dict(zip(names, added, strict=True)))
 
     outputs.write(target, predicted())
     told = [f"{request.source}: column '{name}': {text}" for name, text in unforeseen.remarks()]
     return Done(outside.n_rows, outside.remark(request.source), intervals, told)
+
+
+def _array(column: np.ndarray, classes: Classes) -> pa.Array:
+    """Numbers, or labels as objects; null for NaN and None."""
+    return pa.array(column, _LABELS[classes.kind] if column.dtype == object else pa.float64(), from_pandas=True)
 
 
 def _unread(table: UserTable, rest: Iterator[UserTable]) -> Iterator[Fault]:

@@ -16,7 +16,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import ColSpec, Schema
+from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 from shoal import kernels
 from shoal.pipeline import store
@@ -26,6 +26,7 @@ from shoal.pipeline.preparation import NUMBER
 from shoal.pipeline.provenance.machine import LIBRARIES
 from shoal.pipeline.tracking.client import every
 from shoal.pipeline.tracking.state import SERVED, TRAVELS, served_code
+from shoal.pipeline.tracking.tags import LABELS
 
 KEY = "shoal.key"
 EXAMPLE_ROWS = 5
@@ -48,6 +49,17 @@ class Chosen:
     def outputs(self) -> list[str]:
         """Names of the columns that it predicts."""
         return self.predictor.columns
+
+    @property
+    def types(self) -> list[ColSpec | TensorSpec]:
+        """These with their types: numbers, but for the label of a target with classes."""
+        of_first = LABELS[self.predictor.classes.kind] if self.predictor.classes else "double"
+        return [ColSpec("double" if n else of_first, name) for n, name in enumerate(self.outputs)]
+
+    @property
+    def kind(self) -> str:
+        """What MLflow calls such a model."""
+        return "classifier" if self.predictor.classes else "regressor"
 
     @property
     def name(self) -> str:
@@ -112,7 +124,7 @@ def log_model(client: MlflowClient, run: Run, chosen: Chosen) -> str:
 def _log(client: MlflowClient, run: Run, key: str, chosen: Chosen) -> str:
     tags = {KEY: key, "mlflow.note.content": chosen.note}
     where = (run.info.experiment_id, chosen.name, run.info.run_id)
-    model = client.create_logged_model(*where, tags, chosen.facts, "regressor")
+    model = client.create_logged_model(*where, tags, chosen.facts, chosen.kind)
     with tempfile.TemporaryDirectory() as folder:
         _save(chosen, Path(folder), Model(run_id=run.info.run_id, model_id=model.model_id))
         client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
@@ -133,7 +145,7 @@ def _save(chosen: Chosen, folder: Path, model: Model) -> None:
             python_model=str(SERVED),
             artifacts={"network": str(folder / "network.json")},
             code_paths=[str(_code(folder))],
-            signature=ModelSignature(outputs=Schema([ColSpec("double", name) for name in chosen.outputs])),
+            signature=ModelSignature(outputs=Schema(chosen.types)),
             input_example=chosen.example,
             pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", *LIBRARIES)],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from shoal.pipeline import store
 from shoal.pipeline.hyperparameters import taking
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.errors import costs_of
+from shoal.pipeline.statistics.errors import costs_of, measures_of
 from shoal.pipeline.tasks import Cost, Error, Task
 from shoal.pipeline.tracking.state import SweepState, network_name
 from shoal.pipeline.tracking.thinned import Curve, Curves
@@ -34,7 +34,7 @@ def definitions(state: SweepState) -> str:
     text = (
         "A cell's metrics are medians over its networks; `_q1` and `_q3` are quartiles, and a diverged network counts "
         f"as infinite. `{first.metric('test')}` and `{first.metric('validation')}` are the {first.definition} over "
-        f"samples and outputs, in {first.unit}; {trained}. "
+        f"{first.over}, in {first.unit}; {trained}. "
         "`sweep_seconds` and `sweep_gflop_per_second` are those of the training of the whole sweep. "
         "Views, 'Cells by test error' shows the cells of the present results. Figures: Artifacts of the run of the "
         "sweep."
@@ -45,13 +45,16 @@ def definitions(state: SweepState) -> str:
     return f"{text} With several targets {decide}: the {error.definition}."
 
 
-def ranked(task: Task, cost: Cost, error: Error) -> dict[str, str]:
-    """The metrics of cells and networks of this cost where this error decides, and the columns that they are in."""
+def ranked(task: Task, cost: Cost, error: Error, beside: Sequence[str] = ()) -> dict[str, str]:
+    """The metrics of cells and networks of this cost where this error decides, and the columns that they are in.
+
+    `beside` are columns of what else is told of them.
+    """
     columns: dict[str, str] = {}
     for kind in dict.fromkeys((task.error, error)):
         columns |= {kind.metric("test"): kind.of("test"), kind.log10_metric: kind.log10}
         columns |= {kind.metric("validation"): kind.of("validation")}
-    return columns | {cost.metric: "train_cost"}
+    return columns | {cost.metric: "train_cost"} | {name: name for name in beside if not name.startswith("train")}
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Records:
         [cost] = costs_of(pd.Series(cell))
         metrics = {
             name + suffix: cell[f"{column}_{rank}"]
-            for name, column in ranked(self._task, cost, self._error).items()
+            for name, column in ranked(self._task, cost, self._error, measures_of(pd.Series(cell))).items()
             for rank, suffix in RANKS.items()
         }
         metrics["diverged_fraction"] = cell["n_diverged"] / cell["n_networks"]
@@ -114,7 +117,8 @@ class Records:
 
     def _network(self, network: dict[str, Any]) -> Record:
         [cost] = costs_of(pd.Series(network))
-        metrics = {name: network[column] for name, column in ranked(self._task, cost, self._error).items()}
+        columns = ranked(self._task, cost, self._error, measures_of(pd.Series(network)))
+        metrics = {name: network[column] for name, column in columns.items()}
         metrics["diverged_fraction"] = float(network["status"] == "diverged")
         metrics |= {name: network[name] for name in store.STOPPING_COLUMNS if network.get(name) is not None}
         curves = self._curves.single(network["network_id"], cost.name)
@@ -143,7 +147,7 @@ def _params(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
-    return {name: float(value) for name, value in metrics.items()}
+    return {name: float(value) for name, value in metrics.items() if value is not None}
 
 
 def _number(error: float) -> str:

@@ -26,7 +26,7 @@ LOG = logging.getLogger("shoal")
 
 
 class ServedNetwork(PythonModel):
-    """Predictions in original units for a table with the feature columns: the columns of Predictor.answer.
+    """Predictions in original units for a table with the feature columns: the columns of Predictor.table.
 
     MLflow's own check of columns is not used: it takes no whole numbers where numbers are asked for.
     """
@@ -50,7 +50,7 @@ class ServedNetwork(PythonModel):
         cells = _cells(table, self.preparation)
         for name, remark in self.preparation.remarks(cells):
             LOG.warning("column '%s': %s", name, remark)
-        answer = self.predictor.answer(self.preparation.matrix(cells))
+        answer = self.predictor.table(self.preparation.matrix(cells))
         return pd.DataFrame(answer, index=table.index, columns=self.columns)
 
 

@@ -17,6 +17,8 @@ from shoal.pipeline.provenance.hashes import kernels_hash, params_hash
 
 TYPES = {NUMBER: "double", BOOLEAN: "boolean", CATEGORY: "string"}
 """Kinds of columns in MLflow's words."""
+LABELS = {str: "string", int: "long", bool: "boolean"}
+"""Kinds of labels in these words."""
 DVC_TAGS = {"DVC_STAGE": "shoal.dvc_stage", "DVC_EXP_NAME": "shoal.dvc_experiment"}
 """Variables that DVC sets for its stages, the second in experiments alone, and the tags that take their values."""
 
@@ -57,7 +59,10 @@ class Provenances:
         description = store.read_json(paths.data / "data.json")
         columns = [*Preparation.from_json(description).columns, *map(Column, description["target_names"])]
         rows = len(store.read_table(paths.data / "train.parquet", [column.name for column in columns]))
-        self.data = TrainingData(description["data_hash"], list(map(_colspec, columns)), rows)
+        specs = list(map(_colspec, columns))
+        if labels := description.get("classes"):
+            specs[-1]["type"] = LABELS[type(labels[0])]
+        self.data = TrainingData(description["data_hash"], specs, rows)
         self.tags = {"shoal.data": self.data.digest, "shoal.kernels": kernels_hash()}
         self.tags |= {tag: os.environ[name] for name, tag in DVC_TAGS.items() if name in os.environ}
         if commit := _commit(paths):

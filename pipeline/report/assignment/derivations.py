@@ -9,11 +9,12 @@ from importlib import resources
 from shoal.kernels.network.activations import ACTIVATIONS, NAMES, code_of
 from shoal.kernels.network.architecture import Architecture, Sum, every_layer
 from shoal.kernels.training.optimizers import OPTIMIZERS
+from shoal.pipeline.hyperparameters import CLASSES_LOSS
 from shoal.pipeline.report.document.blocks import Block, Formula, Section, Table
 from shoal.pipeline.report.results import SweepResults
 
 TEXT = "derivations.md"
-BRANCHES = "branches"
+BRANCHES, NUMBERS = "branches", "numbers"
 CODE = "Code:"
 """Paragraphs that name files of the sources, which lie beside the assignment's study alone."""
 
@@ -24,7 +25,8 @@ def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Sec
     The assignment's own words, and its parts, are there where the study is the assignment's.
     """
     needed: set[str] = {results.settings.optimizer for results in sweeps}
-    needed |= {cost.loss for results in sweeps for cost in results.costs}
+    losses = {cost.loss for results in sweeps for cost in results.costs}
+    needed |= losses if losses == {CLASSES_LOSS} else {*losses, NUMBERS}
     if any(_has_branches(results) for results in sweeps):
         needed.add(BRANCHES)
     _, *texts = source().split("\n## ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.data import Dataset
 from shoal.pipeline.figures.network import drawing
 from shoal.pipeline.figures.style import COLOUR_NAMES
 from shoal.pipeline.preparation import BOOLEAN, Preparation
@@ -60,10 +61,18 @@ def data_section(study: Study) -> Section:
         ["features", ", ".join(dataset.feature_names)],
         *_prepared(dataset.preparation),
         ["targets", ", ".join(dataset.target_names)],
+        *([["classes", _classes(dataset)]] if dataset.classes else []),
         ["samples", ", ".join(f"{name} {len(split.x)}" for name, split in splits)],
         ["units", "as they are" if is_function or not config.data.standardise else _standardised(dataset.preparation)],
     ]
     return Section("Data", [Table("", ["", ""], rows)])
+
+
+def _classes(dataset: Dataset) -> str:
+    """The classes, each with its rows in the training split."""
+    counts = dataset.train.y.sum(axis=0)
+    rows = ", ".join(f"{name} {n:.0f}" for name, n in zip(dataset.classes.names, counts, strict=True))
+    return f"{len(counts)}, with so many rows to train on: {rows}"
 
 
 def _prepared(preparation: Preparation) -> list[list[str]]:

@@ -20,6 +20,7 @@ from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.statistics.measures import by_target
 from shoal.pipeline.statistics.rows import RowsComparison, compare_rows
 from shoal.pipeline.statistics.signed_ranks import holm
+from shoal.pipeline.tasks import Measure
 
 MOST_NAMED = 4
 """Targets that sentences go into one by one; of more, tables do."""
@@ -55,9 +56,9 @@ def comparisons(study: Study) -> list[Against]:
         return []
     units, y = study.task.in_units, study.dataset.test.y
     found = []
-    for k, target in enumerate(study.dataset.target_names):
+    for own, target in zip(study.dataset.outputs_of, study.dataset.target_names, strict=True):
         with np.errstate(over="ignore"):
-            of_rows = {name: units.of_rows(y_hat["test"][:, [k]], y[:, [k]]) for name, y_hat in study.y_hats.items()}
+            of_rows = {name: units.of_rows(y_hat["test"][:, own], y[:, own]) for name, y_hat in study.y_hats.items()}
         mine = of_rows.pop(study.answering)
         for name, theirs in of_rows.items():
             found.append((target, name, compare_rows(mine, theirs), bool(mine.mean() < theirs.mean())))
@@ -82,10 +83,10 @@ def verdict(study: Study) -> list[str]:
     against = comparisons(study)
     if not against:
         return []
-    outcomes = _of_one(against) if study.dataset.n_outputs == 1 else _of_many(study, against)
+    outcomes = _of_one(against) if len(study.dataset.target_names) == 1 else _of_many(study, against)
     if against[0].verdict == UNTESTED:
         outcomes = f"Whether it beats them cannot be shown with fewer than {FEWEST} test rows."
-    return [f"{_sizes(study)} {outcomes}"]
+    return [" ".join([_sizes(study), *_beside(study), outcomes])]
 
 
 def _sizes(study: Study) -> str:
@@ -109,6 +110,17 @@ def _sizes(study: Study) -> str:
     return f"The {study.answering} {'. It '.join(parts)}.{more}"
 
 
+def _beside(study: Study) -> list[str]:
+    """A sentence for each measure that networks have beside their error, of the one target."""
+    sentences = []
+    for measure in study.task.in_units.beside(study.dataset.n_outputs):
+        values = [float(_measured(study, name)[measure.of("test")].iloc[0]) for name in _names(study)]
+        own, *others = ("unknown" if np.isnan(value) else f"{value:.3f}" for value in values)
+        models = [f"{model.subject}'s {value}" for model, value in zip(of_task(study.task), others, strict=True)]
+        sentences.append(f"Its {measure.name} is {own}, {listed(models)}.")
+    return sentences
+
+
 def _of_one(against: Sequence[Against]) -> str:
     """Who beats whom over the rows of a single target."""
     clauses = []
@@ -122,7 +134,7 @@ def _of_one(against: Sequence[Against]) -> str:
 
 def _of_many(study: Study, against: Sequence[Against]) -> str:
     """Who beats whom for which of several targets."""
-    n, found = study.dataset.n_outputs, dict[tuple[str, str], list[str]]()
+    n, found = len(study.dataset.target_names), dict[tuple[str, str], list[str]]()
     for baseline in of_task(study.task):
         for said in (BEATS, OPEN, LOSES):
             targets = [one.target for one in against if (one.baseline, one.verdict) == (baseline.name, said)]
@@ -138,8 +150,8 @@ def units_blocks(study: Study) -> list[Block]:
     against = comparisons(study)
     if not against:
         return []
-    units, n = study.task.in_units, study.dataset.n_outputs
-    formulas = [f"{measure.name} = {measure.formula}, {measure.definition}" for measure in units.measures]
+    units, n = study.task.in_units, len(study.dataset.target_names)
+    formulas = [f"{measure.name} = {measure.formula}, {measure.definition}" for measure in _measures(study)]
     models = [f"{baseline.name}: {baseline.definition}" for baseline in of_task(study.task)]
     tested = TESTED.format(headline=units.headline.name, comparisons=counted(len(against), "comparison"))
     text = f"{'. '.join(formulas)}. {capital('; '.join(models))}. {tested}"
@@ -149,7 +161,7 @@ def units_blocks(study: Study) -> list[Block]:
 
 def _table(study: Study, against: Sequence[Against]) -> Table:
     """A row a target and model: the measures on the test and the validation rows, and the test against the network."""
-    columns = {m.of(split): m.label(split) for split in ("test", "validation") for m in study.task.in_units.measures}
+    columns = {m.of(split): m.label(split) for split in ("test", "validation") for m in _measures(study)}
     measured = {name: _measured(study, name) for name in _names(study)}
     tests = {(one.target, one.baseline): one for one in against}
     rows = []
@@ -159,7 +171,7 @@ def _table(study: Study, against: Sequence[Against]) -> Table:
             compared = [str(one.rows.a_smaller), _p(one.p), one.verdict] if one else [MISSING] * 3
             rows.append([target, name, *(_number(table[column][k]) for column in columns), *compared])
     header = ["target", "by", *columns.values(), "rows in which the network is nearer", "p", "the network"]
-    by_unit = groupby(study.task.in_units.measures, lambda measure: measure.unit.format(target="the target"))
+    by_unit = groupby(_measures(study), lambda measure: measure.unit.format(target="the target"))
     units = [f"{' and '.join(m.name for m in measures)} {unit}" for unit, measures in by_unit if unit]
     return Table("; ".join(["Target by target, beside the baselines", *units]), header, rows, 2)
 
@@ -167,6 +179,11 @@ def _table(study: Study, against: Sequence[Against]) -> Table:
 def _names(study: Study) -> list[str]:
     """The chosen network, then the baselines."""
     return [study.answering, *study.task.in_units.baselines]
+
+
+def _measures(study: Study) -> list[Measure]:
+    """What is said of each target."""
+    return study.task.in_units.defined(len(study.dataset.outputs_of[0]))
 
 
 def _measured(study: Study, name: str) -> pd.DataFrame:
