@@ -133,6 +133,8 @@ class Store:
     def _write(self, call: Callable[[], None]) -> None:
         def begun() -> None:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if not self.index.path.exists():  # it is there before any segment: one without is one that was lost
+                self.index.add([])
             call()
 
         if self._takes_more:
@@ -153,7 +155,7 @@ class Store:
     def _with_index(self, call: Callable[[], T]) -> T:
         """The same with an index that is made anew, once, where it is damaged or lost."""
         found = ""
-        if not self._is_rebuilt and not self.index.path.exists() and self.index.segments():
+        if not self._is_rebuilt and self.index.segments() and not self.index.path.exists():  # looked for in this order
             found = "no index"
         try:
             if not found:
