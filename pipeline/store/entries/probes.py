@@ -62,13 +62,17 @@ def way_of(spec: NetworkSpec, n_samples: int) -> str:
     return "batches of 7" if spec.batch_size <= MINIBATCH_TILE else "batches of 50"
 
 
+LARGER_STEPS = {"gd": {"learning_rate": 0.05}}
+"""Of methods that NUMBERS would hardly move, where a step is the mean over several samples."""
+
+
 def how(optimizer: str, way: str) -> dict[str, Any]:
     """What a specification has of a method and a way."""
     found: dict[str, Any] = {key: NUMBERS[key] for key in METHODS[optimizer].needs} | {"optimizer": optimizer}
     if "steps" in found:
         found |= {"steps": 30, "batch_size": WAYS[way]}
-    if optimizer == "gd" and way != "one sample":
-        found["learning_rate"] = 0.05
+    if way != "one sample":
+        found |= LARGER_STEPS.get(optimizer, {})
     return found
 
 
