@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import pandas as pd
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neural_network import MLPRegressor
@@ -102,7 +104,8 @@ def split(columns: list[str], rows: list[tuple[str, ...]], number: int) -> dict[
 
 def _fitted(model: Any, fold: Fold) -> np.ndarray:
     """The predictions (n_test,) of a model of scikit-learn's, fitted on one thread of each library."""
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(fold.fitted[fold.features].to_numpy(), fold.fitted[fold.target].to_numpy())
         predicted: np.ndarray = model.predict(fold.test[fold.features].to_numpy())
     return predicted
