@@ -73,14 +73,15 @@ def _labels(cells: Sequence[object], numbers: np.ndarray) -> tuple[np.ndarray, n
 def fitted(table: UserTable, labels: Labels, target: str, train: np.ndarray) -> tuple[Classes, list[Fault]]:
     """The classes, which are the labels of the rows at the places `train`; a fault where they are too few or too many,
     or where another row has a label that is none of them."""
-    classes = Classes(tuple(sorted(set(labels.cells[train].tolist()))))
+    known = set(labels.cells[train].tolist())
+    classes = Classes(tuple(sorted(known)))
     if not 2 <= len(classes) <= MOST_CLASSES:
         found = f"{len(classes)} class{'es' * (len(classes) != 1)} in the {len(train)} rows to train on"
         allowed = (
             f"2 to {MOST_CLASSES}, as data.task is classification; another column in data.targets, or {REGRESSION}"
         )
         return classes, [Fault(f"column '{target}'", found, allowed, table.name)]
-    unknown = np.array([cell not in classes.labels for cell in labels.cells], bool)
-    known = f"a class that rows to train on have ({cut(', '.join(classes.names))})"
-    allowed = f"{known}; add rows of it, remove this one, or try another data.split_seed"
+    unknown = np.array([cell not in known for cell in labels.cells], bool)
+    trained = f"a class that rows to train on have ({cut(', '.join(classes.names))})"
+    allowed = f"{trained}; add rows of it, remove this one, or try another data.split_seed"
     return classes, table.bad_cells(target, unknown, lambda i, text: allowed, "of classes that are not trained on")
