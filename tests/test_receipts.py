@@ -20,6 +20,7 @@ from shoal.pipeline.stages import data, evaluate, gradcheck, predict, report, sw
 from tests import studies
 
 SWEEPS = {"sizes": studies.SIZES, "ridge": studies.RIDGE}
+READ = ("data.json", "train.parquet", "validation.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_the_receipt_of_a_sweep_names_what_it_was_made_from_and_its_files(study:
     assert store.read_json(study.root / "results/ridge/receipt.json") == {
         "receipt": "results/ridge/receipt.json",
         "params": {"seed": 9001, "dtype": "float64", "sweeps.ridge": studies.RIDGE},
-        "inputs": {f"data/{name}": sha(study.data / name) for name in ("data.json", "train.parquet")},
+        "inputs": {f"data/{name}": sha(study.data / name) for name in READ},
         "files": {
             f"results/ridge/{name}.parquet": sha(study.root / f"results/ridge/{name}.parquet")
             for name in ("runs", "curves", "weights")
@@ -200,14 +201,14 @@ def test_a_stage_that_was_overtaken_writes_nothing(
     study: Paths, monkeypatch: pytest.MonkeyPatch, change: Any, names: str
 ) -> None:
     """Something changes while the networks are trained: after the stage has read it, before the first file."""
-    trained = sweep.train
+    trained = sweep.train_on
 
     def train_and_change(*args: Any, **kwargs: Any) -> Any:
         result = trained(*args, **kwargs)
         change(study.root)
         return result
 
-    monkeypatch.setattr(sweep, "train", train_and_change)
+    monkeypatch.setattr(sweep, "train_on", train_and_change)
     before = studies.files(study.root / "results")
     with pytest.raises(OvertakenError) as error:
         sweep.run(study, "ridge")
@@ -217,7 +218,7 @@ def test_a_stage_that_was_overtaken_writes_nothing(
 
 
 def test_another_sweep_or_a_comment_does_not_overtake_a_sweep(study: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained = sweep.train
+    trained = sweep.train_on
 
     def train_and_change(*args: Any, **kwargs: Any) -> Any:
         studies.write(study.root, SWEEPS | {"sizes": studies.SIZES | {"steps": 3}}, source="file")
@@ -225,7 +226,7 @@ def test_another_sweep_or_a_comment_does_not_overtake_a_sweep(study: Paths, monk
             file.write("\n# a comment")
         return trained(*args, **kwargs)
 
-    monkeypatch.setattr(sweep, "train", train_and_change)
+    monkeypatch.setattr(sweep, "train_on", train_and_change)
     before = studies.files(study.root / "results")
     sweep.run(study, "ridge")
     assert studies.files(study.root / "results") == before
