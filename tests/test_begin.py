@@ -175,15 +175,6 @@ def test_a_target_of_classes_is_classified(here: Path, labels: list[object], sai
     assert not check(Paths(here / "t")).faults
 
 
-def test_classes_are_predicted_alone(here: Path) -> None:
-    table = houses()[["size", "age", "price"]].assign(kind=["a", "b"] * 30)
-    table.to_csv("t.csv", index=False)
-    with pytest.raises(SystemExit) as exit_:
-        cli.main(["init", "t.csv", "--target", "kind", "--target", "price"])
-    assert exit_.value.code == 2
-    assert not (here / "t").exists()
-
-
 @pytest.mark.parametrize("is_text", [False, True])
 def test_an_index_that_pandas_wrote_without_a_name_is_no_feature(here: Path, is_text: bool, capsys: Captured) -> None:
     table = houses()[["size", "age", "price"]]
@@ -216,8 +207,8 @@ def test_what_looks_like_classes(tmp_path: Path, values: list[object], found: st
         (["houses.csv"], "--target: found nothing; allowed: one or several columns of houses.csv (rownames, size, "),
         (["houses.csv", "--target", "prize"], "--target: found no column 'prize'; allowed: a column of houses.csv: "),
         (
-            ["houses.csv", "--target", "town"],
-            "houses.csv: column 'town': found text (north, south); allowed: a column of numbers",
+            ["houses.csv", "--target", "town", "--target", "age"],
+            "houses.csv: column 'town': found text (north, south); allowed: numbers, as there are several targets; ",
         ),
         (["houses.csv", "--target", "size", "age"], "houses: found a file of this name; allowed: a new folder, or an"),
         (["houses.csv", "full", "--target", "age"], "full: found a folder that is not empty (mine); allowed: a new"),
