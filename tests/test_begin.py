@@ -156,6 +156,25 @@ def test_rows_in_the_order_of_a_date_are_split_by_it_where_the_user_says_so(here
     assert not check(Paths(params.parent)).faults
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["Bern", "Genf", "Zug"], "kind holds text (Bern, Genf, Zug): classes"),
+        ([True, False], "kind holds true and false: classes"),
+        ([0, 1, 2, 3], "kind holds the whole numbers from 0 to 3: classes"),
+    ],
+)
+def test_a_target_of_classes_is_classified(here: Path, labels: list[object], said: str, capsys: Captured) -> None:
+    table = houses(700)[["size", "age"]]
+    table["kind"] = [labels[i % len(labels)] for i in range(700)]
+    table.to_csv("t.csv", index=False)
+    init("t.csv", "--target", "kind")
+    assert f"700 rows; {said}; 2 features; 560 / 70 / 70 to train, validate, test" in capsys.readouterr().out
+    settings = config.load(Paths(here / "t"))
+    assert (settings.data.task, settings.interval) == ("classification", None)
+    assert not check(Paths(here / "t")).faults
+
+
 @pytest.mark.parametrize("is_text", [False, True])
 def test_an_index_that_pandas_wrote_without_a_name_is_no_feature(here: Path, is_text: bool, capsys: Captured) -> None:
     table = houses()[["size", "age", "price"]]
@@ -188,8 +207,8 @@ def test_what_looks_like_classes(tmp_path: Path, values: list[object], found: st
         (["houses.csv"], "--target: found nothing; allowed: one or several columns of houses.csv (rownames, size, "),
         (["houses.csv", "--target", "prize"], "--target: found no column 'prize'; allowed: a column of houses.csv: "),
         (
-            ["houses.csv", "--target", "town"],
-            "houses.csv: column 'town': found text (north, south); allowed: a column of numbers",
+            ["houses.csv", "--target", "town", "--target", "age"],
+            "houses.csv: column 'town': found text (north, south); allowed: numbers, as there are several targets; ",
         ),
         (["houses.csv", "--target", "size", "age"], "houses: found a file of this name; allowed: a new folder, or an"),
         (["houses.csv", "full", "--target", "age"], "full: found a folder that is not empty (mine); allowed: a new"),
@@ -380,8 +399,9 @@ def test_each_comparison_of_a_first_sweep_could_be_shown() -> None:
 
 @pytest.mark.parametrize("rows", [4, 299, 300, 599, 600, 10_000])
 def test_shares_leave_no_part_without_rows(rows: int) -> None:
-    shares = rule.fractions(rows)
+    shares = rule.fractions(rows, classifies=False)
     assert sum(shares.values()) == pytest.approx(1)
+    assert "calibration" not in rule.fractions(rows, classifies=True)
     is_calibrated = shares.get("calibration", 0) * rows >= conformal.rows_needed(rule.LEVEL)
     assert is_calibrated == (rows >= 600)
 

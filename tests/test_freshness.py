@@ -98,8 +98,8 @@ def test_a_changed_table_is_named_until_the_data_are_made_anew(study: Paths, say
     (study.root / TABLE).write_text("\n".join(rows[:-1]) + "\n")
     assert says("show ridge") == says(PREDICT) == line(TABLE)
     data.run(study)
-    splits = ("data/rows.parquet", "data/test.parquet", "data/validation.parquet")
-    assert says("show ridge") == line("data/data.json", "data/train.parquet", *splits)
+    of_sweeps = ("data/data.json", "data/train.parquet", "data/validation.parquet")
+    assert says("show ridge") == line(*of_sweeps, "data/rows.parquet", "data/test.parquet")
 
 
 @pytest.mark.parametrize(

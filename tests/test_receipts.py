@@ -20,6 +20,7 @@ from shoal.pipeline.stages import data, evaluate, gradcheck, predict, report, sw
 from tests import studies
 
 SWEEPS = {"sizes": studies.SIZES, "ridge": studies.RIDGE}
+READ = ("data.json", "train.parquet", "validation.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_the_receipt_of_a_sweep_names_what_it_was_made_from_and_its_files(study:
     assert store.read_json(study.root / "results/ridge/receipt.json") == {
         "receipt": "results/ridge/receipt.json",
         "params": {"seed": 9001, "dtype": "float64", "sweeps.ridge": studies.RIDGE},
-        "inputs": {f"data/{name}": sha(study.data / name) for name in ("data.json", "train.parquet")},
+        "inputs": {f"data/{name}": sha(study.data / name) for name in READ},
         "files": {
             f"results/ridge/{name}.parquet": sha(study.root / f"results/ridge/{name}.parquet")
             for name in ("runs", "curves", "weights")

@@ -45,7 +45,7 @@ def test_no_flip_of_weights_is_read_as_other_numbers(study: Paths) -> None:
 def test_nor_of_any_other_kind_of_file(study: Paths, kind: str) -> None:
     read = store.read_json if kind == "*.json" else store.read_table
     files = [path for path in study.root.rglob(kind) if "metrics" not in path.parts]
-    assert len(files) == (6 if kind == "*.json" else 12)
+    assert len(files) == (6 if kind == "*.json" else 13)
     generator = random.Random(0)
     for path in files:
         content, expected = path.read_bytes(), read(path)

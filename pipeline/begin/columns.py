@@ -103,7 +103,7 @@ def _suspicions(table: UserTable, used: Features, targets: Sequence[str], train:
         return {}
     x = preparation.matrix(pd.DataFrame(used.cells))
     numbers = {name: x[:, place] for name, place in preparation.places.items()}
-    outcomes = dict(zip(targets, table.numbers(targets)[0].T, strict=True))
+    outcomes = {name: values for name in targets if not np.isnan(values := table.numbers_of(name)).any()}
     categories = {column.name: column.inputs for column in preparation.columns if column.name not in numbers}
     found = notices.suspicions(_used(table, numbers, train), _used(table, outcomes, train))
     return found | notices.single_levels(categories)

@@ -65,9 +65,10 @@ class First(NamedTuple):
         return f"{max(1, round(seconds, -1 if seconds >= 20 else 0)):.0f} s"
 
 
-def fractions(n_rows: int) -> dict[str, float]:
-    """Shares of the rows."""
-    return next(shares for fewest, shares in FRACTIONS.items() if n_rows >= fewest)
+def fractions(n_rows: int, classifies: bool) -> dict[str, float]:
+    """Shares of the rows; of classes there are no intervals."""
+    fits = (shares for fewest, shares in FRACTIONS.items() if n_rows >= fewest)
+    return next(shares for shares in fits if not (classifies and "calibration" in shares))
 
 
 def first_sweep(setting: Setting) -> First:

@@ -42,15 +42,16 @@ def begin(source: str, place: Path | None, wanted: Sequence[str]) -> Begun:
     table = readers.read(Path(), source, "")
     targets = outcomes.chosen(table, wanted)
     folders.refuse(folder, Path(source))
-    sizes, columns = _looked_at(table, targets)
+    task = outcomes.task(table, targets)
+    sizes, columns = _looked_at(table, targets, task)
     features = of_use(columns, FEATURE)
     if not features:
         seen = texts.some(_without_use(columns)) or "targets alone"
         raise ConfigError([Fault("", seen, "at least one column to predict from", source)])
     threads, n_rows = numba.config.NUMBA_NUM_THREADS, len(table.rows)
     n_inputs = sum(column.n_inputs for column in features)
-    first = rule.first_sweep(Setting(n_inputs, len(targets), sizes["train"], 8, threads, sizes["validation"]))
-    task = outcomes.task(table, targets)
+    n_outputs = outcomes.n_outputs(table, targets)
+    first = rule.first_sweep(Setting(n_inputs, n_outputs, sizes["train"], 8, threads, sizes["validation"]))
     text = texts.params(Path(source).name, targets, task, columns, n_rows, first)
     found = _write(folder, Path(source), text, texts.title(source, targets, n_rows), targets)
     there = "" if folder.resolve() == Path().resolve() else f"cd {shlex.quote(str(folder))} && "
@@ -64,7 +65,7 @@ def begin(source: str, place: Path | None, wanted: Sequence[str]) -> Begun:
     )
 
 
-def _looked_at(table: UserTable, targets: Sequence[str]) -> tuple[dict[str, int], list[Seen]]:
+def _looked_at(table: UserTable, targets: Sequence[str], task: str) -> tuple[dict[str, int], list[Seen]]:
     """How many rows each part gets, and the other columns; raises ConfigError where there are too few rows."""
     n_rows = len(table.rows)
     settings = DataConfig(
@@ -72,9 +73,10 @@ def _looked_at(table: UserTable, targets: Sequence[str]) -> tuple[dict[str, int]
         path=table.name,
         targets=tuple(targets),
         features=None,
-        fractions=Fractions(**rule.fractions(n_rows)),
+        fractions=Fractions(**rule.fractions(n_rows, bool(task))),
         split_seed=0,
         standardise=True,
+        task="classification" if task else "regression",
         missing=Missing(numbers="median", categories="own"),
     )
     rows, _ = splitting.split(table, settings)
@@ -87,9 +89,8 @@ def _looked_at(table: UserTable, targets: Sequence[str]) -> tuple[dict[str, int]
 def _seen(table: UserTable, targets: Sequence[str], columns: Sequence[Seen], sizes: dict[str, int]) -> Iterator[str]:
     """What was seen of a table, in few words."""
     yield f"{len(table.rows):,} rows"
-    for name in targets:
-        if found := outcomes.as_numbers(table, name):
-            yield f"{name} holds {found}: predicted as numbers"
+    if found := outcomes.task(table, targets):
+        yield f"{targets[0]} holds {found}: classes"
     if named := of_use(columns, NAMES):
         yield f"{texts.some([column.name for column in named])} names the rows"
     if ignored := _without_use(of_use(columns, IGNORED)):

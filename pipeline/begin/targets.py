@@ -12,8 +12,6 @@ from shoal.pipeline.config.faults import cut
 from shoal.pipeline.data.user_table import BLANKS, UserTable
 from shoal.pipeline.preparation import truth
 
-CLASSIFIES = False
-"""Whether classes can be predicted, as `task: classification` below data."""
 MOST_CLASSES = 20
 LAST = "last"
 """Stands for the last column, unless a column has this name."""
@@ -30,7 +28,7 @@ def chosen(table: UserTable, wanted: Sequence[str]) -> list[str]:
         allowed = f"one or several columns of {table.name} ({cut(', '.join(table.columns))}), or {LAST}"
         faults.append(Fault("", "nothing", allowed, OPTION))
     for name in (name for name in targets if name in table.columns):
-        faults += _cell_faults(table, name)
+        faults += _cell_faults(table, name, len(targets) == 1)
     if faults:
         raise ConfigError(faults)
     return targets
@@ -53,20 +51,22 @@ def classes(table: UserTable, name: str) -> str:
 
 
 def task(table: UserTable, targets: Sequence[str]) -> str:
-    """What says that the target holds classes, where these can be predicted; else empty."""
-    return classes(table, targets[0]) if CLASSIFIES and len(targets) == 1 else ""
+    """What says that the target holds classes; empty for numbers, which several targets always are."""
+    return classes(table, targets[0]) if len(targets) == 1 else ""
 
 
-def as_numbers(table: UserTable, name: str) -> str:
-    """What says that a target holds classes though it is predicted as numbers; else empty."""
-    return "" if CLASSIFIES else classes(table, name)
+def n_outputs(table: UserTable, targets: Sequence[str]) -> int:
+    """How many outputs networks have: one a target, or a class."""
+    if not task(table, targets):
+        return len(targets)
+    return len({str(cell).strip() for cell in table.cells_of(targets[0])})
 
 
-def _cell_faults(table: UserTable, name: str) -> list[Fault]:
-    """Faults of a target's cells: one where it holds classes, and these cannot be predicted."""
+def _cell_faults(table: UserTable, name: str, is_alone: bool) -> list[Fault]:
+    """Faults of a target's cells: one where it holds classes beside other targets, none where it does alone."""
     faults = table.numbers([name])[1]
     found = classes(table, name) if faults else ""
     if not found:
         return faults
-    allowed = "a column of numbers, as classes are not predicted yet"
-    return [] if CLASSIFIES else [Fault(f"column '{name}'", found, allowed, table.name)]
+    allowed = f"numbers, as there are several targets; classes are predicted of one alone: {OPTION} {name}"
+    return [] if is_alone else [Fault(f"column '{name}'", found, allowed, table.name)]

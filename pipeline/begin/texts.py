@@ -40,7 +40,7 @@ def source(name: str) -> str:
 
 def params(table: str, targets: Sequence[str], task: str, columns: Sequence[Seen], rows: int, first: First) -> str:
     """params.yaml: the data, what was found of its columns, and one sweep; `task` says why targets are classes."""
-    name, shares = study_name(table), rule.fractions(rows)
+    name, shares = study_name(table), rule.fractions(rows, bool(task))
     said = {
         "path": json.dumps(table, ensure_ascii=False),
         "targets": f"[{', '.join(map(word, targets))}]",

@@ -160,8 +160,10 @@ def _row_number(column: UsedColumn, only: bool) -> str | None:
 
 def _copies(columns: Sequence[UsedColumn], others: Sequence[UsedColumn]) -> dict[str, str]:
     """How columns are copies of one of the others, by their names; where both are the same, of an earlier one."""
+    copies: dict[str, str] = {}
+    if not others:  # targets are classes of text
+        return copies
     probes = np.array([other.probe for other in others])
-    copies = {}
     for n, column in enumerate(columns):
         earlier = n if columns is others else len(others)
         gaps = (np.abs(probes[:earlier] - image) for image in (column.probe, 1 - column.probe))
