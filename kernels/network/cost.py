@@ -115,12 +115,13 @@ def _joint(lanes: Lanes, loss: Loss, is_weighted: bool) -> Any:
                 e = exp(load(y_hat, k * ld + t) - top)
                 store(dy, k * ld + t, e)
                 total = total + widened(e)
-            log_total, inverse = narrowed(log(total), dy), narrowed(1.0 / total, dy)
+            log_total, inverse, e = narrowed(log(total), dy), narrowed(1.0 / total, dy), load(dy, t)
             for k in range(n_outputs):
                 at, target = k * ld + t, load(y, k * y_ld + t)
                 costs_k = weigh(cost(target, load(y_hat, at) - top, log_total), weights, t) * share
-                slopes = weigh(slope(target, load(dy, at) * inverse), weights, t) * share
+                slopes = weigh(slope(target, e * inverse), weights, t) * share
                 add_total(widened(keep_first(costs_k, n_real - t)), costs, k * stride(), UNSCALED)
+                e = load(dy, min(k + 1, n_outputs - 1) * ld + t)  # before the end of a short row runs over into it
                 store(dy, at, keep_first(slopes, n_real - t))
 
     return add_cost
