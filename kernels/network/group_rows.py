@@ -26,26 +26,26 @@ def blocked(rows: int) -> int:
 
 
 @intrinsic
-def _turn(typingctx: Any, source: Any, places: Any, first: Any, target: Any, at: Any, ld: Any) -> Any:
-    """target[at + r ld + lane] = source[places[first + lane] + r] for GROUP rows r and GROUP lanes."""
+def _turn(typingctx: Any, source: Any, row: Any, places: Any, first: Any, target: Any, at: Any, ld: Any) -> Any:
+    """target[at + r ld + lane] = source[places[first + lane] + row + r] for GROUP rows r and GROUP lanes."""
 
     def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-        source_, places_, first_, target_, at, ld = args
+        source_, row_, places_, first_, target_, at, ld = args
         kind = ir.VectorType(context.get_value_type(source.dtype), GROUP)
         vectors = []
         for lane in range(GROUP):
-            place = address(context, builder, places, places_, builder.add(first_, INT64(lane)))
-            vectors.append(load_at(builder, builder.gep(source_, [builder.load(place)]), kind))
+            place = builder.load(address(context, builder, places, places_, builder.add(first_, INT64(lane))))
+            vectors.append(load_at(builder, address(context, builder, source, source_, builder.add(place, row_)), kind))
         halves = [[half + k // 2 + GROUP * (k % 2) for k in range(GROUP)] for half in (0, GROUP // 2)]
         for _ in range(GROUP.bit_length() - 1):  # shuffling all of them like cards transposes the whole
             pairs = zip(vectors[: GROUP // 2], vectors[GROUP // 2 :], strict=True)
             vectors = [shuffle(builder, x, y, lanes) for x, y in pairs for lanes in halves]
         for r, vector in enumerate(vectors):
             place = builder.add(at, builder.mul(ld, INT64(r)))
-            store_at(builder, vector, builder.gep(target_, [place]))
+            store_at(builder, vector, address(context, builder, target, target_, place))
         return context.get_dummy_value()
 
-    return types.void(source, places, types.intp, target, types.intp, types.intp), codegen
+    return types.void(source, types.intp, places, types.intp, target, types.intp, types.intp), codegen
 
 
 @jit
@@ -77,7 +77,7 @@ def gather(source, begins, source_ld, order, n_samples, rows, target, n, places)
                 places[t * GROUP + lane] = begins[lane] + rows * source_ld + s * wide
         for t in range(0, size, GROUP):
             for r in range(0, wide, GROUP):
-                _turn(source + r, places, t, target, r * ld + t, ld)
+                _turn(source, r, places, t, target, r * ld + t, ld)
     if wide < rows:
         for t in range(size // GROUP):
             for lane in range(GROUP):
