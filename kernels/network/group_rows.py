@@ -59,10 +59,10 @@ def elements(n, like):
 @jit
 def apart(n, like):
     """From one row of a tile to the next: an odd number of vectors, so that rows do not evict each other from the
-    cache."""
+    cache, and never one alone, as the narrowest tile of a product has two."""
     small()
     step = group_width(like)
-    return GROUP if n == 1 else (elements(n, like) // step | 1) * step
+    return GROUP if n == 1 else max(elements(n, like) // step | 1, 3) * step
 
 
 @jit
