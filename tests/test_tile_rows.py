@@ -19,6 +19,8 @@ from tests.naive import Array
 UNTOUCHED = -1.0
 DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
 LD, UNITS = 7 * 64, 3
+WIDE = 2 * GROUP + 3
+"""Rows of which two blocks stand once more, sample after sample."""
 RANDOM = np.random.default_rng(0)
 
 
@@ -33,8 +35,8 @@ def gather_columns(source: Any, source_ld: Any, order: Any, n_real: Any, target:
 
 
 @numba.njit
-def gather(source: Any, begins: Any, source_ld: Any, order: Any, n_samples: Any, target: Any, n: Any) -> None:
-    group_rows.gather(source, begins, source_ld, order, n_samples, UNITS, target, n, np.empty(LD, np.int64))
+def gather(source: Any, begins: Any, order: Any, units: Any, target: Any, n: Any) -> None:
+    group_rows.gather(source, begins, LD, order, LD, units, target, n, np.empty(LD, np.int64))
 
 
 @numba.njit
@@ -83,26 +85,29 @@ def test_columns_are_gathered_in_any_order_and_filled_up_with_the_last(dtype: st
 
 
 @DTYPES
-def test_rows_of_networks_are_whole_vectors_an_odd_number_apart(dtype: str) -> None:
+def test_rows_of_networks_are_whole_vectors_an_odd_number_but_not_one_apart(dtype: str) -> None:
     for n in range(1, 33):
         elements, apart, width, _ = sizes(n, np.empty(0, dtype))
         if n == 1:
             assert elements == apart == GROUP
         else:
             assert elements % width == 0 and 0 <= elements - n * GROUP < width
-            assert apart % width == 0 and apart // width % 2 == 1 and 0 <= apart - elements <= width
+            assert apart % width == 0 and apart // width == max(3, elements // width | 1)
 
 
 @DTYPES
-def test_every_network_gathers_the_samples_of_its_own_order(dtype: str) -> None:
-    sets, own = datasets(dtype)
+@pytest.mark.parametrize("units", [UNITS, WIDE])
+def test_every_network_gathers_the_samples_of_its_own_order(dtype: str, units: int) -> None:
+    sets, own = RANDOM.normal(size=(3, units, LD)).astype(dtype), np.arange(GROUP) % 3
+    by_sample = [one[: group_rows.blocked(units)].T.ravel() for one in sets]
+    packed = np.concatenate([np.concatenate([one.ravel(), more]) for one, more in zip(sets, by_sample, strict=True)])
     for n in (1, 2, 3, 7, 32):
-        target = data(dtype)[1]
+        target = np.full(units * LD, UNTOUCHED, dtype)
         elements, apart, _, _ = sizes(n, sets)
         orders = np.array([RANDOM.permutation(LD) for _ in range(GROUP)])
-        gather(sets.ravel(), own * UNITS * LD, LD, orders.ravel(), LD, target.ravel(), n)
-        tile = target.ravel()[: UNITS * apart].reshape(UNITS, apart)
-        got = tile[:, :elements].reshape(UNITS, -1, GROUP)
+        gather(packed, own * (len(packed) // 3), orders.ravel(), units, target, n)
+        tile = target[: units * apart].reshape(units, apart)
+        got = tile[:, :elements].reshape(units, -1, GROUP)
         for lane, order in enumerate(orders):
             np.testing.assert_array_equal(got[:, :, lane], sets[own[lane]][:, order[filled_up(n, elements // GROUP)]])
         assert (tile[:, elements:] == UNTOUCHED).all()

@@ -28,7 +28,7 @@ class InstructionSet:
     network_tile: tuple[int, int]
 
 
-AVX512 = InstructionSet("avx512", 64, (5, 5), (5, 2))
+AVX512 = InstructionSet("avx512", 64, (5, 5), (5, 3))
 AVX2 = InstructionSet("avx2", 32, (5, 2), (4, 2))
 NEON = InstructionSet("neon", 16, (5, 5), (4, 2))
 BASELINE = InstructionSet("baseline", 16, (5, 2), (4, 1))

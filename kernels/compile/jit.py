@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core.types import unliteral
 
 FUSED = {"contract"}
 """Fast-math flags: fused multiply-adds. Never `nnan` or `ninf`, which would let a diverged network pass for a fine
@@ -14,9 +15,13 @@ one."""
 
 def jit(function: Callable[..., Any]) -> Any:
     """Compile a kernel that becomes part of the kernels that call it; see linked.py for those that do not."""
-    return numba.njit(
+    kernel = numba.njit(
         function, nogil=True, fastmath=FUSED, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
     )
+    template = kernel.get_call_template
+    # Numba would compile it once more for each constant that is passed: LLVM finds these where it inlines the call
+    kernel.get_call_template = lambda args, kws: template([unliteral(t) for t in args], kws)
+    return kernel
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -16,14 +16,14 @@ import numpy as np
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Doubles, Linked, Pointer, called_by_address, linked
 from shoal.kernels.network.losses import LOSSES, Loss
-from shoal.kernels.simd.exp import exp_of_minus
+from shoal.kernels.simd.exp import exp_of_negative
 from shoal.kernels.simd.formula import at_least, lifted
 from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES, Lanes
 from shoal.kernels.simd.log import log_from_1
 from shoal.kernels.simd.vector import keep_first, narrowed, store, widened, zeros
 
 UNSCALED = np.ones(GROUP)
-exp, log, larger = lifted(lambda d: exp_of_minus(-d), 1), lifted(log_from_1, 1), lifted(at_least, 2)
+exp, log, larger = lifted(exp_of_negative, 1), lifted(log_from_1, 1), lifted(at_least, 2)
 
 
 @called_by_address
@@ -95,9 +95,10 @@ def _separate(lanes: Lanes, loss: Loss, is_weighted: bool) -> Any:
 
 
 def _joint(lanes: Lanes, loss: Loss, is_weighted: bool) -> Any:
-    """The kernel of a loss of softmax(y_hat), in float64 throughout: log p is lost in float32 where p is nearly 1."""
+    """The kernel of a loss of softmax(y_hat), in the dtype but for the sum of the exponentials and its logarithm: in
+    float32 that would be lost where one p is nearly 1. dy keeps the exponentials on the way."""
     load, width, add_total, stride = lanes.load, lanes.width, lanes.add_gradient, lanes.stride
-    _, weigh = _weighing(lanes, is_weighted)
+    weigh, _ = _weighing(lanes, is_weighted)
     cost, slope = lifted(loss.cost, 3), lifted(loss.slope, 2)
 
     def add_cost(
@@ -106,19 +107,22 @@ def _joint(lanes: Lanes, loss: Loss, is_weighted: bool) -> Any:
     ):  # fmt: skip
         weights = y + n_outputs * y_ld
         for t in range(0, n, width(y_hat)):
-            top = widened(load(y_hat, t))
+            top = load(y_hat, t)
             for k in range(1, n_outputs):
-                top = larger(widened(load(y_hat, k * ld + t)), top)
-            total = zeros(top)
+                top = larger(load(y_hat, k * ld + t), top)
+            total = widened(zeros(top))
             for k in range(n_outputs):
-                total = total + exp(widened(load(y_hat, k * ld + t)) - top)
-            log_total = log(total)
+                e = exp(load(y_hat, k * ld + t) - top)
+                store(dy, k * ld + t, e)
+                total = total + widened(e)
+            log_total, inverse, e = narrowed(log(total), dy), narrowed(1.0 / total, dy), load(dy, t)
             for k in range(n_outputs):
-                target, d = widened(load(y, k * y_ld + t)), widened(load(y_hat, k * ld + t)) - top
-                costs_k = weigh(cost(target, d, log_total), weights, t) * share
-                slopes = weigh(slope(target, exp(d) / total), weights, t) * share
-                add_total(keep_first(costs_k, n_real - t), costs, k * stride(), UNSCALED)
-                store(dy, k * ld + t, narrowed(keep_first(slopes, n_real - t), dy))
+                at, target = k * ld + t, load(y, k * y_ld + t)
+                costs_k = weigh(cost(target, load(y_hat, at) - top, log_total), weights, t) * share
+                slopes = weigh(slope(target, e * inverse), weights, t) * share
+                add_total(widened(keep_first(costs_k, n_real - t)), costs, k * stride(), UNSCALED)
+                e = load(dy, min(k + 1, n_outputs - 1) * ld + t)  # before the end of a short row runs over into it
+                store(dy, at, keep_first(slopes, n_real - t))
 
     return add_cost
 

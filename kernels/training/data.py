@@ -11,6 +11,7 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Integers, Pointer, unpacked
+from shoal.kernels.network.group_rows import blocked
 from shoal.kernels.simd.memory import empty
 from shoal.kernels.training import plan
 
@@ -183,21 +184,29 @@ class _Places:
         """From one row to the next."""
         return -(-len(array) // self.stripe) * self.stripe
 
+    def _sizes(self, array: np.ndarray) -> tuple[int, int]:
+        """Numbers of the array feature-major, and together with what stands behind it, see group_rows.py."""
+        (n, columns), ld = array.shape, self.ld(array)
+        return ld * columns, ld * columns + -(-n * blocked(columns) // self.stripe) * self.stripe
+
     def of(self, array: np.ndarray) -> int:
         """Where the array begins, that of the first one with its content."""
         digest = hashlib.blake2b(np.ascontiguousarray(array).data).digest()
         key = array.shape, array.dtype.str, digest
         if key not in self.blocks:
             self.blocks[key] = self.end, array
-            self.end += self.ld(array) * array.shape[1]
+            self.end += self._sizes(array)[1]
         return self.blocks[key][0]
 
     def filled(self, dtype: np.dtype) -> np.ndarray:
         """All of them, flat; whole stripes fill cache lines, so that each begins at one."""
         values = empty(self.end, dtype)
         for start, array in self.blocks.values():
-            n, ld = len(array), self.ld(array)
-            block = values[start : start + ld * array.shape[1]].reshape(array.shape[1], ld)
+            n, ld, (size, end) = len(array), self.ld(array), self._sizes(array)
+            block = values[start : start + size].reshape(array.shape[1], ld)
             block[:, :n] = array.T
             block[:, n:] = block[:, n - 1 : n]
+            values[start + size : start + end] = 0
+            by_sample = array[:, : blocked(array.shape[1])]
+            values[start + size : start + size + by_sample.size] = by_sample.ravel()
         return values
