@@ -29,7 +29,7 @@ load, width = SAMPLES.load, SAMPLES.width
 
 
 def everything(x: Any, y: Any) -> Any:
-    """Every word of the language but polynomials and powers, each of which exp.py takes."""
+    """Every word of the language but polynomials, powers and the parts of a number, which exp.py and log.py take."""
     limited = formula.at_most(formula.at_least(x, -2.0), 2.0 * formula.absolute(y))
     root = formula.square_root(formula.absolute(x)) / (1.5 - formula.where_positive(y, -1.0, 1.0))
     return formula.where_negative(x, formula.with_sign(root, y), -limited) + 3.0 - (y - x) * 0.5

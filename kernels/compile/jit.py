@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
-from numba.core.types import unliteral
 
+types: Any = numba.types
 FUSED = {"contract"}
 """Fast-math flags: fused multiply-adds. Never `nnan` or `ninf`, which would let a diverged network pass for a fine
 one."""
@@ -20,7 +20,7 @@ def jit(function: Callable[..., Any]) -> Any:
     )
     template = kernel.get_call_template
     # Numba would compile it once more for each constant that is passed: LLVM finds these where it inlines the call
-    kernel.get_call_template = lambda args, kws: template([unliteral(t) for t in args], kws)
+    kernel.get_call_template = lambda args, kws: template([types.unliteral(t) for t in args], kws)
     return kernel
 
 

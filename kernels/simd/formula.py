@@ -119,6 +119,12 @@ power_of_two = _either(instructions.power_of_two, _power_of_two)
 """2^k, from a number whose low bits hold its exponent: k + 127 (float32) or k + 1023 (float64)."""
 
 
+exponent = _either(instructions.exponent, lambda x: (np.frexp(x)[1] - 1).astype(x.dtype))
+"""k of x = 2^k m with 1 <= m < 2, for normal x above 0; any number for another."""
+significand = _either(instructions.significand, lambda x: 2.0 * np.frexp(x)[0])
+"""m of it."""
+
+
 def is_single(x: Any) -> bool:
     """Whether the numbers are float32; else they are float64."""
     return isinstance(x.value.type.element, ir.FloatType) if isinstance(x, V) else x.dtype == np.float32

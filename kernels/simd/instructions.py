@@ -106,10 +106,29 @@ def where(builder: Builder, comparison: str, test: Any, x: Any, y: Any) -> Any:
 
 def power_of_two(builder: Builder, shifted: Any) -> Any:
     """2^k from a number whose low bits hold the exponent of 2^k: they become the exponent."""
-    bits, fraction = (32, 23) if isinstance(shifted.type.element, ir.FloatType) else (64, 52)
-    whole = ir.VectorType(ir.IntType(bits), shifted.type.count)
-    exponent = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [fraction] * whole.count))
-    return builder.bitcast(exponent, shifted.type)
+    whole, fraction, _ = _layout(shifted)
+    power = builder.shl(builder.bitcast(shifted, whole), ir.Constant(whole, [fraction] * whole.count))
+    return builder.bitcast(power, shifted.type)
+
+
+def exponent(builder: Builder, x: Any) -> Any:
+    """k of x = 2^k m, 1 <= m < 2, for normal x above 0."""
+    whole, fraction, bias = _layout(x)
+    bits = builder.lshr(builder.bitcast(x, whole), ir.Constant(whole, [fraction] * whole.count))
+    return builder.sitofp(builder.sub(bits, ir.Constant(whole, [bias] * whole.count)), x.type)
+
+
+def significand(builder: Builder, x: Any) -> Any:
+    """m of it: the fraction of x with the exponent of 1."""
+    whole, fraction, bias = _layout(x)
+    bits = builder.and_(builder.bitcast(x, whole), ir.Constant(whole, [(1 << fraction) - 1] * whole.count))
+    return builder.bitcast(builder.or_(bits, ir.Constant(whole, [bias << fraction] * whole.count)), x.type)
+
+
+def _layout(x: Any) -> tuple[ir.VectorType, int, int]:
+    """Whole numbers of the size of x's; bits of a fraction, and what exponents are moved by."""
+    bits, fraction, bias = (32, 23, 127) if isinstance(x.type.element, ir.FloatType) else (64, 52, 1023)
+    return ir.VectorType(ir.IntType(bits), x.type.count), fraction, bias
 
 
 def _element_bytes(kind: ir.VectorType) -> int:
