@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
+# Sources are compiled once, whatever the shell asks for: by each process of the tests it takes a minute in all.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro test kernels lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
 

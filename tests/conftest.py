@@ -28,7 +28,7 @@ LONGEST = (
     "test_host.py", "test_training.py", "test_same_bits.py", "test_stage_kills.py", "test_tracking_servers.py",
     "test_report.py", "test_broken_world.py", "test_tracking_kills.py", "test_losses.py", "test_packaging.py",
     "test_kernel_cache.py", "test_warmup.py", "test_products.py", "test_memory.py", "test_reproducible.py",
-    "test_tracked_model.py", "test_names.py",
+    "test_tracked_model.py", "test_names.py", "test_begin.py", "test_interrupts.py",
 )  # fmt: skip
 """The files of tests that take longest."""
 
