@@ -5,17 +5,24 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
+# Sources are compiled once, whatever the shell asks for: by each process of the tests it takes a minute in all.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: repro test lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
+.PHONY: repro test kernels lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
 
 repro: $(VENV)/installed
 	shoal check
 	dvc repro
 	shoal track --if-elsewhere
 
-# Two processes, a file of tests each at a time, in the order of conftest.py; NumPy's threads would only wait there.
-test: lint
+# Kernels are compiled beside the lint, whose longest part has one process. Then two processes, a file of tests each at a
+# time, in the order of conftest.py; NumPy's threads would only wait there.
+test: $(VENV)/installed
+	$(MAKE) --jobs=2 lint kernels
 	OPENBLAS_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+kernels: $(VENV)/installed
+	python -m tests.every_kernel
 
 lint: $(VENV)/installed
 	ruff check .
@@ -23,10 +30,12 @@ lint: $(VENV)/installed
 	mypy
 	lint-imports
 
-# Versions are pinned by the lock file; the build backend is one of them, so nothing else is resolved.
+# Versions are pinned by the lock file; the build backend is one of them, so nothing else is resolved. pip would compile
+# on one processor what it installs, which takes a minute.
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --requirement requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-compile --requirement requirements.lock
+	$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages have files for other Pythons
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 

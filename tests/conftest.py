@@ -12,35 +12,23 @@ from hypothesis import settings
 
 from shoal.pipeline.paths import Paths
 
-settings.register_profile("suite", derandomize=True)
+settings.register_profile("suite", derandomize=True, max_examples=40)
 settings.register_profile("fuzz", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 """The suite has the same examples every time, so that what fails is what was changed; `make fuzz` looks for others."""
-
-COMPILE = """
-from itertools import product
-import numpy as np
-import shoal.kernels.ensemble
-from shoal.kernels.compile.linked import known
-from shoal.kernels.compile.warmup import load_all
-wanted = [(kernel, np.dtype(name)) for name, kernel in product(("float64", "float32"), known.values())]
-if not all(kernel.is_ready(dtype) for kernel, dtype in wanted):
-    load_all(wanted)
-"""
-"""Compiles every kernel that is not in the cache, on two processes."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """What several processes will run tests of is compiled before: each of them would compile it at the same time."""
     if getattr(session.config.option, "numprocesses", None):
-        subprocess.run([sys.executable, "-c", COMPILE], cwd=Path(__file__).parents[1], check=True)
+        subprocess.run([sys.executable, "-m", "tests.every_kernel"], cwd=Path(__file__).parents[1], check=True)
 
 
 LONGEST = (
     "test_host.py", "test_training.py", "test_same_bits.py", "test_stage_kills.py", "test_tracking_servers.py",
     "test_report.py", "test_broken_world.py", "test_tracking_kills.py", "test_losses.py", "test_packaging.py",
     "test_kernel_cache.py", "test_warmup.py", "test_products.py", "test_memory.py", "test_reproducible.py",
-    "test_tracked_model.py", "test_names.py",
+    "test_tracked_model.py", "test_names.py", "test_begin.py", "test_interrupts.py",
 )  # fmt: skip
 """The files of tests that take longest."""
 

@@ -78,14 +78,15 @@ BESIDE: tuple[dict[str, Any], ...] = (
 """What is done beside an optimizer's step, and schedules; some of them stand side by side in the lanes."""
 
 
-def regularised(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: int) -> list[NetworkSpec]:
-    """Every optimizer with all of these; of adam and adamw, which may agree, from other parameters."""
+def regularised(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: int, nth: int = 1) -> list[NetworkSpec]:
+    """Every optimizer with all of these, or every nth; of adam and adamw, which may agree, from other parameters."""
     return [
         spec(text, n + k, optimizer=optimizer, batch_size=batch_size, steps=steps, **keys)
         for text in texts
         for n, optimizer in enumerate(OPTIMIZERS)
         for batch_size in batch_sizes
         for k, keys in enumerate(BESIDE)
+        if (n + k) % nth == 0
     ]
 
 
@@ -101,7 +102,7 @@ FLEETS: Fleets = {
     + regularised(NETWORKS[1:2], (None, 1, 7, 64), 25)
     + readouts(NETWORKS),
     MANY: fleet((NETWORKS[2], WIDE), (None, 10, 33, 700), 6)
-    + regularised((WIDE,), (None,), 6)
+    + regularised((WIDE,), (None,), 6, nth=3)
     + readouts((NETWORKS[2], WIDE)),
 }
 """By the number of samples."""

@@ -25,7 +25,7 @@ def slow(residuals: np.ndarray, level: float) -> float:
     return next((size for size in sizes if sum(other <= size for other in sizes) >= wanted), np.nan)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.floats(-9, 9)), LEVELS)
 def test_half_widths_are_those_of_the_definition(residuals: np.ndarray, level: float) -> None:
     expected = [slow(column, level) for column in residuals.T]

@@ -67,7 +67,7 @@ def test_seed_moves_every_function_split(tmp_path: Path, function: data.Dataset)
 # ---- splits
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(n=st.integers(10, 90), train=st.integers(20, 80), share=st.floats(0.2, 0.8), split_seed=st.integers(0, 99))
 def test_splits_are_disjoint_and_complete(
     tmp_path_factory: pytest.TempPathFactory, n: int, train: int, share: float, split_seed: int

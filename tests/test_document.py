@@ -76,7 +76,7 @@ def test_odd_characters_are_literal(text: str) -> None:
     assert wanted in Words(html("Title", paragraph)).text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(TEXTS)
 @example("`")
 @example("``")

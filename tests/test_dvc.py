@@ -6,6 +6,7 @@ import ast
 import json
 from collections.abc import Callable
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,26 @@ def imported(path: Path) -> set[Path]:
     todo = [path]
     while todo:
         module = todo.pop()
-        if module in found:
+        if module not in found:
+            found.add(module)
+            todo += imported_by(module)
+    return found
+
+
+@cache
+def imported_by(module: Path) -> list[Path]:
+    """Files of ours that stand in the module's own imports."""
+    found: list[Path] = []
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
             continue
-        found.add(module)
-        for node in ast.walk(ast.parse(module.read_text())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            places = [ROOT / name.removeprefix("shoal.").replace(".", "/") for name in names]
-            files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
-            todo += [file for file in files if file.exists() and file.stat().st_size]
+        places = [ROOT / name.removeprefix("shoal.").replace(".", "/") for name in names]
+        files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+        found += [file for file in files if file.exists() and file.stat().st_size]
     return found
 
 

@@ -12,7 +12,7 @@ import pytest
 from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.report.result_tables import number
-from shoal.pipeline.stages import evaluate, report
+from shoal.pipeline.stages import evaluate
 from shoal.pipeline.statistics.errors import LARGEST, best_cell, deciding
 from shoal.pipeline.statistics.intervals import few_rows
 from shoal.pipeline.tasks.regression import MSE, SCORE
@@ -110,7 +110,7 @@ def test_terminal_and_report_speak_of_the_score_and_of_few_rows(
         assert SCOPE in out and FEW in out
         assert "test mse" not in out
     assert "B has the smaller" not in out and "A has the smaller test score in 0, B in 10; typically score A / " in out
-    report.run(paths)
+    studies.report_undrawn(paths)
     page = (paths.docs / "results.md").read_text(encoding="utf-8")
     networks = store.read_table(paths.networks)
     median = networks.loc[networks["cell"] == "tanh-d1-w012", "test_score"].median()

@@ -81,7 +81,8 @@ from shoal.kernels.compile import host
 from shoal.kernels.training import run
 assert host.HOST.name == sys.argv[1], host.HOST
 assert not any(way.entry.is_ready(numpy.dtype(name)) for way in run.WAYS for name in ("float64", "float32"))
-sys.exit(pytest.main(["-p", "no:cacheprovider", "-k", sys.argv[2], *sys.argv[3:]]))
+quick = ["-p", "no:cacheprovider", "-p", "no:xdist", "--assert", "plain"]
+sys.exit(pytest.main([*quick, "-k", sys.argv[2], *sys.argv[3:]]))
 """
 
 

@@ -52,7 +52,7 @@ def answers(architecture: Architecture, weights: Weights, x: Array, y: Array) ->
         return [naive.half_mse(architecture, weights, x, y), *tensors(grads.weights), *grads.a, grads.x]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(problem=problems())
 @pytest.mark.parametrize(
     ("dtype", "finer", "tolerance"), [("float64", "longdouble", 1e-12), ("float32", "float64", 1e-5)]
@@ -71,7 +71,7 @@ def test_gradients_agree_with_the_oracle(dtype: str, finer: str, tolerance: floa
     assert worst([got.half_mse, *tensors(pairs), *got.a, got.x], want) <= tolerance
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(problem=problems())
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-4)])
 def test_predictions_agree_with_the_oracle(dtype: str, tolerance: float, problem: Problem) -> None:

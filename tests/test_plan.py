@@ -83,7 +83,7 @@ def blocks(draw: st.DrawFn) -> dict[str, Any]:
     return block
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(block=blocks(), setting=SETTINGS)
 def test_counts_are_those_of_the_grid(block: dict[str, Any], setting: Setting) -> None:
     sweep = Sweep.model_validate(block)
@@ -97,7 +97,7 @@ def test_counts_are_those_of_the_grid(block: dict[str, Any], setting: Setting) -
     assert float(found.operations) == pytest.approx(flops, rel=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(block=blocks(), setting=SETTINGS)
 def test_bytes_hold_the_numbers_of_the_files(block: dict[str, Any], setting: Setting) -> None:
     """Every parameter, and the costs at every point of every curve; those of mini-batches have 51 points at most."""

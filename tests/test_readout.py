@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
 
 from shoal.kernels import ensemble
 from shoal.kernels.ensemble import Trained
@@ -34,9 +33,11 @@ def rounding(h: Array, y: Array, W: Array, alpha: float) -> float:
     return float(16 * np.finfo(float).eps * size * (size * np.linalg.norm(W) + np.linalg.norm(y)) / smallest)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(problem=problems(), alpha=ALPHAS)
 def test_the_readout_is_scikit_learns_and_that_of_the_normal_equations(problem: Problem, alpha: float) -> None:
+    from sklearn.linear_model import Ridge  # two seconds, for which tests/test_host.py need not wait
+
     h = naive.last_hidden(problem.architecture, problem.weights, problem.x)
     got = fit(problem, alpha)
     *frozen, W, b = unflat(got.params, problem.weights)
@@ -51,7 +52,7 @@ def test_the_readout_is_scikit_learns_and_that_of_the_normal_equations(problem: 
         np.testing.assert_allclose(b, want_b, rtol=0, atol=error_of_b)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(problem=problems(), alpha=ALPHAS)
 def test_the_penalised_cost_has_no_slope_at_the_readout(problem: Problem, alpha: float) -> None:
     got = fit(problem, alpha)

@@ -16,7 +16,7 @@ from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import receipts
 from shoal.pipeline.provenance.freshness import refuse_mixture
 from shoal.pipeline.provenance.receipts import OvertakenError
-from shoal.pipeline.stages import data, evaluate, gradcheck, predict, report, sweep
+from shoal.pipeline.stages import data, evaluate, gradcheck, predict, sweep
 from tests import studies
 
 SWEEPS = {"sizes": studies.SIZES, "ridge": studies.RIDGE}
@@ -171,14 +171,14 @@ def test_results_without_a_sound_receipt_stay(study: Paths, befall: Callable[[Pa
 
 def test_the_report_removes_its_own_figures_alone(study: Paths) -> None:
     gradcheck.run(study)
-    report.run(study)
+    studies.report_undrawn(study)
     (study.figures / "ridge/slide.svg").write_text("mine")
     (study.figures / "logo.png").write_text("mine")
     before = set(studies.files(study.figures))
     studies.write(study.root, {"sizes": studies.SIZES}, source="file")
     evaluate.run(study)
     predict.run(study)
-    report.run(study)
+    studies.report_undrawn(study)
     after = set(studies.files(study.figures))
     assert before - after == {name for name in before if name.startswith("ridge/")} - {"ridge/slide.svg"}
     assert {"ridge/slide.svg", "logo.png"} < after

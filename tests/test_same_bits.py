@@ -81,8 +81,9 @@ def test_a_network_alone_is_the_same(n: int, dtype: str, together: Together) -> 
     assert [bits(train([one], dtype, n)[0]) for one in FLEETS[n]] == together[n, dtype]
 
 
-@pytest.mark.parametrize("n_threads", [1, 2, 7])
+@pytest.mark.parametrize("n_threads", [2, 7])
 def test_any_number_of_threads_finds_the_same(n_threads: int, together: Together) -> None:
+    """One and three have a process of their own, below."""
     assert all_bits(FLEETS, n_threads=n_threads) == together
 
 
@@ -93,7 +94,7 @@ def test_threads_that_share_one_network_find_the_same(dtype: str, n_threads: int
     assert [bits(train([one], dtype, MANY, n_threads=n_threads)[0]) for one in FLEETS[MANY]] == together[MANY, dtype]
 
 
-@settings(deadline=None, max_examples=6)
+@settings(deadline=None, max_examples=4)
 @given(data=st.data())
 @EVERY_FLEET
 def test_any_part_of_a_fleet_in_any_order_is_the_same(

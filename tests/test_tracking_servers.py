@@ -12,14 +12,17 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import uvicorn
 
 from shoal.pipeline import config
 from shoal.pipeline.paths import Paths
@@ -92,15 +95,14 @@ def test_ui_serves_the_store_and_a_server_takes_runs(
 
 
 @contextmanager
-def served(*command: str, path: str) -> Iterator[str]:
-    """Address of an MLflow server on a free port of 127.0.0.1, from when it answers at `path` until the block ends."""
+def served(*store: str) -> Iterator[str]:
+    """Address of an MLflow server on a free port of 127.0.0.1, from when it answers until the block ends."""
     port = server.free_port(5800)
-    command = (sys.executable, "-m", "mlflow", *command, "--host", server.HOST, "--port", str(port))
-    path_of_tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # `serve` calls uvicorn by name
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": path_of_tools}
+    command = (sys.executable, "-m", "mlflow", "server", *store, "--host", server.HOST, "--port", str(port))
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        while process.poll() is None and ask(port, "GET", path) != b"OK":
+        while process.poll() is None and ask(port, "GET", "/health") != b"OK":
             time.sleep(0.1)
         yield f"http://{server.HOST}:{port}"
     finally:
@@ -150,15 +152,35 @@ def test_a_tracking_server_and_a_model_server(tmp_path: Path, blank: Path, monke
     database, files = tmp_path / "server.db", tmp_path / "files"
     copy_store(blank, database)
     store = ("--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(files), "--workers", "1")
-    with served("server", *store, path="/health") as url:
+    with served(*store) as url:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
         assert_whole(paths, ["own"], track(paths, ["own"]))
         assert shown(paths, "own") == local
         assert len(local) == 3
         model = parent_of(paths, "own").data.tags["shoal.model"]
-        command = ("models", "serve", "--model-uri", model, "--env-manager", "local", "--workers", "1")
-        with served(*command, path="/ping") as model_url:
-            assert_answers(paths, int(model_url.rpartition(":")[2]))
+        with answering(model) as port:
+            assert_answers(paths, port)
+
+
+@contextmanager
+def answering(model: str) -> Iterator[int]:
+    """The port of what `mlflow models serve` serves, here in a thread: its processes take 10 s to start."""
+    port = server.free_port(5900)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mlflow.pyfunc import load_model, scoring_server
+
+        app = scoring_server.init(load_model(model))
+    serving = uvicorn.Server(uvicorn.Config(app, server.HOST, port, log_level="warning"))
+    thread = Thread(target=serving.run)
+    thread.start()
+    try:
+        while thread.is_alive() and ask(port, "GET", "/ping") != b"OK":
+            time.sleep(0.05)
+        yield port
+    finally:
+        serving.should_exit = True
+        thread.join()
 
 
 def assert_answers(paths: Paths, port: int) -> None:

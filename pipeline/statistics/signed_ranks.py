@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from shoal.pipeline.statistics.averages import median_of_averages
 
@@ -56,7 +56,7 @@ def signed_ranks(d: np.ndarray) -> np.ndarray:
     Infinite differences have the highest rank. The treatment of 0 is Pratt's (Journal of the American Statistical
     Association 54, 1959).
     """
-    ranks: np.ndarray = np.sign(d) * rankdata(np.abs(d))
+    ranks: np.ndarray = np.sign(d) * pd.Series(np.abs(d)).rank().to_numpy()
     return ranks
 
 

@@ -7,8 +7,8 @@ The log loss decides: it is smallest in the mean for the true probabilities. Wha
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy.special import logsumexp
-from scipy.stats import rankdata
 
 from shoal.pipeline.tasks.measure import InUnits, Measure
 from shoal.pipeline.tasks.task import Cost, Error, Hypers, Task
@@ -77,7 +77,7 @@ def _auc(y_hat: np.ndarray, y: np.ndarray) -> float:
     m = int(is_second.sum())
     if m in (0, len(y)) or np.isnan(y_hat).any():
         return float("nan")
-    ranks = rankdata(y_hat[:, 1])[is_second].sum()
+    ranks = pd.Series(y_hat[:, 1]).rank()[is_second].sum()
     return float((ranks - m * (m + 1) / 2) / (m * (len(y) - m)))
 
 
