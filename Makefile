@@ -6,7 +6,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
+.PHONY: repro test lint fuzz kills bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
 
 repro: $(VENV)/installed
 	shoal check
@@ -55,6 +55,12 @@ $(VENV)/bench: $(VENV)/installed
 # The tests whose examples are drawn, with others than the suite has: a new draw each time, printed where it fails.
 fuzz: $(VENV)/installed
 	HYPOTHESIS_PROFILE=fuzz pytest
+
+# Sweeps killed at N moments, dvc with its stage at 0.4 N, Ctrl-C in every command, and what comes out after the next run;
+# some minutes. SEED=... has the moments of a run again; `python -m tests.kills dvc` is a part of it.
+N ?= 50
+kills: $(VENV)/installed
+	N=$(N) python -m tests.kills
 
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed
