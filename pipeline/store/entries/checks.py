@@ -44,6 +44,6 @@ class Checks:
     def _read(self) -> dict[str, dict[str, Rows]]:
         with suppress(OSError, ShoalError):  # not there yet, or damaged
             found = read_json(self._path)
-            if found["source"] == self._source:
+            if isinstance(found, dict) and found.get("source") == self._source:
                 return dict(found["checks"])
         return {}
