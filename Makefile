@@ -9,6 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro test kernels lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
+.PHONY: kills
 
 repro: $(VENV)/installed
 	shoal check
@@ -64,6 +65,12 @@ $(VENV)/bench: $(VENV)/installed
 # The tests whose examples are drawn, with others than the suite has: a new draw each time, printed where it fails.
 fuzz: $(VENV)/installed
 	HYPOTHESIS_PROFILE=fuzz pytest
+
+# Sweeps killed at N moments, dvc with its stage at 0.4 N, Ctrl-C in every command, and what comes out after the next run;
+# some minutes. SEED=... has the moments of a run again; `python -m tests.kills dvc` is a part of it.
+N ?= 50
+kills: $(VENV)/installed
+	N=$(N) python -m tests.kills
 
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed

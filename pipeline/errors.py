@@ -6,11 +6,12 @@ import _thread
 import errno
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread, Timer
 from typing import Any
 
 from shoal.pipeline import ENDING, INTERRUPTED, leave
@@ -21,7 +22,7 @@ UNREAD = 1
 """Exit status where nobody reads the output to its end, as `head` does; nothing is said then."""
 _SIGNALLED = 128
 """Exit status after Ctrl-C or a termination is this and the signal's number, as shells have it: 130, 143."""
-PATIENCE = 2.0
+PATIENCE = 1.5
 """Seconds after such a signal until the program ends in any case."""
 
 _WAYS_OUT = {
@@ -68,7 +69,7 @@ class OutOfDateError(ShoalError):
 def guarded(call: Callable[[], int | None]) -> int:
     """The exit status of `call`: its own (None is 0), REFUSED with one line a fault, or that of a signal."""
     try:
-        with _interruptible():
+        with _impatient(), _interruptible():
             status = call() or 0
             if sys.stdout:
                 sys.stdout.flush()  # an output that is full is told here, and not when Python ends
@@ -91,26 +92,19 @@ def guarded(call: Callable[[], int | None]) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """In here Ctrl-C and a termination raise KeyboardInterrupt(number), whatever other code makes of that.
-
-    What does not end then, as a compiled call on another thread, is left behind after PATIENCE.
-    """
+    """In here Ctrl-C and a termination raise KeyboardInterrupt(number), whatever other code makes of that."""
     seen: list[int] = []
     timers: list[Timer] = []
 
-    def later(seconds: float, call: Callable[[], object]) -> None:
-        timers.append(Timer(seconds, call))
-        timers[-1].daemon = True
-        timers[-1].start()
-
     def interrupt(number: int, frame: object) -> None:
         seen.append(number)
-        later(PATIENCE, lambda: leave(number))
         raise KeyboardInterrupt(number)
 
     def dropped(what: Any) -> None:
         if isinstance(what.exc_value, KeyboardInterrupt):  # it met a callback, which cannot pass it on
-            later(0.01, _thread.interrupt_main)
+            timers.append(Timer(0.01, _thread.interrupt_main))
+            timers[-1].daemon = True
+            timers[-1].start()
         else:
             hook(what)
 
@@ -128,6 +122,34 @@ def _interruptible() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """In here the program ends PATIENCE after such a signal, whatever it does: a compiled call lets no handler run.
+
+    So it is the system that tells a thread of its own of the signal.
+    """
+    told, telling = socket.socketpair()
+    telling.setblocking(False)
+    over = Event()
+
+    def wait() -> None:
+        while number := told.recv(1):
+            if number[0] in ENDING and not over.wait(PATIENCE):
+                leave(number[0])
+
+    thread = Thread(target=wait, name="impatient", daemon=True)
+    thread.start()
+    before = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        over.set()
+        telling.close()
+        thread.join()
+        told.close()
 
 
 def _line(error: OSError) -> str:

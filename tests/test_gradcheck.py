@@ -14,6 +14,7 @@ from shoal.pipeline import store
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import gradcheck
+from shoal.pipeline.study.grid import Shape
 from tests import studies
 
 COLUMNS = "architecture activation tensor n_coordinates max_difference max_gradient relative_error"
@@ -80,3 +81,26 @@ def test_it_fails_for_a_wrong_input_gradient(study: Paths, monkeypatch: pytest.M
     message = r"tensor x and 14 more: found a relative error of 1\.0e-03; allowed: up to 1e-06"
     with pytest.raises(ShoalError, match=message):
         gradcheck.run(study)
+
+
+def test_an_architecture_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked, check = list[str](), gradcheck.check
+    sizes = studies.SIZES | {"depth": 1, "activation": "relu", "learning_rate": 0.02}
+    study = studies.train(studies.write(tmp_path, {"sizes": sizes}), [])
+
+    def told(shape: Shape, *of: Any) -> list[dict[str, Any]]:
+        checked.append(str(shape.architecture))
+        return check(shape, *of)
+
+    monkeypatch.setattr(gradcheck, "check", told)
+    gradcheck.run(study)
+    assert len(checked) == 2
+    studies.write(study.root, {"sizes": sizes | {"width": [3, 4, 5]}, "others": sizes})
+    gradcheck.run(study)
+    assert [name.partition(" >")[0] for name in checked[2:]] == ["dense 4"]
+    known = study.gradcheck.read_bytes()
+    kept = study.store / "gradcheck.json"
+    kept.write_text(kept.read_text(encoding="utf-8").replace("relu", "tanh"), encoding="utf-8")
+    gradcheck.run(study)
+    assert len(checked) == 3 + 3, "a damaged file knows nothing"
+    assert study.gradcheck.read_bytes() == known

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -92,6 +95,21 @@ def test_an_interrupt_that_other_code_hides_counts(
 ) -> None:
     assert guarded(work) == 130
     assert capsys.readouterr() == ("", SAID)
+
+
+def test_a_compiled_call_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lets no handler run until its end; the program ends before."""
+    left = list[int]()
+    monkeypatch.setattr(errors, "leave", left.append)
+    monkeypatch.setattr(errors, "PATIENCE", 0.01)
+
+    def work() -> None:
+        Timer(0.01, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with suppress(KeyboardInterrupt):  # at its end
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 1_000_000)
+        assert left == [signal.SIGINT]
+
+    assert guarded(work) == 0
 
 
 def test_signals_and_hooks_are_given_back() -> None:

@@ -74,6 +74,8 @@ def test_an_edit_trains_what_is_new_and_gives_the_same_files(
     data.run(study)
     assert counts(study, "first") == (known, trained)
     assert studies.files(study.results) == cold(tmp_path, {"first": FIRST | edit})
+    studies.write(study.root, {"first": FIRST})
+    assert counts(study, "first") == (32, 0), "and back"
 
 
 def test_the_name_of_a_sweep_makes_no_difference(study: Paths, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +20,8 @@ from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
+from shoal.pipeline.store.entries import folder_of
+from shoal.pipeline.store.entries.checks import Checks
 from shoal.pipeline.study.check import load
 from shoal.pipeline.study.grid import Shape, cells
 
@@ -50,12 +53,15 @@ def run(paths: Paths) -> dict[str, Any]:
     grids = [cells(sweep, dataset.n_outputs, len(dataset.train.x)) for sweep in settings.sweeps.values()]
     shapes = {str(cell.spec.architecture): cell.shape for grid in grids for cell in grid}
     x, y = (values[:N_SAMPLES] for values in (dataset.inputs(dataset.train), dataset.outputs(dataset.train)))
+    kept, new = Checks(folder_of(paths), Path(__file__), x, y, settings.seed), dict[str, list[dict[str, Any]]]()
     rows: list[dict[str, Any]] = []
     with progress.bar("gradient check") as advance:
-        for done, shape in enumerate(shapes.values(), 1):
-            rows += check(shape, x, y, settings.seed)
+        for done, (name, shape) in enumerate(shapes.items(), 1):
+            known = kept.get(name)
+            rows += new.setdefault(name, check(shape, x, y, settings.seed)) if known is None else known
             advance(done, len(shapes))
     refuse(rows)
+    kept.put(new)
     store.write_table(paths.gradcheck, pd.DataFrame(rows))
     return {"architectures": len(shapes), "worst_relative_error": max(row["relative_error"] for row in rows)}
 
