@@ -101,14 +101,14 @@ def of_sweep(
 ) -> Ahead:
     """What a sweep has ahead of it where the networks at these places of its grid are not known."""
     n, cost = sum(cell.replicates for cell in grid), plan.cost(config.sweeps[name], Setting.of(config, dataset))
-    trainings = list(_trainings(grid, missing))
+    trainings = list(trainings_of(grid, missing))
     sizes = dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x)
     operations = sum(times * training_flops(spec, spec.steps or 0, *sizes) for spec, times in trainings)
     seconds = _seconds(trainings, dataset, config.dtype, kept, note, sample) + PYTHON * len(missing)
     return Ahead(n, n - len(missing), round(operations), seconds, cost.memory, cost.disk)
 
 
-def _trainings(grid: Sequence[Cell], missing: Sequence[int]) -> Iterator[tuple[NetworkSpec, int]]:
+def trainings_of(grid: Sequence[Cell], missing: Sequence[int]) -> Iterator[tuple[NetworkSpec, int]]:
     """What is trained, and how many times: networks that differ in steps alone once, to the largest."""
     starts, places = np.cumsum([0, *(cell.replicates for cell in grid)]), np.array(missing, np.int64)
     parts = np.split(places, np.searchsorted(places, starts[1:-1]))
