@@ -121,7 +121,7 @@ def test_the_best_so_far_is_that_of_the_evaluation(tmp_path: Path, monkeypatch: 
         own = networks[networks["sweep"] == name]
         assert found.best == pytest.approx(own["validation_error"].min(), rel=1e-12)
         assert found.n_diverged == (own["status"] == "diverged").sum()
-        rmse = float(str(found).split(",")[0].removeprefix("best validation RMSE "))
+        rmse = float(str(found).split(",")[0].removeprefix("best RMSE "))
         assert rmse == pytest.approx(np.sqrt(found.best), rel=0.005)
     assert str(found).endswith(", 4 diverged")
 

@@ -51,7 +51,7 @@ class SoFar:
             name, value = self._error.name, self.best
             if self._is_one:
                 name, value = self._headline.headline.name, float(self._headline.headline_of(np.array(value)))
-            said.append(f"best validation {name} {number(value)}")
+            said.append(f"best {name} {number(value)}")
         if self.n_diverged:
             said.append(f"{self.n_diverged} diverged")
         return ", ".join(said)
