@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
 class Advance(Protocol):
-    """What a block tells: how many are done of how many, and which share of the work, if that is another one."""
+    """What a block tells: how many are done of how many, which share of the work, if that is another one, and more."""
 
-    def __call__(self, done: int, total: int, share: float | None = None) -> None: ...
+    def __call__(self, done: int, total: int, share: float | None = None, more: str = "") -> None: ...
 
 
 class Forecast:
@@ -62,16 +62,22 @@ def bar(title: str, things: str = "") -> Iterator[Advance]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[more]}"),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=None, count="", left=forecast)
+        task = progress.add_task(title, total=None, count="", left=forecast, more="")
 
-        def advance(done: int, total: int, share: float | None = None) -> None:
+        def advance(done: int, total: int, share: float | None = None, more: str = "") -> None:
             part = done / max(total, 1) if share is None else share
             forecast.tell(part)
-            progress.update(task, completed=part, total=1.0, count=f"{done}/{total} {things}".rstrip())
+            progress.update(task, completed=part, total=1.0, count=f"{done}/{total} {things}".rstrip(), more=more)
 
         yield advance
+
+
+def is_watched() -> bool:
+    """Whether anyone sees a bar."""
+    return Console(stderr=True).is_terminal
 
 
 def note(text: str) -> None:

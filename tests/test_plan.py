@@ -15,7 +15,8 @@ from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.stopping import validation_steps
 from shoal.pipeline.config import Sweep
 from shoal.pipeline.study import plan
-from shoal.pipeline.study.flops import sweep_flops
+from shoal.pipeline.study.ahead import trainings_of
+from shoal.pipeline.study.flops import sweep_flops, training_flops
 from shoal.pipeline.study.grid import cells
 from shoal.pipeline.study.plan import Demand, Setting
 
@@ -95,6 +96,32 @@ def test_counts_are_those_of_the_grid(block: dict[str, Any], setting: Setting) -
     sizes = (setting.n_features, setting.n_samples, setting.n_validation)
     flops = sweep_flops(((spec, spec.steps or 0) for spec in specs), *sizes)
     assert float(found.operations) == pytest.approx(flops, rel=1e-12)
+    once = trainings_of(grid, range(len(specs)))
+    assert sum(n * training_flops(spec, spec.steps or 0, *sizes) for spec, n in once) == pytest.approx(flops, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("missing", "steps"),
+    [
+        (range(6), {20: 3}),
+        ([0, 1, 2], {5: 3}),
+        ([0, 1, 4, 5], {20: 2, 5: 1}),
+        ([], {}),
+    ],
+)
+def test_what_is_known_is_not_trained(missing: list[int], steps: dict[int, int]) -> None:
+    """Three replicates with 5 and with 20 steps, which are trained once."""
+    block = {"activation": "relu", "depth": 1, "width": 5, "learning_rate": 0.1, "steps": [5, 20], "replicates": 3}
+    grid = cells(Sweep.model_validate(block), 1, 100)
+    assert {spec.steps: n for spec, n in trainings_of(grid, missing)} == steps
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.7, "under 1 s"), (8.2, "8 s"), (44, "40 s"), (170, "3 min"), (9000, "2 h"), (4e5, "5 days")],
+)
+def test_times_are_readable(seconds: float, text: str) -> None:
+    assert plan.duration(seconds) == text
 
 
 @settings(max_examples=40, deadline=None)

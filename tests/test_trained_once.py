@@ -177,9 +177,13 @@ def test_the_environment_names_another_store(
     monkeypatch.setenv("SHOAL_STORE", str(tmp_path / "shared" / "store"))
     monkeypatch.chdir(study.root)
     _stage.main("sweep-first", sweep.run, "first")
-    assert capsys.readouterr().out.startswith("sweep-first: 32 networks: 0 known, 32 trained, 0 diverged, ")
+    ahead, done = capsys.readouterr().out.splitlines()
+    assert ahead.startswith("sweep-first: 32 networks: 0 known, 32 to train: ")
+    assert done.startswith("sweep-first: 32 networks: 0 known, 32 trained, 0 diverged, ")
     _stage.main("sweep-first", sweep.run, "first")
-    assert capsys.readouterr().out.startswith("sweep-first: 32 networks: 32 known, 0 trained, 0 diverged, 0.")
+    ahead, done = capsys.readouterr().out.splitlines()
+    assert ahead == "sweep-first: 32 networks: 32 known"
+    assert done.startswith("sweep-first: 32 networks: 32 known, 0 trained, 0 diverged, 0.")
 
 
 def shoal(words: str) -> int:

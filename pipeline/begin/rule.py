@@ -58,11 +58,7 @@ class First(NamedTuple):
 
     def time(self, threads: int) -> str:
         """About how long it takes: 8 s, 40 s, 3 min, 2 h."""
-        seconds = self.operations / (SPEED * threads)
-        for size, unit in ((3600, "h"), (60, "min")):
-            if seconds >= 2 * size:
-                return f"{round(seconds / size)} {unit}"
-        return f"{max(1, round(seconds, -1 if seconds >= 20 else 0)):.0f} s"
+        return plan.duration(max(1.0, self.operations / (SPEED * threads)))
 
 
 def fractions(n_rows: int, classifies: bool) -> dict[str, float]:

@@ -13,6 +13,11 @@ from shoal.kernels.compile.host import HOST
 LIBRARIES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow")
 
 
+def name() -> str:
+    """This machine, as far as speeds depend on it, which are kept for each."""
+    return f"{platform.node()}, {HOST.name}, {numba.config.NUMBA_NUM_THREADS} threads"
+
+
 def facts() -> dict[str, Any]:
     """Instruction set and threads of the kernels, and the versions."""
     return {"instruction_set": HOST.name, "threads": numba.config.NUMBA_NUM_THREADS, "libraries": libraries()}

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from inspect import signature
 from typing import Any
@@ -19,6 +20,9 @@ from shoal.pipeline.store import refuse_unwritable, write_sealed_json
 
 WAIT = 3.0
 """Seconds that a stage waits for another run of it: one that a killed `dvc` left behind ends sooner."""
+
+SPEAKS = ContextVar("SPEAKS", default=False)
+"""Whether a stage runs as a command, which says on a line what it has ahead; its `run` alone prints nothing."""
 
 SAID = {
     "networks": "{} networks{made}",
@@ -54,7 +58,9 @@ def _logged(name: str, run: Callable[..., dict[str, Any] | None], *arguments: st
     _check_arguments(name, run, arguments)
     refuse_unwritable(paths.log(name))
     with _alone(paths, name):
-        facts = run(paths, *arguments) or {}
+        context = copy_context()
+        context.run(SPEAKS.set, True)
+        facts = context.run(run, paths, *arguments) or {}
         seconds = round(time.perf_counter() - start, 3)
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         write_sealed_json(paths.log(name), {"seconds": seconds, "finished": finished, **facts})

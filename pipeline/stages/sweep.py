@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,10 +17,12 @@ from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import machine, made_from, receipts
 from shoal.pipeline.stages import _stage
 from shoal.pipeline.store.entries import Store, folder_of
+from shoal.pipeline.study import ahead
 from shoal.pipeline.study.check import load
 from shoal.pipeline.study.flops import sweep_flops
 from shoal.pipeline.study.grid import Cell, cells
 from shoal.pipeline.study.identity import identifier
+from shoal.pipeline.study.so_far import SoFar
 from shoal.pipeline.study.training import trained
 from shoal.pipeline.tasks import Cost
 
@@ -37,9 +40,15 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     specs = [spec for _, spec in networks]
     data = samples(dataset, is_validated=any(spec.is_validated for spec in specs))
     ids = list(map(identifier(settings, dataset), specs))
-    kept = Store(folder_of(paths))
+    kept, so_far = Store(folder_of(paths)), SoFar(dataset) if progress.is_watched() else None
+
+    def begin(missing: Sequence[int]) -> None:
+        if _stage.SPEAKS.get():
+            found = ahead.of_sweep(settings, dataset, name, grid, missing, kept, progress.note)
+            print(f"sweep-{name}: {found}", flush=True)
+
     with progress.bar(f"sweep {name}", "networks") as advance:
-        told = advance, progress.note
+        told = advance, progress.note, begin, so_far
         training = trained(specs, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
     results = training.results
     costs, scale = [dataset.task.trained_on(spec.loss) for spec in specs], dataset.y_scaling.scale

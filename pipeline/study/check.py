@@ -28,6 +28,8 @@ class Findings:
     faults: Sequence[Fault]
     notices: Sequence[Notice] = ()
     plan: Sequence[str] = ()
+    study: tuple[Config, data.Dataset] | None = None
+    """What the plan is of; None where there is a fault."""
 
 
 def check(paths: Paths) -> Findings:
@@ -45,7 +47,9 @@ def check(paths: Paths) -> Findings:
         return Findings([*faults, *error.faults])
     faults += faults_against(config, dataset)
     faults = faults or _size_faults(config, dataset, paths)
-    return Findings(faults, dataset.notices, [] if faults else _plan(config, dataset))
+    if faults:
+        return Findings(faults, dataset.notices)
+    return Findings([], dataset.notices, _plan(config, dataset), (config, dataset))
 
 
 def load(paths: Paths) -> tuple[Config, data.Dataset]:

@@ -242,6 +242,14 @@ def amount(n: int) -> str:
     return f"{n / 10**6:.1f} million" if n < 10**9 else f"{Decimal(n):.1e}".replace("e+", "e")
 
 
+def duration(seconds: float) -> str:
+    """A time as people read it: under 1 s; 8 s; 40 s; 3 min; 2 h; 5 days."""
+    for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{amount(round(seconds / length))} {unit}"
+    return f"{round(seconds, -1 if seconds >= 20 else 0):.0f} s" if seconds >= 1 else "under 1 s"
+
+
 def size(n_bytes: int) -> str:
     """Bytes as people read them: 0.4 MB; 7.5 GB; 3.4e12 GB."""
     if n_bytes < 10**9:

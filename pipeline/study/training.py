@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numba
@@ -17,9 +17,12 @@ from shoal.kernels.training.work import operations
 from shoal.pipeline.progress import Advance
 from shoal.pipeline.store.entries import Store
 from shoal.pipeline.store.entries.records import Key
+from shoal.pipeline.study.so_far import SoFar
 
 SECONDS = 3.0
 """Of work in a chunk: what a kill may cost, unless one network takes longer."""
+KNOWN = 1.0
+"""Seconds that all networks in the store count as, where it is looked at how good they are."""
 SPEED = 1e9
 """Operations a second and thread at least, by a cautious rule of thumb; how many they are is measured."""
 
@@ -40,13 +43,16 @@ def trained(
     kept: Store,
     advance: Advance,
     note: Note,
+    begin: Callable[[Sequence[int]], None],
+    so_far: SoFar | None,
     *,
     seed: int,
     dtype: str,
 ) -> Training:
     """Have every network of `specs`, whose network_ids are `ids`, from the store or trained on `data`.
 
-    A result is bit for bit the same either way, and whichever others are trained with it.
+    A result is bit for bit the same either way, and whichever others are trained with it. `begin` is told the places of
+    those that will be trained; what `so_far` says of those that are there goes with the progress.
     """
     engines = kept.engines(specs, len(data.x), dtype, note)
     keys = [Key(*key) for key in zip(ids, engines, strict=True)]
@@ -54,18 +60,25 @@ def trained(
     missing = [i for i, key in enumerate(keys) if key not in found]
     queue = Queue([specs[i] for i in missing], data)
     n_known = len(specs) - len(missing)
+    begin(missing)
+    if so_far:
+        known = [i for i, key in enumerate(keys) if key in found]
+        so_far.add([specs[i] for i in known], [found[keys[i]] for i in known], KNOWN)
 
     def tell(done: int, total: int, share: float) -> None:
-        advance(n_known + done, len(specs), (queue.done + share * queue.last) / queue.work)
+        advance(n_known + done, len(specs), (queue.done + share * queue.last) / queue.work, str(so_far or ""))
 
     while chunk := queue.next():
         start = time.perf_counter()
         own = [missing[i] for i in chunk]
         own_specs = [specs[i] for i in own]
         results = train_on(own_specs, [data], [0] * len(own), seed=seed, dtype=dtype, progress=tell, note=note)
-        queue.took(time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        queue.took(seconds)
         new = {keys[i]: result for i, result in zip(own, results, strict=True)}
         kept.put(new)
+        if so_far:
+            so_far.add(own_specs, results, seconds)
         found |= new
         n_known += len(own)
     return Training([found[key] for key in keys], missing, queue.seconds)
@@ -84,8 +97,8 @@ class Queue:
         longest = [max((specs[i] for i in group), key=lambda spec: spec.steps or 0) for group in groups.values()]
         n_threads = numba.config.NUMBA_NUM_THREADS
         self._groups = list(groups.values())
-        self._work = [_operations(spec, data) for spec in longest]
-        self._fewest = [n_threads * _lanes(spec, data) for spec in longest]
+        self._work = [operations_of(spec, data) for spec in longest]
+        self._fewest = [n_threads * lanes_of(spec, data) for spec in longest]
         self._least = self._speed = SPEED * n_threads
         self._next = 0
         self.work, self.done, self.last, self.seconds = sum(self._work), 0.0, 0.0, 0.0
@@ -107,7 +120,8 @@ class Queue:
         self._speed = max(self._least, self.last / seconds)
 
 
-def _operations(spec: NetworkSpec, data: Samples) -> float:
+def operations_of(spec: NetworkSpec, data: Samples) -> float:
+    """What training a network on samples of such sizes counts (kernels/training/work.py)."""
     layout, steps, n = layout_of(spec.architecture, data.x.shape[1]), spec.steps or 0, len(data.x)
     n_validated = 0
     if spec.is_validated and data.validation:
@@ -116,6 +130,6 @@ def _operations(spec: NetworkSpec, data: Samples) -> float:
     return float(operations(layout.n_params, layout.n_units, spec.batch_size or 0, steps, n_records, n, n_validated))
 
 
-def _lanes(spec: NetworkSpec, data: Samples) -> int:
+def lanes_of(spec: NetworkSpec, data: Samples) -> int:
     """Networks that a thread trains at once."""
     return SIDE_BY_SIDE.stride if (spec.batch_size or len(data.x)) <= MINIBATCH_TILE else 1

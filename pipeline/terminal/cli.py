@@ -1,4 +1,4 @@
-"""The `shoal` command: begin a study, check the configuration, show and compare results, predict, browse, track."""
+"""The `shoal` command: begin a study, check and plan it, show and compare results, predict, browse, track."""
 
 from __future__ import annotations
 
@@ -34,6 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_init)
     command = commands.add_parser("check", help="check params.yaml and the data it names; writes nothing")
     command.set_defaults(run=_check)
+    words = (
+        "Prints what `dvc repro` has ahead: networks that are known and to be trained, operations, time, memory and "
+        "disk, sweep by sweep. Runs nothing but a calibration of well under a second, and writes nothing but that."
+    )
+    command = commands.add_parser("plan", help="what training takes, and how long", description=words)
+    command.set_defaults(run=_plan)
     command = commands.add_parser("show", help="print the results of a sweep, or of all")
     command.add_argument("sweep", nargs="?", help="name of a sweep in params.yaml; all sweeps without it")
     command.set_defaults(run=_show)
@@ -96,6 +102,19 @@ def _check(paths: Paths, words: argparse.Namespace) -> int:
         return REFUSED
     sweeps = config.load(paths).sweeps
     print(*found.plan, f"params.yaml: fine ({len(sweeps)} sweeps: {', '.join(sweeps)})", sep="\n")
+    return 0
+
+
+def _plan(paths: Paths, words: argparse.Namespace) -> int:
+    from shoal.pipeline.study.check import check
+    from shoal.pipeline.terminal.plan import plan
+
+    found = check(paths)
+    for line in (*found.faults, *found.notices):
+        print(line, file=sys.stderr)
+    if found.study is None:
+        return REFUSED
+    plan(paths, *found.study)
     return 0
 
 

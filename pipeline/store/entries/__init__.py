@@ -61,6 +61,20 @@ class Store:
         engines = {own: _engine({probe.name: known[f"{probe.name}, {dtype}"] for probe in own}) for own in set(of)}
         return [engines[own] for own in of]
 
+    def keys(self) -> set[Key]:
+        """What is there by the index alone, sound or not."""
+        entries: list[tuple[Key, Place]] = self._tried(self.index.all, [])
+        return {key for key, _ in entries}
+
+    def speeds(self, machine: str) -> dict[str, float]:
+        """Seconds an operation that were measured on a machine with the engine as it is, by what they are of."""
+        kept: dict[str, float] = self._tried(lambda: self.index.speeds(probes.source(), machine), {})
+        return kept
+
+    def put_speeds(self, machine: str, seconds: Mapping[str, float]) -> None:
+        """Keep what was measured."""
+        self._write(lambda: self.index.add_speeds(probes.source(), machine, seconds))
+
     def get(self, keys: Sequence[Key]) -> dict[Key, Trained]:
         """Those that are there and sound; others are set aside, which a line says."""
         places: dict[Key, Place] = self._tried(lambda: self.index.places(keys), {})
@@ -108,7 +122,7 @@ class Store:
             found, _ = self._read(kept[at : at + BATCH])
             moved += zip(found, writer.append(encode(*one) for one in found.items()), strict=True)
         self.index.replace(entries, moved)
-        self.index.forget_digests(probes.source())
+        self.index.forget_other(probes.source())
         in_use = {place.segment for _, place in self.index.all()}  # a sweep may have added to one of those before
         for path in before:
             if path.name not in in_use:

@@ -1,4 +1,4 @@
-"""The index of a store: which record is where, and what probes gave, in one SQLite file that can be made again."""
+"""The index of a store: which record is where, what probes gave, and speeds: one SQLite file that can be made again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shoal.pipeline.store.entries.segments import SUFFIX, Place, scan
 NAME = "index.db"
 WAIT = 30.0
 """Seconds that a process waits while another one writes, which takes milliseconds."""
-VERSION = 1
+VERSION = 2
 TABLES = f"""
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS entries (
@@ -23,6 +23,10 @@ TABLES = f"""
     );
     CREATE TABLE IF NOT EXISTS probes (
         source TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (source, name)
+    );
+    CREATE TABLE IF NOT EXISTS speeds (
+        source TEXT NOT NULL, machine TEXT NOT NULL, name TEXT NOT NULL, seconds REAL NOT NULL,
+        PRIMARY KEY (source, machine, name)
     );
     PRAGMA user_version = {VERSION};
     COMMIT;
@@ -84,10 +88,25 @@ class Index:
             rows = [(source, name, digest) for name, digest in digests.items()]
             db.executemany("INSERT OR REPLACE INTO probes VALUES (?, ?, ?)", rows)
 
-    def forget_digests(self, source: str) -> None:
-        """Remove those of other sources."""
+    def speeds(self, source: str, machine: str) -> dict[str, float]:
+        """Seconds an operation that were measured with these sources on this machine, by what they are of."""
+        if not self.path.exists():
+            return {}
+        with closing(self._open()) as db:
+            query = "SELECT name, seconds FROM speeds WHERE source = ? AND machine = ?"
+            return dict(db.execute(query, (source, machine)))
+
+    def add_speeds(self, source: str, machine: str, seconds: Mapping[str, float]) -> None:
+        """Add what was measured."""
         with closing(self._open()) as db, db:
-            db.execute("DELETE FROM probes WHERE source != ?", (source,))
+            rows = [(source, machine, *item) for item in seconds.items()]
+            db.executemany("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?)", rows)
+
+    def forget_other(self, source: str) -> None:
+        """Remove digests and speeds of other sources."""
+        with closing(self._open()) as db, db:
+            for table in ("probes", "speeds"):
+                db.execute(f"DELETE FROM {table} WHERE source != ?", (source,))
 
     def rebuild(self) -> None:
         """Make it anew of what stands in the segments; those of another process may lack their last records."""

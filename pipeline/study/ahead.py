@@ -1,0 +1,156 @@
+"""What a sweep has ahead of it: networks that are known and to be trained, operations, time, memory and disk."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import itemgetter
+
+import numba
+import numpy as np
+
+from shoal.kernels.ensemble import NetworkSpec, Samples
+from shoal.kernels.training.run import Note
+from shoal.pipeline.config import Config
+from shoal.pipeline.data import Dataset
+from shoal.pipeline.store.entries import Store
+from shoal.pipeline.store.entries.records import Key
+from shoal.pipeline.study import calibration, plan
+from shoal.pipeline.study.flops import training_flops
+from shoal.pipeline.study.grid import Cell, cells
+from shoal.pipeline.study.identity import identifier
+from shoal.pipeline.study.plan import Setting
+from shoal.pipeline.study.training import SPEED, lanes_of, operations_of
+
+SAMPLE = 3
+"""Networks of a sweep whose speed is looked at, at equal distances along its work."""
+SAMPLES = 24
+"""Of all sweeps together, about."""
+TRIFLE = 0.5
+"""Seconds, by the cautious rule of thumb (SPEED), that are not worth a calibration."""
+PYTHON = 1e-4
+"""Seconds of each network that no thread trains in."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is ahead: `operations` and `seconds` of what is to be trained, `memory` and `disk` (bytes) of all.
+
+    Networks that stop early take less. Sweeps run one after the other: their sum has the memory of the largest.
+    """
+
+    networks: int = 0
+    known: int = 0
+    operations: int = 0
+    seconds: float = 0.0
+    memory: int = 0
+    disk: int = 0
+
+    def __add__(self, other: Ahead) -> Ahead:
+        sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        return Ahead(**sums | {"memory": max(self.memory, other.memory)})
+
+    @property
+    def to_train(self) -> int:
+        """Networks that are not known."""
+        return self.networks - self.known
+
+    def __str__(self) -> str:
+        found = f"{plan.amount(self.networks)} networks: {plan.amount(self.known)} known"
+        if not self.to_train:
+            return found
+        about = "about " if self.seconds >= 1 else ""
+        return (
+            f"{found}, {plan.amount(self.to_train)} to train: {plan.amount(self.operations)} operations, {about}"
+            f"{plan.duration(self.seconds)}; {plan.size(self.memory)} of memory, {plan.size(self.disk)} of disk"
+        )
+
+
+def of_study(config: Config, dataset: Dataset, kept: Store, note: Note) -> dict[str, Ahead]:
+    """What every sweep has ahead, by name. Nothing is written but what the store keeps of calibrations and probes."""
+    held, name_of, n_samples = kept.keys(), identifier(config, dataset), len(dataset.train.x)
+    ids = {key.network_id for key in held}
+    sample, found = max(1, min(SAMPLE, SAMPLES // len(config.sweeps))), dict[str, Ahead]()
+    for name, sweep in config.sweeps.items():
+        grid = cells(sweep, dataset.n_outputs, n_samples)
+        missing: Sequence[int] = range(sum(cell.replicates for cell in grid))
+        if held:
+            specs = [spec for cell in grid for spec in cell.specs()]
+            likely = [(i, name_of(specs[i])) for i in missing]
+            likely = [(i, network_id) for i, network_id in likely if network_id in ids]
+            engines = kept.engines([specs[i] for i, _ in likely], n_samples, config.dtype, note)
+            known = {
+                i for (i, network_id), engine in zip(likely, engines, strict=True) if Key(network_id, engine) in held
+            }
+            missing = [i for i in missing if i not in known]
+        found[name] = of_sweep(config, dataset, name, grid, missing, kept, note, sample)
+    return found
+
+
+def of_sweep(
+    config: Config,
+    dataset: Dataset,
+    name: str,
+    grid: Sequence[Cell],
+    missing: Sequence[int],
+    kept: Store,
+    note: Note,
+    sample: int = SAMPLE,
+) -> Ahead:
+    """What a sweep has ahead of it where the networks at these places of its grid are not known."""
+    n, cost = sum(cell.replicates for cell in grid), plan.cost(config.sweeps[name], Setting.of(config, dataset))
+    trainings = list(trainings_of(grid, missing))
+    sizes = dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x)
+    operations = sum(times * training_flops(spec, spec.steps or 0, *sizes) for spec, times in trainings)
+    seconds = _seconds(trainings, dataset, config.dtype, kept, note, sample) + PYTHON * len(missing)
+    return Ahead(n, n - len(missing), round(operations), seconds, cost.memory, cost.disk)
+
+
+def trainings_of(grid: Sequence[Cell], missing: Sequence[int]) -> Iterator[tuple[NetworkSpec, int]]:
+    """What is trained, and how many times: networks that differ in steps alone once, to the largest."""
+    starts, places = np.cumsum([0, *(cell.replicates for cell in grid)]), np.array(missing, np.int64)
+    parts = np.split(places, np.searchsorted(places, starts[1:-1]))
+    alike: dict[NetworkSpec, list[int]] = {}
+    for number, part in enumerate(parts):
+        if part.size:
+            alike.setdefault(grid[number].spec.without_steps(), []).append(number)
+    for numbers in alike.values():
+        begun = np.zeros(0, np.int64)
+        for number in sorted(numbers, key=lambda number: grid[number].spec.steps or 0, reverse=True):
+            replicates = parts[number] - starts[number]
+            if n := len(np.setdiff1d(replicates, begun)):
+                yield grid[number].spec, n
+            begun = np.union1d(begun, replicates)
+
+
+def _seconds(
+    trainings: Sequence[tuple[NetworkSpec, int]], dataset: Dataset, dtype: str, kept: Store, note: Note, sample: int
+) -> float:
+    """How long the threads take, where nothing else runs.
+
+    A few networks are timed, at equal distances along the work: the mean of their seconds an operation is that of all.
+    Those with networks in their lanes take as long with fewer.
+    """
+    threads: int = numba.config.NUMBA_NUM_THREADS
+    train, validation = (Samples(split.x, split.y) for split in (dataset.train, dataset.validation))
+    data = Samples(train.x, train.y, validation=validation)
+    alike: Counter[NetworkSpec] = Counter()
+    for spec, times in trainings:
+        alike[replace(calibration.kind_of(spec), steps=spec.steps)] += times
+    works, longest = list[tuple[float, float, NetworkSpec]](), 0.0
+    for spec, n in alike.items():
+        one, lanes = operations_of(spec, data), lanes_of(spec, data)
+        works.append((one, one * lanes * math.ceil(n / lanes), spec))
+        longest = max(longest, one * lanes if lanes > 1 else 0.0)
+    total = sum(work for _, work, _ in works)
+    if total <= TRIFLE * SPEED * threads:
+        return total / (SPEED * threads)
+    picked, done = list[NetworkSpec](), 0.0
+    for _, work, spec in sorted(works, key=itemgetter(0)):
+        done += work
+        while len(picked) < sample and done >= (len(picked) + 0.5) * total / sample:
+            picked.append(spec)
+    of_one = calibration.speeds(picked, dataset, dtype, kept, note)
+    return max(total / threads, longest) * sum(of_one) / len(of_one)
