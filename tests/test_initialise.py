@@ -28,7 +28,7 @@ def test_initial_parameters_are_the_replicates_own(problem: Problem) -> None:
 
 def test_the_law_of_the_initial_parameters() -> None:
     layout = layout_of(Architecture.plain((300,), "relu", 100), 200)
-    row = initialise.replicates_own(layout, SEED, 0)
+    [row] = initialise.replicates_own(layout, SEED, np.array([0]))
     for (W, b), variance in zip(layout.weights(row), (6 / 500, 6 / 400), strict=True):
         assert abs(W.mean()) < 5 * np.sqrt(variance / W.size)
         assert W.var() == pytest.approx(variance, rel=5 * np.sqrt(2 / W.size))

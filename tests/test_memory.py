@@ -15,6 +15,7 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training import fleet, run
 from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.packing import pack
 from shoal.kernels.training.way import Way
 from tests.fleet import FLEETS, spec, train
 
@@ -27,13 +28,14 @@ PER_NETWORK = 2000
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_the_workspace_does_not_grow_with_the_number_of_networks(way: Way, method: str) -> None:
     job = fleet.Job(LAYOUT, method, (), 0, (0, 1), (1,), 20)
-    member = fleet.Member(np.zeros(LAYOUT.n_params), np.uint64(1), np.uint64(2), 0.1)
     dtype = np.dtype(float)
     run.load({way: [job]}, dtype, None)
 
     def sizes(n_networks: int) -> list[int]:
-        n_jobs = -(-n_networks // way.stride)
-        packed = fleet.pack([(job, [member] * way.stride)] * n_jobs, way.stride, way.lanes, dtype)
+        params, numbers = np.zeros((n_networks, LAYOUT.n_params)), np.zeros(n_networks)
+        keys = numbers.astype(np.uint64)
+        members = fleet.Members(params, keys.view(np.int64), *[numbers] * 6, keys, keys)
+        packed = pack([(job, members)], way.stride, way.lanes, dtype)
         return [part.size for part in way.workspace(packed) if isinstance(part, np.ndarray)]
 
     assert sizes(2000) == sizes(10)

@@ -6,6 +6,7 @@ import time
 from collections import ChainMap
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,7 +94,8 @@ def test_counts_are_those_of_the_grid(block: dict[str, Any], setting: Setting) -
     assert found.networks == len(grid) * sweep.replicates == len(specs)
     assert found.parameters == sum(layout_of(spec.architecture, setting.n_features).n_params for spec in specs)
     sizes = (setting.n_features, setting.n_samples, setting.n_validation)
-    flops = sweep_flops(((spec, spec.steps or 0) for spec in specs), *sizes)
+    networks = [own for cell in grid for own in cell.networks()]
+    flops = sweep_flops(((own, np.full(len(own.numbers), own.spec.steps or 0)) for own in networks), *sizes)
     assert float(found.operations) == pytest.approx(flops, rel=1e-12)
 
 

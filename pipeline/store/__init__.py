@@ -26,6 +26,7 @@ from shoal.pipeline.store.files import (
     write_bytes,
     write_csv,
     write_json,
+    write_parts,
     write_sealed_json,
     write_table,
     write_text,
@@ -41,6 +42,8 @@ from shoal.pipeline.store.networks import (
     read_weights,
     runs_table,
     sweep_of,
+    texts,
+    write_weights,
 )
 
 __all__ = [
@@ -73,11 +76,14 @@ __all__ = [
     "sha256",
     "sweep_of",
     "table_of",
+    "texts",
     "write_bytes",
     "write_csv",
     "write_json",
+    "write_parts",
     "write_sealed_json",
     "write_table",
     "write_text",
+    "write_weights",
     "write_whole",
 ]
