@@ -17,7 +17,7 @@ from shoal.kernels.compile.host import ENGINE
 from shoal.kernels.network.losses import loss_of
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.results import Results, Trained, joined, results_of
-from shoal.kernels.single import DTYPES, Gradients, check_dtype, gradients, one_hot, predict
+from shoal.kernels.single import DTYPES, Gradients, check_dtype, gradients, one_hot, predict, predict_each
 from shoal.kernels.spec import NetworkSpec, initial_params, initial_rows
 from shoal.kernels.training.data import Samples, pack_data
 from shoal.kernels.training.fleet import Job, Members
@@ -40,6 +40,7 @@ __all__ = [
     "initial_params",
     "one_hot",
     "predict",
+    "predict_each",
     "recorded_steps",
     "train",
     "train_on",

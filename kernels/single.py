@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,13 +42,21 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     NaN stays NaN, in the parameters of a diverged network and in x. Raises ValueError for arrays that do not fit the
     architecture.
     """
-    x, params = matrix("x", x), np.array(params)
-    layout = _fitting_layout(architecture, params, x)
+    return next(predict_each(architecture, np.array(params)[np.newaxis], x))
+
+
+def predict_each(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> Iterator[np.ndarray]:
+    """`predict` of many networks of an architecture one after another, from their `params` (n_networks, n_params)."""
+    x, params = matrix("x", x), np.ascontiguousarray(params)
+    layout = _fitting_layout(architecture, params[0], x)
     data = shared_data(Samples(x, np.zeros((len(x), 0))), params.dtype)
     outputs = np.empty(architecture.n_outputs * data.ld, params.dtype)
-    single = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
-    whole.predict_all(params.dtype, packed(single), outputs)
-    return np.ascontiguousarray(outputs.reshape(architecture.n_outputs, data.ld)[:, : data.n].T, np.float64)
+    single = packed(net := _single(whole.predict_all, layout, params, data, architecture.n_outputs))
+    row = net._fields.index("params")
+    for i in range(len(params)):
+        single[row] = params.ctypes.data + i * params.strides[0]
+        whole.predict_all(params.dtype, single, outputs)
+        yield np.ascontiguousarray(outputs.reshape(architecture.n_outputs, data.ld)[:, : data.n].T, np.float64)
 
 
 def gradients(

@@ -112,7 +112,7 @@ def test_bytes_hold_the_numbers_of_the_files(block: dict[str, Any], setting: Set
     found = plan.cost(sweep, setting)
     assert 8 * (found.parameters + points) + 100 * len(specs) <= found.disk
     assert found.disk == 8 * (found.parameters + most) + 100 * len(specs)
-    assert found.memory > 4 * 8 * found.parameters + 70 * points + 10_000 * len(specs)
+    assert found.memory > 4 * 8 * found.parameters + 24 * points + 1_000 * len(specs)
 
 
 @settings(max_examples=30)

@@ -172,12 +172,12 @@ def _write_groups(file: IO[bytes], parts: Iterator[pa.Table]) -> None:
         for part in parts:
             waiting, n = [*waiting, part.replace_schema_metadata(first.schema.metadata)], n + len(part)
             if n >= ROWS:
-                table = pa.concat_tables(waiting)
+                table = pa.concat_tables(waiting).combine_chunks()
                 whole = n // ROWS * ROWS
                 writer.write_table(table.slice(0, whole), row_group_size=ROWS)
                 waiting, n, n_written = [table.slice(whole)], n - whole, n_written + whole
         if n or not n_written:
-            writer.write_table(pa.concat_tables(waiting), row_group_size=ROWS)
+            writer.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=ROWS)
         writer.add_key_value_metadata({seal.KEY: seal.BLANK})
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -69,14 +70,15 @@ def _column(parts: Sequence[np.ndarray]) -> Any:
 
 def write_weights(path: Path, ids: Sequence[np.ndarray], params: Sequence[np.ndarray]) -> None:
     """Write the parameters (n, n_params) of groups of networks by their ids, (n,) of 16 bytes each."""
-    names = texts(np.concatenate(ids))
-    head = arrow_of(pd.DataFrame({"network_id": names[:1], "params": [params[0][0]]}))
-    n_params = np.repeat([own.shape[1] for own in params], [len(own) for own in params])
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(n_params)]).astype(np.int32)
-    values = pa.array(np.concatenate([own.ravel() for own in params]))
-    lists = pa.ListArray.from_arrays(pa.array(offsets), values).cast(head.schema.field("params").type)
-    columns = [pa.array(names, head.schema.field("network_id").type), lists]
-    write_parts(path, [pa.Table.from_arrays(columns, schema=head.schema)])
+    head = arrow_of(pd.DataFrame({"network_id": texts(ids[0][:1]), "params": [params[0][0]]}))
+
+    def part(names: np.ndarray, rows: np.ndarray) -> pa.Table:
+        offsets = np.arange(len(rows) + 1) * rows.shape[1]
+        lists = pa.LargeListArray.from_arrays(offsets, pa.array(rows.ravel())).cast(head.schema.field("params").type)
+        columns = [pa.array(texts(names), head.schema.field("network_id").type), lists]
+        return pa.Table.from_arrays(columns, schema=head.schema)
+
+    write_parts(path, map(part, ids, params))
 
 
 def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
@@ -86,10 +88,39 @@ def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
 
 def read_weights(paths: Paths, sweep: str) -> dict[str, np.ndarray]:
     """Flat parameter rows of a sweep's networks, shape (n_params,) each, by network_id."""
+    weights = read_flat_weights(paths, sweep)
+    return dict(zip(weights.ids, weights.rows(), strict=True))
+
+
+class FlatWeights(NamedTuple):
+    """Parameters of networks, one behind the other; those of ids[i] begin at starts[i], (n + 1,)."""
+
+    ids: np.ndarray
+    starts: np.ndarray
+    params: np.ndarray
+
+    def rows(self) -> Iterator[np.ndarray]:
+        """Those of each network, (n_params,)."""
+        ends = self.starts.tolist()
+        return (self.params[start:end] for start, end in pairwise(ends))
+
+    def of(self, network_ids: pd.Series) -> np.ndarray:
+        """Those of some networks, which have equally many, (n, n_params)."""
+        places = pd.Index(self.ids).get_indexer(network_ids)
+        n_params = int(self.starts[places[0] + 1] - self.starts[places[0]])
+        rows: np.ndarray = self.params[self.starts[places][:, np.newaxis] + np.arange(n_params)]
+        return rows
+
+
+def read_flat_weights(paths: Paths, sweep: str) -> FlatWeights:
+    """The parameters of a sweep's networks in one array."""
     path = paths.weights(sweep)
-    table = arrow_table(read_bytes(path), path)
-    rows = (row.values.to_numpy() for row in table["params"])
-    return dict(zip(table["network_id"].to_pylist(), rows, strict=True))
+    table = arrow_table(read_bytes(path), path).combine_chunks()
+    lists = table["params"].combine_chunks()
+    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    starts = lists.offsets.to_numpy()
+    ids = table["network_id"].to_numpy()
+    return FlatWeights(ids, starts - starts[0], lists.flatten().to_numpy(zero_copy_only=False))
 
 
 def sweep_of(paths: Paths, sweeps: Sequence[str], network_id: str) -> str:

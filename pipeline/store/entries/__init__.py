@@ -209,7 +209,7 @@ def _places(blocks: Sequence[Held], wanted: Sequence[tuple[str, np.ndarray]]) ->
             is_there = np.flatnonzero(known[at] == ids)
             by_block = is_there[np.argsort(numbers[at[is_there]], kind="stable")]
             found, starts = np.unique(numbers[at[by_block]], return_index=True)
-            for k, of_wanted in zip(found.tolist(), np.split(by_block, starts[1:]), strict=True):
+            for k, of_wanted in zip(found.tolist(), np.split(by_block, starts)[1:], strict=True):
                 rows.setdefault(k, []).append(Rows(which, of_block[at[of_wanted]], of_wanted))
     return [(blocks[k], rows[k]) for k in sorted(rows, key=lambda k: blocks[k].place)]
 
