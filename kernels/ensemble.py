@@ -105,7 +105,7 @@ def train_on(
     for i, (spec, which) in enumerate(zip(specs, of, strict=True)):
         places.setdefault((replace(spec, replicate=0), which), []).append(i)
     wanted = [Replicates(spec, np.array([specs[i].replicate for i in own])) for (spec, _), own in places.items()]
-    options = {"dtype": dtype, "progress": progress, "note": note, "n_threads": n_threads}
+    options: Options = {"dtype": dtype, "progress": progress, "note": note, "n_threads": n_threads}
     found = train_replicates(wanted, datasets, [which for _, which in places], seed=seed, **options)
     trained = {
         i: results.network(k) for own, results in zip(places.values(), found, strict=True) for k, i in enumerate(own)

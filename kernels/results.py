@@ -90,7 +90,9 @@ class Results:
 
     def taken(self, places: Any) -> Results:
         """Those at some places: numbers (m,), a mask (n,) or a slice."""
-        own = {name: None if (array := getattr(self, name)) is None else array[places] for name in OF_EACH}
+        own: dict[str, Any] = {
+            name: None if (array := getattr(self, name)) is None else array[places] for name in OF_EACH
+        }
         return replace(self, **own)
 
     def network(self, i: int) -> Trained:
@@ -119,7 +121,8 @@ def joined(parts: Sequence[Results]) -> Results:
     if len(parts) == 1:
         return parts[0]
     own = {name: [getattr(part, name) for part in parts] for name in OF_EACH}
-    return replace(parts[0], **{name: None if of[0] is None else np.concatenate(of) for name, of in own.items()})
+    whole: dict[str, Any] = {name: None if of[0] is None else np.concatenate(of) for name, of in own.items()}
+    return replace(parts[0], **whole)
 
 
 def results_of(spec: NetworkSpec, job: Job, outcomes: Outcomes) -> Results:
