@@ -23,8 +23,8 @@ from tests.fleet import DATA, FLEETS, N_SAMPLES, spec, train
 LAYOUT = layout_of(Architecture.plain((5,), "tanh", 2), 2)
 PER_NETWORK = 2000
 """Bytes for a network beside its parameters and curve, in the fleet and the result: 200 MB for 100,000 of them."""
-PER_REPLICATE = 1000
-"""The same where they differ in their replicate alone, and results are arrays."""
+PER_REPLICATE = 700
+"""The same where they differ in their replicate alone, and results are arrays; more than half of it is a job's row."""
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -91,6 +91,6 @@ def test_replicates_need_less_than_a_kilobyte_beside_their_parameters_and_curves
     [results] = train_replicates(wanted, [Samples(x, y)], [0], seed=1, n_threads=2)
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    own = results.params.nbytes + results.costs.nbytes
-    assert held < own + 200 * n
-    assert peak < own + PER_REPLICATE * n
+    params, costs = results.params.nbytes, results.costs.nbytes
+    assert held < params + costs + 200 * n
+    assert peak < 3 * params + costs + PER_REPLICATE * n  # as drawn, as trained and as kept

@@ -12,7 +12,7 @@ from shoal.kernels.network.cost import COSTS
 from shoal.kernels.network.dropout import PAIRS as DROPOUT
 from shoal.kernels.network.dropout import for_training
 from shoal.kernels.network.tape import N_FIELDS, Layout
-from shoal.kernels.simd.memory import LINE, empty, filled
+from shoal.kernels.simd.memory import LINE, empty
 from shoal.kernels.training import plan
 from shoal.kernels.training.fleet import JOB, Fleet, Job, JobRow, Members, rounded_up
 from shoal.kernels.training.optimizers import OPTIMIZERS
@@ -151,7 +151,8 @@ def _filled_up(members: Members, n: int) -> Members:
 
 def _params(groups: Sequence[Group], filled_up: Sequence[Members], n: int, stride: int, dtype: np.dtype) -> np.ndarray:
     """Initial parameters, those of the networks of a row side by side; zeros up to where the next row begins."""
-    params, begin = filled(np.zeros(n), dtype), 0
+    params, begin = empty(n, dtype), 0
+    params[:] = 0
     for (job, _), members in zip(groups, filled_up, strict=True):
         n_params = job.layout.n_params
         size = members.n * rounded_up(n_params)
