@@ -192,7 +192,8 @@ def _columns(
 
 def _curves(curves: Iterable[tuple[np.ndarray, Outcome]], is_validated: bool) -> Iterator[pd.DataFrame]:
     """Long tables of the learning curves of the networks with these ids, a part of each group's after another."""
-    yield _curve_table([], *[np.zeros(0)] * 3, is_validated)  # what takes no steps has none
+    nothing = np.zeros(0)
+    yield _curve_table([], nothing, nothing, nothing, is_validated)  # what takes no steps has none
     for ids, end in curves:
         size = max(1, PART // (len(end.steps) + len(end.validated)))
         for at in range(0, len(ids), size):
