@@ -5,28 +5,22 @@ Arrays outside are sample-major, x (n_samples, n_features) and y (n_samples, n_o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
 from shoal.kernels import streams
 from shoal.kernels.compile.host import ENGINE
-from shoal.kernels.compile.linked import Linked, kernels_of, packed
-from shoal.kernels.compile.warmup import load_all
-from shoal.kernels.network import whole
-from shoal.kernels.network.activate import activation_kernels, with_addresses
-from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.network.cost import COSTS
 from shoal.kernels.network.losses import loss_of
-from shoal.kernels.network.tape import Layout, layout_of
-from shoal.kernels.results import Trained, result_of
-from shoal.kernels.simd.lanes import SAMPLES
-from shoal.kernels.spec import NetworkSpec, initial_params
-from shoal.kernels.training.data import Samples, Shared, matrix, pack_data, shared_data
-from shoal.kernels.training.fleet import Job, Member
+from shoal.kernels.network.tape import layout_of
+from shoal.kernels.results import Results, Trained, joined, results_of
+from shoal.kernels.single import DTYPES, Gradients, check_dtype, gradients, one_hot, predict, predict_each
+from shoal.kernels.spec import NetworkSpec, initial_params, initial_rows
+from shoal.kernels.training.data import Samples, pack_data
+from shoal.kernels.training.fleet import Job, Members
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.methods.descent import recorded_steps
 from shoal.kernels.training.run import Note, Progress, run
@@ -34,38 +28,34 @@ from shoal.kernels.training.schedules import rates_of
 from shoal.kernels.training.stopping import validation_steps
 
 __all__ = [
+    "DTYPES",
     "ENGINE",
     "Gradients",
     "NetworkSpec",
+    "Replicates",
+    "Results",
     "Samples",
     "Trained",
     "gradients",
     "initial_params",
     "one_hot",
     "predict",
+    "predict_each",
     "recorded_steps",
     "train",
     "train_on",
+    "train_replicates",
 ]
 
-DTYPES = ("float64", "float32")
 Key = tuple[NetworkSpec, int]
 """A specification without its steps, and the number of its data set."""
 
 
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients of the mean cost over the samples given.
+class Replicates(NamedTuple):
+    """Networks that differ in their replicate alone: `numbers` (n,) are those, instead of that of `spec`."""
 
-    half_mse (n_outputs,), its parts per output, or those of another loss; W, b per dense layer in the order of the
-    parameter row; a per node but the input (n_samples, units); x (n_samples, n_features).
-    """
-
-    half_mse: np.ndarray
-    W: list[np.ndarray]
-    b: list[np.ndarray]
-    a: list[np.ndarray]
-    x: np.ndarray
+    spec: NetworkSpec
+    numbers: np.ndarray
 
 
 class Options(TypedDict, total=False):
@@ -108,131 +98,92 @@ def train_on(
     a sentence where kernels have to be compiled first, which takes seconds. Raises ValueError for arrays or specs that
     do not fit together, numbers that are not finite, and other dtypes than DTYPES.
     """
-    _check_dtype("dtype", dtype)
-    if n_threads is not None and n_threads < 1:
-        raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
-    datasets = [samples.checked() for samples in datasets]
-    _check_specs(specs, datasets, of)
-    if not specs:
-        return []
-    keys = [(spec.without_steps(), which) for spec, which in zip(specs, of, strict=True)]
-    jobs = _jobs(specs, keys, datasets)
-    members = [_member(spec, which, datasets[which], seed) for spec, which in jobs]
-    outcomes = run(list(jobs.values()), members, pack_data(datasets, np.dtype(dtype)), progress, note, n_threads)
-    index = {key: i for i, key in enumerate(jobs)}
-    return [result_of(spec, index[key], jobs[key], outcomes) for spec, key in zip(specs, keys, strict=True)]
-
-
-def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Outputs (n, n_outputs) float64 for x (n, n_features), computed in the dtype of `params` (n_params,).
-
-    NaN stays NaN, in the parameters of a diverged network and in x. Raises ValueError for arrays that do not fit the
-    architecture.
-    """
-    x, params = matrix("x", x), np.array(params)
-    layout = _fitting_layout(architecture, params, x)
-    data = shared_data(Samples(x, np.zeros((len(x), 0))), params.dtype)
-    outputs = np.empty(architecture.n_outputs * data.ld, params.dtype)
-    single = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
-    whole.predict_all(params.dtype, packed(single), outputs)
-    return np.ascontiguousarray(outputs.reshape(architecture.n_outputs, data.ld)[:, : data.n].T, np.float64)
-
-
-def gradients(
-    architecture: Architecture,
-    params: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    *,
-    weights: np.ndarray | None = None,
-    loss: str = "squared",
-    loss_hypers: tuple[tuple[str, float], ...] = (),
-) -> Gradients:
-    """Cost and gradients over x (n, n_features), y (n, n_outputs), in the dtype of `params` (n_params,).
-
-    Dropout does nothing. Raises ValueError for arrays that do not fit the architecture or each other, and numbers in x
-    or y that are not finite.
-    """
-    samples, params = Samples(x, y, weights).checked(), np.array(params)
-    loss_of(loss).check(samples.y)
-    layout, dtype = _fitting_layout(architecture, params, samples.x), params.dtype
-    if architecture.n_outputs != samples.y.shape[1]:
-        raise ValueError(f"'{architecture}' ends with {architecture.n_outputs} outputs; y has {samples.y.shape[1]}")
-    data = shared_data(samples, dtype)
-    add_cost = COSTS[SAMPLES.name, loss, weights is not None]
-    load_all([(add_cost, dtype)])
-    to = whole.Gradient(
-        add_cost=add_cost.address(dtype),
-        hypers=np.array([*loss_of(loss).hypers_of(loss_hypers), 0.0]),
-        Y=data.Y,
-        da=np.empty(layout.n_units * whole.TILE, dtype),
-        dz=np.empty(layout.n_units * whole.TILE, dtype),
-        ones=np.ones(whole.TILE, dtype),
-        costs=np.zeros(data.n_outputs),
-        grads=np.zeros_like(params),
-        deltas=np.empty(layout.n_units * data.ld, dtype),
-    )
-    single = _single(whole.differentiate_all, layout, params, data, data.n_outputs)
-    whole.differentiate_all(dtype, packed(single), packed(to), params)
-    deltas = to.deltas.reshape(layout.n_units, data.ld)[:, : data.n]
-    nodes = [block.T for block in np.split(deltas, np.cumsum(layout.sizes)[:-1])]
-    pairs = list(layout.weights(to.grads))
-    return Gradients(to.costs, [W for W, _ in pairs], [b for _, b in pairs], nodes[1:], nodes[0])
-
-
-def one_hot(classes: np.ndarray, n_classes: int) -> np.ndarray:
-    """Probabilities (n, n_classes), of 0 and 1, from the index (n,) of each sample's class: what cross_entropy takes.
-
-    Raises ValueError where an index is not a whole number from 0 to n_classes - 1.
-    """
-    classes = np.asarray(classes)
-    allowed = f"whole numbers from 0 to {n_classes - 1} in one dimension"
-    if classes.ndim != 1 or classes.dtype.kind not in "iu":
-        raise ValueError(f"classes has shape {classes.shape} and dtype {classes.dtype}; allowed: {allowed}")
-    if bad := [index for index in classes.tolist() if not 0 <= index < n_classes]:
-        raise ValueError(f"classes has {bad[0]}; allowed: {allowed}")
-    probabilities: np.ndarray = np.eye(n_classes)[classes]
-    return probabilities
-
-
-def _check_dtype(name: str, dtype: str | np.dtype) -> None:
-    if dtype not in DTYPES:
-        raise ValueError(f"{name} {dtype} is not one that networks are trained in; allowed: {', '.join(DTYPES)}")
-
-
-def _fitting_layout(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> Layout:
-    layout = layout_of(architecture, x.shape[1])
-    _check_dtype("params: dtype", params.dtype)
-    if params.shape != (layout.n_params,):
-        raise ValueError(
-            f"params has shape {params.shape}; '{architecture}' with {x.shape[1]} inputs needs ({layout.n_params},)"
-        )
-    return layout
-
-
-def _single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared, n_outputs: int) -> whole.Single:
-    """A network as `entry` takes it, with the kernels that are needed loaded."""
-    own = (*kernels_of(SAMPLES.name), *activation_kernels(SAMPLES.name, layout.ops), entry)
-    load_all([(kernel, params.dtype) for kernel in own])
-    return whole.Single(
-        ops=with_addresses(layout.ops, SAMPLES.name, params.dtype),
-        n_ops=len(layout.ops),
-        n_units=layout.n_units,
-        params=params,
-        X=data.X,
-        n=data.n,
-        ld=data.ld,
-        n_features=data.n_features,
-        n_outputs=n_outputs,
-        a=np.empty(layout.n_units * whole.TILE, params.dtype),
-    )
-
-
-def _check_specs(specs: Sequence[NetworkSpec], datasets: Sequence[Samples], of: Sequence[int]) -> None:
-    """Raise ValueError where specs[i] cannot be trained on datasets[of[i]], or there is no such data set."""
     if len(of) != len(specs) or not all(0 <= which < len(datasets) for which in of):
         allowed = f"one of the {len(datasets)} data sets, from 0 on, for each of {len(specs)} specs"
         raise ValueError(f"of has {len(of)} numbers, {[*of][:8]} ...; it has to name {allowed}")
+    places: dict[Key, list[int]] = {}
+    for i, (spec, which) in enumerate(zip(specs, of, strict=True)):
+        places.setdefault((replace(spec, replicate=0), which), []).append(i)
+    wanted = [Replicates(spec, np.array([specs[i].replicate for i in own])) for (spec, _), own in places.items()]
+    options: Options = {"dtype": dtype, "progress": progress, "note": note, "n_threads": n_threads}
+    found = train_replicates(wanted, datasets, [which for _, which in places], seed=seed, **options)
+    trained = {
+        i: results.network(k) for own, results in zip(places.values(), found, strict=True) for k, i in enumerate(own)
+    }
+    return [trained[i] for i in range(len(specs))]
+
+
+def train_replicates(
+    wanted: Sequence[Replicates],
+    datasets: Sequence[Samples],
+    of: Sequence[int],
+    *,
+    seed: int,
+    **options: Unpack[Options],
+) -> list[Results]:
+    """`train_on` for many networks, whose results are arrays: wanted[i] on datasets[of[i]], in that order."""
+    dtype, n_threads = options.get("dtype", "float64"), options.get("n_threads")
+    check_dtype("dtype", dtype)
+    if n_threads is not None and n_threads < 1:
+        raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
+    datasets = [samples.checked() for samples in datasets]
+    _check_specs([spec for spec, _ in wanted], datasets, of)
+    if not wanted:
+        return []
+    runs = [run for key, places in _together(wanted, of).items() for run in _runs(key, places, wanted)]
+    groups = [
+        (_job(one.spec, one.steps, datasets[one.which]), _members(one, datasets[one.which], seed)) for one in runs
+    ]
+    data = pack_data(datasets, np.dtype(dtype))
+    outcomes = run(groups, data, options.get("progress"), options.get("note"), n_threads)
+    parts: list[list[tuple[np.ndarray, Results]]] = [[] for _ in wanted]
+    for one, (job, _), outcome in zip(runs, groups, outcomes, strict=True):
+        for i in one.places:
+            parts[i].append((one.numbers, results_of(wanted[i].spec, job, outcome)))
+    return [_ordered(numbers, own) for (_, numbers), own in zip(wanted, parts, strict=True)]
+
+
+class _Run(NamedTuple):
+    """Networks that are trained once for all their steps: their numbers (n,), each once, and the places in the list of
+    what is wanted that they are read off for."""
+
+    spec: NetworkSpec
+    which: int
+    steps: tuple[int, ...]
+    numbers: np.ndarray
+    places: tuple[int, ...]
+
+
+def _together(wanted: Sequence[Replicates], of: Sequence[int]) -> dict[Key, list[int]]:
+    """The places of those that differ in steps, and in the numbers of replicates, alone."""
+    places: dict[Key, list[int]] = {}
+    for i, (spec, _) in enumerate(wanted):
+        places.setdefault((replace(spec.without_steps(), replicate=0), of[i]), []).append(i)
+    return places
+
+
+def _runs(key: Key, places: Sequence[int], wanted: Sequence[Replicates]) -> Iterator[_Run]:
+    """Those replicates together that are wanted for the same steps."""
+    numbers = np.unique(np.concatenate([wanted[i].numbers for i in places]))
+    is_wanted = np.array([np.isin(numbers, wanted[i].numbers) for i in places])
+    patterns, of_pattern = np.unique(is_wanted, axis=1, return_inverse=True)
+    for k, pattern in enumerate(patterns.T):
+        own = tuple(i for i, is_in in zip(places, pattern, strict=True) if is_in)
+        steps = tuple(sorted({wanted[i].spec.steps or 0 for i in own}))
+        yield _Run(*key, steps, numbers[of_pattern.ravel() == k], own)
+
+
+def _ordered(numbers: np.ndarray, parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
+    """The results of these replicates, in this order, of parts that have them all."""
+    has, results = np.concatenate([own for own, _ in parts]), joined([own for _, own in parts])
+    if np.array_equal(has, numbers):
+        return results
+    order = np.argsort(has)
+    return results.taken(order[np.searchsorted(has, numbers, sorter=order)])
+
+
+def _check_specs(specs: Sequence[NetworkSpec], datasets: Sequence[Samples], of: Sequence[int]) -> None:
+    """Raise ValueError where specs[i] cannot be trained on datasets[of[i]]."""
     for spec, which in zip(specs, of, strict=True):
         spec.check(*datasets[which].shape)
         if spec.is_validated and datasets[which].validation is None:
@@ -240,18 +191,6 @@ def _check_specs(specs: Sequence[NetworkSpec], datasets: Sequence[Samples], of: 
     for loss, which in {(spec.loss, which) for spec, which in zip(specs, of, strict=True)}:
         for samples in filter(None, (datasets[which], datasets[which].validation)):
             loss_of(loss).check(samples.y)
-
-
-def _jobs(specs: Sequence[NetworkSpec], keys: Sequence[Key], datasets: Sequence[Samples]) -> dict[Key, Job]:
-    """The job of each key, to all steps that its specs ask for; networks that train alike have one in memory."""
-    steps: dict[Key, list[int]] = {}
-    for key, spec in zip(keys, specs, strict=True):
-        steps.setdefault(key, []).append(spec.steps or 0)
-    jobs, alike = {}, dict[Job, Job]()
-    for (spec, which), own in steps.items():
-        job = _job(spec, tuple(sorted(set(own))), datasets[which])
-        jobs[spec, which] = alike.setdefault(job, job)
-    return jobs
 
 
 def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
@@ -284,19 +223,20 @@ def _validation(spec: NetworkSpec, samples: Samples) -> dict[str, Any]:
     }
 
 
-def _member(spec: NetworkSpec, which: int, samples: Samples, seed: int) -> Member:
+def _members(one: _Run, samples: Samples, seed: int) -> Members:
+    spec, n = one.spec, len(one.numbers)
     has_dropout = layout_of(spec.architecture, samples.x.shape[1]).n_masks > 0
-    return Member(
-        params=initial_params(spec, samples.x.shape[1], len(samples.x), seed),
-        shuffle_key=streams.shuffle_key(seed, spec.replicate) if spec.batch_size else np.uint64(0),
-        dropout_key=streams.dropout_key(seed, spec.replicate) if has_dropout else np.uint64(0),
-        rate=spec.learning_rate or 0.0,
-        data=which,
-        l2=spec.l2,
-        clip_norm=spec.clip_norm or np.inf,
-        weight_decay=spec.decay,
-        patience=np.inf if spec.patience is None else spec.patience,
-        min_delta=spec.min_delta,
+    return Members(
+        params=initial_rows(spec, one.numbers, samples.x.shape[1], len(samples.x), seed),
+        data=np.full(n, one.which),
+        rates=np.full(n, spec.learning_rate or 0.0),
+        l2=np.full(n, spec.l2),
+        clip_norms=np.full(n, spec.clip_norm or np.inf),
+        weight_decays=np.full(n, spec.decay),
+        patience=np.full(n, np.inf if spec.patience is None else float(spec.patience)),
+        min_deltas=np.full(n, spec.min_delta),
+        shuffle_keys=streams.shuffle_keys(seed, one.numbers) if spec.batch_size else np.zeros(n, np.uint64),
+        dropout_keys=streams.dropout_keys(seed, one.numbers) if has_dropout else np.zeros(n, np.uint64),
     )
 
 

@@ -1,8 +1,10 @@
-"""What came of one network, read off the run that it was part of."""
+"""What came of networks, read off the run that they were part of."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from shoal.kernels.spec import NetworkSpec
 from shoal.kernels.training.fleet import Job
 from shoal.kernels.training.methods import METHODS
 from shoal.kernels.training.run import Outcomes
+
+NEVER = np.iinfo(np.int64).max
+"""Later than any step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +56,104 @@ class Trained:
         return int(self.validated_steps[np.where(np.isfinite(costs), costs, np.inf).argmin()])
 
 
-def result_of(spec: NetworkSpec, i: int, job: Job, outcomes: Outcomes) -> Trained:
-    """Read a spec's own result off a run that may have gone on longer, and recorded more, than the spec asks for."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What came of n networks that differ in their replicate alone, in arrays: see `Trained`, which is one of them.
+
+    A network has the first `n_recorded` (n,) of `costs` (n, n_records, n_outputs), those at `recorded_steps`
+    (n_records,), and the first `n_validated` (n,) of `validation_costs`; what stands behind them is no cost of its own.
+    `diverged_step` and `stopped_step` (n,) are -1 where there is none.
+    """
+
+    params: np.ndarray
+    recorded_steps: np.ndarray
+    costs: np.ndarray
+    n_recorded: np.ndarray
+    diverged_step: np.ndarray
+    stopped_step: np.ndarray
+    validated_steps: np.ndarray | None = None
+    validation_costs: np.ndarray | None = None
+    n_validated: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    @property
+    def best_step(self) -> np.ndarray:
+        """`Trained.best_step` of each (n,), -1 where there is none."""
+        if self.validated_steps is None or self.validation_costs is None or not len(self.validated_steps):
+            return np.full(len(self), -1)
+        costs = np.cumsum(self.validation_costs, axis=2)[:, :, -1]  # one after the other, as the kernels add them
+        own = np.arange(costs.shape[1]) < np.asarray(self.n_validated)[:, np.newaxis]
+        best = np.where(own & np.isfinite(costs), costs, np.inf).argmin(axis=1)
+        return np.where(np.asarray(self.n_validated) > 0, self.validated_steps[best], -1)
+
+    def taken(self, places: Any) -> Results:
+        """Those at some places: numbers (m,), a mask (n,) or a slice."""
+        own: dict[str, Any] = {
+            name: None if (array := getattr(self, name)) is None else array[places] for name in OF_EACH
+        }
+        return replace(self, **own)
+
+    def network(self, i: int) -> Trained:
+        """One of them."""
+        n, diverged, stopped = self.n_recorded[i], int(self.diverged_step[i]), int(self.stopped_step[i])
+        validated: dict[str, np.ndarray] = {}
+        if self.validated_steps is not None and self.validation_costs is not None and self.n_validated is not None:
+            m = self.n_validated[i]
+            validated = {"validated_steps": self.validated_steps[:m], "validation_costs": self.validation_costs[i, :m]}
+        return Trained(
+            np.ascontiguousarray(self.params[i]),
+            self.recorded_steps[:n],
+            self.costs[i, :n],
+            None if diverged < 0 else diverged,
+            None if stopped < 0 else stopped,
+            **validated,
+        )
+
+
+OF_EACH = tuple(field.name for field in fields(Results) if not field.name.endswith("ed_steps"))
+"""The arrays of `Results` that begin with the networks."""
+
+
+def joined(parts: Sequence[Results]) -> Results:
+    """The networks of all parts, which have one specification, one part behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    own = {name: [getattr(part, name) for part in parts] for name in OF_EACH}
+    whole: dict[str, Any] = {name: None if of[0] is None else np.concatenate(of) for name, of in own.items()}
+    return replace(parts[0], **whole)
+
+
+def results_of(spec: NetworkSpec, job: Job, outcomes: Outcomes) -> Results:
+    """Read the results of a spec's replicates off a run that may have gone on longer, and recorded more, than it asks
+    for."""
     last = spec.steps or 0
     own = METHODS[spec.optimizer].recorded_steps(last, spec.batch_size)
-    costs, stopped = outcomes.curve(i), outcomes.stopped(i)
-    if len(own) < len(costs):
-        costs = costs[np.searchsorted(job.record_steps, own)]
-    params = outcomes.snapshot(i, job.snapshot_steps.index(last))
-    bad = own[~np.isfinite(costs.sum(axis=1))]
-    if 0 <= stopped < last:
-        bad = np.append(bad, stopped)
-    if not job.validation_steps:
-        return _cut(params, own, costs, bad)
-    ended = outcomes.ended(i)
-    end = last if ended < 0 else ended
-    trained = _cut(params, own[own <= end], costs[own <= end], bad[bad <= end])
-    diverged, steps = trained.diverged_step, np.array(job.validation_steps)
-    kept = steps <= end if diverged is None else steps < diverged
-    return replace(
-        trained,
-        stopped_step=end if diverged is None and end < last else None,
-        validated_steps=steps[kept],
-        validation_costs=outcomes.validation_curve(i)[kept],
+    costs, validation_costs = outcomes.costs()
+    if len(own) < costs.shape[1]:
+        costs = costs[:, np.searchsorted(job.record_steps, own)]
+    stopped, ended = outcomes.stopped(), outcomes.ended()
+    end = np.where(ended < 0, last, ended)
+    is_bad = ~np.isfinite(costs.sum(axis=2))
+    bad = np.where(is_bad.any(axis=1), own[is_bad.argmax(axis=1)], NEVER)
+    bad = np.minimum(bad, np.where((stopped >= 0) & (stopped < last), stopped, NEVER))
+    has_diverged = bad <= end
+    results = Results(
+        params=outcomes.snapshots(job.snapshot_steps.index(last)),
+        recorded_steps=own,
+        costs=costs,
+        n_recorded=_n_before(own, bad, end),
+        diverged_step=np.where(has_diverged, bad, -1),
+        stopped_step=np.where(~has_diverged & (end < last), end, -1),
     )
+    if not job.validation_steps:
+        return results
+    steps = np.array(job.validation_steps)
+    own_steps = _n_before(steps, bad, end)
+    return replace(results, validated_steps=steps, validation_costs=validation_costs, n_validated=own_steps)
 
 
-def _cut(params: np.ndarray, steps: np.ndarray, costs: np.ndarray, bad: np.ndarray) -> Trained:
-    """What a network recorded before the first of the steps whose cost was bad, if there are any."""
-    if not bad.size:
-        return Trained(params, steps, costs, None)
-    kept = steps < bad.min()
-    return Trained(params, steps[kept], costs[kept], int(bad.min()))
+def _n_before(steps: np.ndarray, bad: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """How many of the steps come before the bad one, and are not beyond the end, (n,)."""
+    return np.where(bad <= end, np.searchsorted(steps, bad), np.searchsorted(steps, end, side="right"))

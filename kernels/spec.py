@@ -176,11 +176,19 @@ def initial_params(spec: NetworkSpec, n_features: int, n_samples: int, seed: int
 
     Raises ValueError where the assignment's own stream is asked for a network that is not in it.
     """
+    row: np.ndarray = initial_rows(spec, np.array([spec.replicate]), n_features, n_samples, seed)[0]
+    return row
+
+
+def initial_rows(spec: NetworkSpec, replicates: np.ndarray, n_features: int, n_samples: int, seed: int) -> np.ndarray:
+    """`initial_params` of many replicates (n,) of a specification, (n, n_params)."""
     layout = layout_of(spec.architecture, n_features)
-    if spec.initialiser == STREAM and spec.replicate == 0:
-        return initialise.assignment_stream(layout, seed, _assignment_activation(spec, n_features), n_samples)
     start = initialise.Start(law_of(spec.initialiser), spec.bias, spec.init_hypers)
-    return initialise.replicates_own(layout, seed, spec.replicate, start)
+    rows = initialise.replicates_own(layout, seed, replicates, start)
+    if spec.initialiser == STREAM and 0 in replicates:
+        activation = _assignment_activation(spec, n_features)
+        rows[replicates == 0] = initialise.assignment_stream(layout, seed, activation, n_samples)
+    return rows
 
 
 def _assignment_activation(spec: NetworkSpec, n_features: int) -> str:

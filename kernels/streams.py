@@ -14,6 +14,10 @@ from shoal.kernels.simd.vector import small
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 MIX_2 = np.uint64(0x94D049BB133111EB)
+POOL = 4
+"""Words of 32 bits that a SeedSequence has."""
+HASH_A, HASH_B, MIX = (0x43B0D7E5, 0x931E8875), (0x8B51F9DD, 0x58F38DED), (0xCA01F9DD, 0x4973F715)
+"""Where its hashes of what goes in and of what comes out begin, what they are multiplied by; and the mix of both."""
 
 
 def seed_sequence(seed: int, purpose: str, replicate: int) -> np.random.SeedSequence:
@@ -26,14 +30,44 @@ def stream(seed: int, purpose: str, replicate: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed_sequence(seed, purpose, replicate)))
 
 
-def shuffle_key(seed: int, replicate: int) -> np.uint64:
-    """The key from which `shuffle` makes the mini-batch order of every epoch of a replicate."""
-    return np.uint64(seed_sequence(seed, "shuffle", replicate).generate_state(1, np.uint64)[0])
+def keys(seed: int, purpose: str, replicates: np.ndarray, n: int = 1) -> np.ndarray:
+    """The first n (up to 2) 64-bit numbers that the entropy of each replicate's stream gives, (n_replicates, n).
+
+    `seed_sequence(...).generate_state(n, np.uint64)` of all replicates at once: what is common is hashed once,
+    and a replicate below 2^32 is the last 32-bit word of what is hashed (NumPy's SeedSequence is M. E. O'Neill's
+    seed_seq_fe).
+    """
+    if len(replicates) and int(replicates.max()) >= 2**32:
+        return np.array([seed_sequence(seed, purpose, int(one)).generate_state(n, np.uint64) for one in replicates])
+    common = np.random.SeedSequence(seed, spawn_key=tuple(purpose.encode()))
+    n_words = max(POOL, -(-seed.bit_length() // 32)) + len(purpose)  # hashed before the replicate
+    turns = POOL + POOL * (POOL - 1) + POOL * (n_words - POOL)
+    factor, pool = HASH_A[0] * pow(HASH_A[1], turns, 2**32) % 2**32, []
+    for before in common.pool.tolist():
+        word, factor = _hashed(replicates.astype(np.uint32), factor, HASH_A[1])
+        mixed = np.uint32(before * MIX[0] % 2**32) - np.uint32(MIX[1]) * word
+        pool.append(mixed ^ (mixed >> np.uint32(16)))
+    words, factor = np.empty((len(replicates), 2 * n), "<u4"), HASH_B[0]
+    for k in range(2 * n):
+        words[:, k], factor = _hashed(pool[k % POOL], factor, HASH_B[1])
+    return words.view("<u8").astype(np.uint64)
 
 
-def dropout_key(seed: int, replicate: int) -> np.uint64:
-    """The key of a replicate's dropout masks; see network/dropout.py."""
-    return np.uint64(seed_sequence(seed, "dropout", replicate).generate_state(1, np.uint64)[0])
+def _hashed(words: np.ndarray, factor: int, multiplier: int) -> tuple[np.ndarray, int]:
+    """32-bit words, hashed, and the factor for the next ones."""
+    following = factor * multiplier % 2**32
+    words = (words ^ np.uint32(factor)) * np.uint32(following)
+    return words ^ (words >> np.uint32(16)), following
+
+
+def shuffle_keys(seed: int, replicates: np.ndarray) -> np.ndarray:
+    """The key (n,) from which `shuffle` makes the mini-batch order of every epoch of a replicate."""
+    return keys(seed, "shuffle", replicates)[:, 0]
+
+
+def dropout_keys(seed: int, replicates: np.ndarray) -> np.ndarray:
+    """The key (n,) of a replicate's dropout masks; see network/dropout.py."""
+    return keys(seed, "dropout", replicates)[:, 0]
 
 
 def split_mix(key, counter):

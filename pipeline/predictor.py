@@ -7,7 +7,7 @@ It travels with every network that leaves the project (see tracking/model.py), s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from shoal.kernels.ensemble import predict
+from shoal.kernels.ensemble import predict, predict_each
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.losses import LOSSES
 from shoal.pipeline.classes import NUMBERS, Classes
@@ -80,14 +80,24 @@ class Predictor:
         """
         return self._mean(self._outputs(x))
 
+    def of_each(self, x: np.ndarray, params: np.ndarray) -> Iterator[np.ndarray]:
+        """What `predict` gives for x, of one network after another: its own architecture with other parameters, those
+        of `params` (n_networks, n_params)."""
+        [(architecture, _)] = self.networks
+        for outputs in predict_each(architecture, params, self.x_scaling.apply(x)):
+            yield self._mean([self._trained_for(outputs)])
+
     def _outputs(self, x: np.ndarray) -> list[np.ndarray]:
         """Outputs (n, n_outputs) of each network, in the units that it was trained in; of classes, probabilities."""
         inputs = self.x_scaling.apply(x)
-        outputs = [predict(network.architecture, network.params, inputs) for network in self.networks]
+        outputs = (predict(network.architecture, network.params, inputs) for network in self.networks)
+        return list(map(self._trained_for, outputs))
+
+    def _trained_for(self, outputs: np.ndarray) -> np.ndarray:
         if not self.classes:
             return outputs
         with np.errstate(over="ignore", invalid="ignore"):
-            return [SOFTMAX(logits.astype(np.float64)) for logits in outputs]
+            return SOFTMAX(outputs.astype(np.float64))
 
     def _mean(self, outputs: list[np.ndarray]) -> np.ndarray:
         return self.y_scaling.undo(reduce(np.add, outputs) / len(outputs))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,9 @@ def test_the_best_so_far_is_that_of_the_evaluation(tmp_path: Path, monkeypatch: 
     told = list[SoFar]()
 
     class Watched(SoFar):
-        def add(self, specs: Sequence[NetworkSpec], results: Any, seconds: float) -> None:
+        def add(self, groups: Any, seconds: float) -> None:
             told.append(self)
-            super().add(specs, results, 1e6)
+            super().add(groups, 1e6)
 
     monkeypatch.setattr(sweep, "SoFar", Watched)
     monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
@@ -129,11 +128,11 @@ def test_the_best_so_far_is_that_of_the_evaluation(tmp_path: Path, monkeypatch: 
 def test_little_time_is_spent_on_the_best_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of networks that took no time, the one with the smallest cost is looked at."""
     paths = studies.write(tmp_path, {"first": FIRST})
-    looked = list[float]()
-    monkeypatch.setattr(SoFar, "_look_at", lambda self, spec, result: looked.append(float(result.costs[-1].sum())))
+    looked = list[list[float]]()
+    monkeypatch.setattr(SoFar, "_look_at", lambda self, spec, params: looked.append(params.tolist()))
     monkeypatch.setattr(so_far, "SHARE", 0.0)
     monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
     studies.train(paths, ["first"])
     sweep.run(paths, "first")
-    scale = check(paths).study[1].y_scaling.scale  # type: ignore[index]
-    assert looked == [pytest.approx(store.read_table(paths.runs("first"))["train_cost"].min() / scale[0] ** 2)] * 2
+    costs = store.read_table(paths.runs("first"))["train_cost"]
+    assert looked == [store.read_table(paths.weights("first"))["params"][costs.idxmin()].tolist()] * 2

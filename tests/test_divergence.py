@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.kernels.ensemble import Trained
+from shoal.kernels.ensemble import Results
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages.sweep import outcome
@@ -119,7 +119,8 @@ def test_parameters_that_are_nan_stop_no_stage(tmp_path: Path) -> None:
 
 def test_a_cost_beyond_float64_in_the_users_units_has_diverged() -> None:
     """Standardised costs may be finite where the same cost in original units is not."""
-    result = Trained(np.zeros(2), np.array([0, 5, 9]), np.array([[1.0], [1e300], [2.0]]), None)
-    end = outcome(result, HALF_MSE, np.array([1e5]))
-    assert (end.diverged_step, list(end.steps), list(end.cost)) == (5, [0], [1e10])
-    assert outcome(result, HALF_MSE, np.ones(1)).diverged_step is None
+    costs, none = np.array([[[1.0], [1e300], [2.0]]]), np.full(1, -1)
+    results = Results(np.zeros((1, 2)), np.array([0, 5, 9]), costs, np.array([3]), none, none)
+    end = outcome(results, HALF_MSE, np.array([1e5]))
+    assert (end.diverged_step, end.n_recorded, end.cost[0, 0], end.status) == (5, 1, 1e10, "diverged")
+    assert outcome(results, HALF_MSE, np.ones(1)).diverged_step == -1

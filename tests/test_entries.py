@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import resource
@@ -11,50 +12,63 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
-from shoal.kernels.ensemble import Trained
+from shoal.kernels.ensemble import Results
 from shoal.pipeline.store.entries import Store
-from shoal.pipeline.store.entries.records import ARRAYS, DamagedError, Key, decode, encode
+from shoal.pipeline.store.entries.records import ARRAYS, Block, DamagedError, decode, encode
 
-shapes = array_shapes(max_dims=2, max_side=4, min_side=0)
-numbers = st.one_of(arrays(np.float64, shapes), arrays(np.float32, shapes))  # NaN and infinity among them
-steps = arrays(np.int64, array_shapes(max_dims=1, max_side=4, min_side=0))
-ends = st.none() | st.integers(0, 10**9)
-networks = st.builds(Trained, numbers, steps, numbers, ends, ends, st.none() | steps, st.none() | numbers)
-KEY = Key("0123456789abcdef", "fedcba9876543210")
+ENGINE = "fedcba9876543210"
 
 
-def bits(trained: Trained) -> list[object]:
+def random_block(seed: int) -> Block:
+    """Any bits, those of NaN and infinity among them, and any numbers of things, none among them."""
+    generator = np.random.default_rng(seed)
+    n, n_params, n_steps, n_validated = generator.integers(0, 5, 4).tolist()
+
+    def of(dtype: Any, *shape: int) -> Any:
+        return np.frombuffer(generator.bytes(math.prod(shape) * np.dtype(dtype).itemsize), dtype).reshape(shape)
+
+    ends = [of(np.int64, n) for _ in range(3)]
+    validated = (of(np.int64, n_validated), of(np.float64, n, n_validated, 2), of(np.int64, n))
+    params, costs = of((np.float32, np.float64)[seed % 2], n, n_params), of(np.float64, n, n_steps, 2)
+    results = Results(params, of(np.int64, n_steps), costs, *ends, *(validated if n_validated else ()))
+    return Block(ENGINE, of("S16", n), results)
+
+
+blocks = st.builds(random_block, st.integers(0, 10**9))
+
+
+def bits(block: Block) -> list[object]:
     """All of it, with arrays as bytes."""
-    found = [getattr(trained, name) for name in ARRAYS]
-    held = [None if array is None else (array.dtype.str, array.shape, array.tobytes()) for array in found]
-    return [*held, trained.diverged_step, trained.stopped_step]
+    found = [block.ids, *(getattr(block.results, name) for name in ARRAYS[1:])]
+    return [block.engine, *(None if own is None else (own.dtype.str, own.shape, own.tobytes()) for own in found)]
 
 
-def made(i: int, n: int = 50) -> tuple[Key, Trained]:
-    """A network that knows its number."""
-    params = np.full(n, i, np.float32)
-    return Key(f"{i:016x}", KEY.engine), Trained(params, np.arange(3), np.ones((3, 1)) / (i + 1), None)
-
-
-@settings(max_examples=50)
-@given(networks)
-def test_a_record_holds_every_bit(trained: Trained) -> None:
-    key, back = decode(encode(KEY, trained))
-    assert key == KEY
-    assert bits(back) == bits(trained)
+def made(*numbers: int, n_params: int = 50) -> Block:
+    """Networks that know their numbers."""
+    own = np.array(numbers)
+    params, costs = np.repeat(own[:, np.newaxis].astype(np.float32), n_params, axis=1), np.ones((len(own), 3, 1))
+    costs /= (own + 1)[:, np.newaxis, np.newaxis]
+    results = Results(params, np.arange(3), costs, np.full(len(own), 3), *[np.full(len(own), -1)] * 2)
+    return Block(ENGINE, np.array([f"{i:016x}" for i in numbers], "S16"), results)
 
 
 @settings(max_examples=50)
-@given(networks, st.data())
-def test_one_flipped_bit_or_a_missing_end_is_noticed(trained: Trained, data: st.DataObject) -> None:
-    record = bytearray(encode(KEY, trained))
+@given(blocks)
+def test_a_record_holds_every_bit(block: Block) -> None:
+    assert bits(decode(encode(block))) == bits(block)
+
+
+@settings(max_examples=50)
+@given(blocks, st.data())
+def test_one_flipped_bit_or_a_missing_end_is_noticed(block: Block, data: st.DataObject) -> None:
+    record = bytearray(encode(block))
     at = data.draw(st.integers(0, len(record) - 1))
     with pytest.raises(DamagedError):
         decode(bytes(record[:at]))
@@ -65,23 +79,24 @@ def test_one_flipped_bit_or_a_missing_end_is_noticed(trained: Trained, data: st.
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A store with 20 networks."""
-    Store(tmp_path / "kept").put(dict(map(made, range(20))))
+    """A store with 20 networks, five to a block."""
+    Store(tmp_path / "kept").put([made(*range(i, i + 5)) for i in range(0, 20, 5)])
     return tmp_path / "kept"
 
 
 def found(folder: Path, n: int = 20) -> set[int]:
     """Numbers of the networks that a store gives, each bit for bit."""
-    kept = Store(folder).get([made(i)[0] for i in range(n)])
-    for key, trained in kept.items():
-        assert bits(trained) == bits(made(int(key.network_id, 16))[1])
-    return {int(key.network_id, 16) for key in kept}
+    wanted = made(*reversed(range(n)))
+    [(is_there, results)] = Store(folder).get([(ENGINE, wanted.ids)])
+    if results is not None:
+        assert bits(Block(ENGINE, wanted.ids[is_there], results)) == bits(wanted.taken(np.flatnonzero(is_there)))
+    return {n - 1 - int(i) for i in np.flatnonzero(is_there)}
 
 
 def test_what_was_put_is_there_in_another_process(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found(folder, 30) == {*range(20)}
-    other = [Key(made(i)[0].network_id, "another engine") for i in range(20)]
-    assert Store(folder).get(other) == {}
+    [(is_there, results)] = Store(folder).get([("another engine", made(*range(20)).ids)])
+    assert not is_there.any() and results is None
     assert capsys.readouterr() == ("", "")
     assert {path.suffix for path in folder.iterdir()} == {".segment", ".db"}
 
@@ -92,10 +107,10 @@ def test_damaged_networks_are_set_aside(folder: Path, capsys: pytest.CaptureFixt
     content[len(content) // 2] ^= 4
     segment.write_bytes(content[:-10])
     sound = found(folder)
-    assert len(sound) == 18
-    assert capsys.readouterr().err == f"{folder}: found 2 damaged of 20 networks; they are trained again\n"
+    assert len(sound) == 10
+    assert capsys.readouterr().err == f"{folder}: found 10 damaged of 20 networks; they are trained again\n"
     assert found(folder) == sound
-    Store(folder).put(dict(made(i) for i in range(20) if i not in sound))
+    Store(folder).put([made(*(i for i in range(20) if i not in sound))])
     assert found(folder) == {*range(20)}
     assert not capsys.readouterr().err
 
@@ -130,7 +145,7 @@ def test_several_write_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str
     def write(which: int) -> None:
         kept = Store(tmp_path)
         for i in range(which * 10, which * 10 + 10):
-            kept.put(dict([made(i)]))
+            kept.put([made(i)])
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
@@ -144,7 +159,7 @@ def test_a_kill_at_any_moment_costs_what_was_not_yet_put(tmp_path: Path, seed: i
     if (child := os.fork()) == 0:
         kept = Store(tmp_path)
         for i in range(10_000):
-            kept.put(dict([made(i)]))
+            kept.put([made(i)])
             os.write(writing, b".")
         os._exit(0)
     os.close(writing)
@@ -155,7 +170,7 @@ def test_a_kill_at_any_moment_costs_what_was_not_yet_put(tmp_path: Path, seed: i
     n = 1 + len(os.read(reading, 100_000))
     os.close(reading)
     assert {*range(n)} <= found(tmp_path, n + 1)
-    Store(tmp_path).put(dict([made(n + 1)]))
+    Store(tmp_path).put([made(n + 1)])
     assert n + 1 in found(tmp_path, n + 2)
 
 
@@ -175,7 +190,7 @@ def test_a_full_disk_is_said_once(folder: Path, size: int, what: str, capsys: py
     kept = Store(folder)
     with full_disk(size):
         for i in range(20, 40):
-            kept.put(dict([made(i, 1000)]))
+            kept.put([made(i, n_params=1000)])
     said = capsys.readouterr().err
     assert said == (
         f"{folder}: found {what}; networks are trained without being kept; SHOAL_STORE names another folder\n"
@@ -185,16 +200,24 @@ def test_a_full_disk_is_said_once(folder: Path, size: int, what: str, capsys: py
 
 def test_a_full_disk_before_the_index_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with full_disk(3000):
-        Store(tmp_path).put(dict([made(0)]))
+        Store(tmp_path).put([made(0)])
     assert capsys.readouterr().err.count("\n") == 1
     assert found(tmp_path, 1) <= {0}
 
 
 def test_pruning_keeps_what_is_named_and_came_last(folder: Path) -> None:
     kept = Store(folder)
-    key, trained = made(3)
-    kept.put({key._replace(engine="another"): trained})
-    assert kept.prune({made(i)[0].network_id for i in (1, 3)}) == (21, 2)
+    anew = made(3)._replace(engine="another")
+    kept.put([anew])
+    assert kept.prune({f"{i:016x}" for i in (1, 3)}) == (21, 2)
     assert found(folder) == {1}
-    assert bits(Store(folder).get([key._replace(engine="another")])[key._replace(engine="another")]) == bits(trained)
+    [(_, results)] = Store(folder).get([(anew.engine, anew.ids)])
+    assert results is not None and bits(anew._replace(results=results)) == bits(anew)
     assert len([*folder.glob("*.segment")]) == 1
+
+
+def test_of_networks_that_were_put_twice_the_later_ones_count(folder: Path) -> None:
+    later = made(7, 3)._replace(results=made(107, 103).results)
+    Store(folder).put([later])
+    [(_, results)] = Store(folder).get([(ENGINE, made(2, 3, 7).ids)])
+    assert results is not None and results.params[:, 0].tolist() == [2, 103, 107]

@@ -6,15 +6,17 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.workloads import WORKLOADS, Workload
-from shoal.kernels.ensemble import NetworkSpec, recorded_steps
+from shoal.kernels.ensemble import NetworkSpec, Replicates, recorded_steps
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import store
 from shoal.pipeline.stages import data, sweep
 from shoal.pipeline.study.flops import sweep_flops, training_flops
 from tests import studies
+from tests.naive import Array
 
 FORWARD = 2 * (1 * 5 + 5 * 3 + 3 * 1)
 UPDATE = 3 * FORWARD - 2 * 5
@@ -37,13 +39,18 @@ def test_mini_batches() -> None:
     assert training_flops(small, 0, 1, 10, 5) == 10 * FORWARD
 
 
+def to_the_end(one: NetworkSpec) -> tuple[Replicates, Array]:
+    """A network that takes all its steps."""
+    return Replicates(one, np.array([one.replicate])), np.array([one.steps or 0])
+
+
 def test_validations_are_forward_passes_until_the_network_stops() -> None:
     watched = {"learning_rate": 0.1, "steps": 9, "patience": 2, "validate_every": 4}
     for steps, n in ((9, 4), (8, 3), (4, 2)):  # at steps 0, 4, 8 and 9
         plain = training_flops(spec(learning_rate=0.1, steps=9), steps, 1, 10, 5)
         assert training_flops(spec(**watched), steps, 1, 10, 5) == plain + n * 5 * FORWARD
     lengths = [spec(**(watched | {"steps": steps})) for steps in (4, 9)]
-    assert sweep_flops(((one, one.steps or 0) for one in lengths), 1, 10, 5) == sum(
+    assert sweep_flops(map(to_the_end, lengths), 1, 10, 5) == sum(
         training_flops(one, one.steps or 0, 1, 10, 5) for one in lengths
     )
 
@@ -61,7 +68,9 @@ def test_ridge_is_a_forward_pass() -> None:
 
 def test_networks_that_differ_in_steps_alone_ran_once() -> None:
     specs = [spec(learning_rate=rate, steps=steps) for rate in (0.1, 0.2) for steps in (3, 9)]
-    assert sweep_flops(((one, one.steps or 0) for one in specs), 1, 10, 5) == 2 * 10 * (9 * UPDATE + FORWARD)
+    assert sweep_flops(map(to_the_end, specs), 1, 10, 5) == 2 * 10 * (9 * UPDATE + FORWARD)
+    ended = [(Replicates(specs[0], np.array([4, 5, 6])), np.array([3, 1, 3])), to_the_end(specs[1])]
+    assert sweep_flops(ended, 1, 10, 5) == 10 * ((3 + 1 + 3 + 9) * UPDATE + 4 * FORWARD)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda workload: workload.name)

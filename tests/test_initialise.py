@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shoal.kernels.ensemble import NetworkSpec, initial_params
 from shoal.kernels.network import initialise
 from shoal.kernels.network.architecture import Architecture
+from shoal.kernels.network.draws import Draws
 from shoal.kernels.network.laws import BIASES, LAWS
 from shoal.kernels.network.tape import layout_of
 from tests import naive
@@ -28,7 +30,7 @@ def test_initial_parameters_are_the_replicates_own(problem: Problem) -> None:
 
 def test_the_law_of_the_initial_parameters() -> None:
     layout = layout_of(Architecture.plain((300,), "relu", 100), 200)
-    row = initialise.replicates_own(layout, SEED, 0)
+    [row] = initialise.replicates_own(layout, SEED, np.array([0]))
     for (W, b), variance in zip(layout.weights(row), (6 / 500, 6 / 400), strict=True):
         assert abs(W.mean()) < 5 * np.sqrt(variance / W.size)
         assert W.var() == pytest.approx(variance, rel=5 * np.sqrt(2 / W.size))
@@ -51,6 +53,33 @@ def test_other_laws_agree_with_the_oracle(law: str, bias: str | None) -> None:
         scale = 30 if law == "siren" and fan_out != 2 else 1
         np.testing.assert_allclose(W, scale * want_W, rtol=1e-15)
         np.testing.assert_allclose(b, scale * want_b, rtol=1e-15)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_many_replicates_begin_as_each_would_from_numpys_generator(law: str) -> None:
+    """Thousands of numbers each, so that every part of the ziggurat is drawn from."""
+    layout = layout_of(Architecture.plain((40, 30), "sin", 1), 3)
+    replicates, start = np.array([3, 0, 2**32 - 1, 2**32, 7]), initialise.Start(LAWS[law])
+    rows = initialise.replicates_own(layout, SEED, replicates, start)
+    for row, replicate in zip(rows, replicates.tolist(), strict=True):
+        generator = np.random.Generator(np.random.Philox(naive.seed_sequence(SEED, "init", replicate)))
+        np.testing.assert_array_equal(row, initialise.draw(layout, generator, start))  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
+@given(
+    seed=st.integers(0, 2**140), shapes=st.lists(st.sampled_from([1, 2, 5, (3, 4), 400]), max_size=5), data=st.data()
+)
+def test_draws_are_numpys_one_after_another(
+    seed: int, shapes: list[int | tuple[int, int]], data: st.DataObject
+) -> None:
+    replicates = np.array(data.draw(st.lists(st.integers(0, 2**33), min_size=1, max_size=3)))
+    drawn = Draws(seed, "init", replicates)
+    generators = [np.random.Generator(np.random.Philox(naive.seed_sequence(seed, "init", int(n)))) for n in replicates]
+    for k, shape in enumerate(shapes):
+        name, own = ("normal", (0.0, 0.7)) if data.draw(st.booleans()) else ("uniform", (-0.1 * k, 0.3))
+        want = np.stack([getattr(generator, name)(*own, shape) for generator in generators])
+        np.testing.assert_array_equal(getattr(drawn, name)(*own, shape), want)
 
 
 @pytest.mark.parametrize(

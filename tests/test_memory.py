@@ -11,29 +11,34 @@ import numpy as np
 import pytest
 from numba.core.runtime import _nrt_python, rtsys
 
+from shoal.kernels.ensemble import Replicates, Samples, train_replicates
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training import fleet, run
 from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.packing import pack
 from shoal.kernels.training.way import Way
-from tests.fleet import FLEETS, spec, train
+from tests.fleet import DATA, FLEETS, N_SAMPLES, spec, train
 
 LAYOUT = layout_of(Architecture.plain((5,), "tanh", 2), 2)
 PER_NETWORK = 2000
 """Bytes for a network beside its parameters and curve, in the fleet and the result: 200 MB for 100,000 of them."""
+PER_REPLICATE = 700
+"""The same where they differ in their replicate alone, and results are arrays; more than half of it is a job's row."""
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 def test_the_workspace_does_not_grow_with_the_number_of_networks(way: Way, method: str) -> None:
     job = fleet.Job(LAYOUT, method, (), 0, (0, 1), (1,), 20)
-    member = fleet.Member(np.zeros(LAYOUT.n_params), np.uint64(1), np.uint64(2), 0.1)
     dtype = np.dtype(float)
     run.load({way: [job]}, dtype, None)
 
     def sizes(n_networks: int) -> list[int]:
-        n_jobs = -(-n_networks // way.stride)
-        packed = fleet.pack([(job, [member] * way.stride)] * n_jobs, way.stride, way.lanes, dtype)
+        params, numbers = np.zeros((n_networks, LAYOUT.n_params)), np.zeros(n_networks)
+        keys = numbers.astype(np.uint64)
+        members = fleet.Members(params, keys.view(np.int64), *[numbers] * 6, keys, keys)
+        packed = pack([(job, members)], way.stride, way.lanes, dtype)
         return [part.size for part in way.workspace(packed) if isinstance(part, np.ndarray)]
 
     assert sizes(2000) == sizes(10)
@@ -76,3 +81,16 @@ def test_a_fleet_needs_little_beside_its_parameters_and_curves(optimizer: str, b
     tracemalloc.stop()
     own = sum(result.params.nbytes + result.costs.nbytes for result in results)
     assert peak < own + n_networks * PER_NETWORK
+
+
+def test_replicates_need_less_than_a_kilobyte_beside_their_parameters_and_curves() -> None:
+    n, one, (x, y) = 5000, spec("dense 5 > tanh > dense 2", steps=10), DATA[N_SAMPLES]
+    wanted = [Replicates(one, np.arange(n))]
+    train_replicates([Replicates(one, np.arange(2))], [Samples(x, y)], [0], seed=1)
+    tracemalloc.start()
+    [results] = train_replicates(wanted, [Samples(x, y)], [0], seed=1, n_threads=2)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    params, costs = results.params.nbytes, results.costs.nbytes
+    assert held < params + costs + 200 * n
+    assert peak < 3 * params + costs + PER_REPLICATE * n  # as drawn, as trained and as kept

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 
-from shoal.kernels import ensemble
+from shoal.kernels import ensemble, single
 from shoal.kernels.network.architecture import ACTIVATIONS, Architecture
 from tests import naive
 from tests.naive import Array, Weights
@@ -157,3 +157,12 @@ def test_the_derivative_of_relu_at_its_kink_is_zero() -> None:
     architecture = Architecture.parse("relu > dense 1")
     got = ensemble.gradients(architecture, np.array([1.0, 0.0]), np.array([[0.0], [1.0]]), np.array([[1.0], [0.0]]))
     assert got.x.tolist() == [[0.0], [0.5]]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_many_networks_predict_as_each_does(dtype: str) -> None:
+    architecture, generator = Architecture.parse("dense 5 > tanh > dense 2"), np.random.default_rng(2)
+    params, x = generator.normal(size=(4, 27)).astype(dtype), generator.normal(size=(130, 2))
+    params[2, 3] = np.nan
+    for row, outputs in zip(params, single.predict_each(architecture, params, x), strict=True):
+        np.testing.assert_array_equal(outputs, ensemble.predict(architecture, row, x))

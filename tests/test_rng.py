@@ -64,7 +64,10 @@ def test_streams_depend_on_seed_purpose_and_replicate(seed: int, purpose: str, r
     assert (numbers == rng.stream(seed, purpose, replicate).uniform(size=4)).all()
     for key in ((seed + 1, purpose, replicate), (seed, purpose + "s", replicate), (seed, purpose, replicate + 1)):
         assert (numbers != rng.stream(*key).uniform(size=4)).all()
-    assert int(rng.shuffle_key(seed, replicate)) == naive.shuffle_key(seed, replicate)
+    keys = rng.shuffle_keys(seed, np.array([replicate, 2**32 + replicate, 0]))[:2].tolist()
+    assert keys == [naive.shuffle_key(seed, n) for n in (replicate, 2**32 + replicate)]
+    [key] = rng.dropout_keys(seed, np.array([replicate])).tolist()
+    assert key == int(rng.seed_sequence(seed, "dropout", replicate).generate_state(1, np.uint64)[0])
 
 
 def test_a_replicate_sees_the_same_shuffles_whatever_its_rate_and_steps() -> None:

@@ -14,7 +14,7 @@ from shoal.kernels.ensemble import NetworkSpec, Samples, train, train_on
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.results import Trained
 from shoal.kernels.training import run
-from shoal.kernels.training.stopping import is_lowest, is_over, validation_steps, watch_of
+from shoal.kernels.training.stopping import is_lowest, is_over, validation_steps, watches_of
 from tests import naive
 from tests.fleet import DTYPES, bits
 from tests.naive import Array, Cost, Stopping
@@ -203,7 +203,7 @@ def seen(watch: Any, costs: Any) -> Any:
 
 def test_a_network_waits_while_nothing_improves_by_more_than_min_delta() -> None:
     """The lowest cost is kept although it is no improvement; NaN is neither."""
-    got = seen(np.array(watch_of(patience=3, min_delta=0.5)), np.array([5.0, 4.8, 4.0, 3.9, np.nan, 4.1]))
+    got = seen(watches_of(np.array([3.0]), np.array([0.5]))[0], np.array([5.0, 4.8, 4.0, 3.9, np.nan, 4.1]))
     assert got == [(True, False), (True, False), (True, False), (True, False), (False, False), (False, True)]
 
 

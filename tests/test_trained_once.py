@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from shoal.kernels.compile import cache
-from shoal.kernels.ensemble import NetworkSpec, Samples
+from shoal.kernels.ensemble import NetworkSpec, Replicates, Samples
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import _stage, data, sweep
@@ -124,17 +124,17 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     (tmp_path / "study").mkdir()
     paths = studies.write(tmp_path / "study", {"first": FIRST})
     data.run(paths)
-    train_on, calls = training.train_on, list[int]()
+    train_replicates, calls = training.train_replicates, list[int]()
 
-    def stopped(specs: Sequence[NetworkSpec], *of: Any, **options: Any) -> Any:
-        calls.append(len(specs))
+    def stopped(wanted: Sequence[Replicates], *of: Any, **options: Any) -> Any:
+        calls.append(sum(len(numbers) for _, numbers in wanted))
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return train_on(specs, *of, **options)
+        return train_replicates(wanted, *of, **options)
 
     with monkeypatch.context() as small:
         small.setattr(training, "SECONDS", 0)
-        small.setattr(training, "train_on", stopped)
+        small.setattr(training, "train_replicates", stopped)
         with pytest.raises(KeyboardInterrupt):
             sweep.run(paths, "first")
     assert counts(paths, "first") == (sum(calls[:2]), 32 - sum(calls[:2]))
@@ -157,7 +157,7 @@ def replace(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "known", "said"),
     [
-        (spoil, 31, "found 1 damaged of 32 networks; they are trained again"),
+        (spoil, 30, "found 2 damaged of 32 networks; they are trained again"),
         (replace, 0, "found file exists; networks are trained without being kept; SHOAL_STORE names another folder"),
     ],
 )
@@ -206,8 +206,8 @@ def test_the_store_is_looked_after(
     assert counts(Paths(), "first") == (16, 0)
     spoil(Path(".shoal"))
     assert shoal("store verify") == 2
-    assert "1 of 16 networks are damaged and set aside" in capsys.readouterr().out
-    assert counts(Paths(), "first") == (15, 1)
+    assert "2 of 16 networks are damaged and set aside" in capsys.readouterr().out
+    assert counts(Paths(), "first") == (14, 2)
 
 
 def test_there_may_be_no_store(
@@ -216,7 +216,7 @@ def test_there_may_be_no_store(
     monkeypatch.chdir(tmp_path)
     assert shoal("store info") == 0
     assert capsys.readouterr().out == ".shoal: no network is kept here; a sweep begins with it\n"
-    Store(Path(".shoal")).put({})
+    Store(Path(".shoal")).put([])
     assert shoal("store prune") == 2
     assert capsys.readouterr().err.startswith("results: found no results, which say what to keep")
 
@@ -228,16 +228,25 @@ def test_chunks_are_all_networks_once_and_those_of_a_kind_together(
 ) -> None:
     monkeypatch.setattr(training, "SECONDS", seconds)
     architecture = Architecture.parse("dense 5 > tanh > dense 1")
-    specs = [
-        NetworkSpec(architecture, "assignment", n, learning_rate=rate, steps=steps, batch_size=batch_size)
-        for steps, rate, n in product((10, 300), (0.1, 0.2), range(40))
+    wanted = [
+        Replicates(
+            NetworkSpec(architecture, "assignment", 0, learning_rate=rate, steps=steps, batch_size=batch_size), own
+        )
+        for steps, rate, own in product((10, 300), (0.1, 0.2), (np.arange(40), np.arange(30, 50), np.arange(0)))
     ]
-    queue, chunks = training.Queue(specs, Samples(np.zeros((100, 2)), np.zeros((100, 1)))), list[list[int]]()
+    queue, chunks = (
+        training.Queue(wanted, Samples(np.zeros((100, 2)), np.zeros((100, 1)))),
+        list[set[tuple[int, int]]](),
+    )
     while chunk := queue.next():
-        chunks.append(chunk)
+        chunks.append({(i, int(wanted[i].numbers[place])) for i, places in chunk for place in places})
         queue.took(0.5)
-    assert sorted(i for chunk in chunks for i in chunk) == [*range(160)]
-    assert all({i % 80 for i in chunk if i < 80} == {i % 80 for i in chunk if i >= 80} for chunk in chunks)
+    every = {(i, n) for i, (_, numbers) in enumerate(wanted) for n in numbers.tolist()}
+    assert sum(map(len, chunks)) == len(every) and set().union(*chunks) == every
+    for chunk in chunks:  # a replicate with all its steps, in whichever of the lists it stands
+        assert {
+            (j, n) for i, n in chunk for j in range(i % 6 // 3 * 3, 12, 6) for j in (j, j + 1) if (j, n) in every
+        } <= chunk
     assert len(chunks) == 1 if seconds == 3 else len(chunks) > 1
     assert queue.done == pytest.approx(queue.work)
     assert queue.seconds == 0.5 * len(chunks)

@@ -24,6 +24,11 @@ def jit(function: Callable[..., Any]) -> Any:
     return kernel
 
 
+def unfused(function: Callable[..., Any]) -> Any:
+    """The same for what has to round every product and every sum as plain C does."""
+    return numba.njit(function, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
 def inlined(function: Callable[..., Any]) -> Any:
     """Make a kernel part of its callers' source, before compilation."""
     return numba.njit(function, inline="always", nogil=True, fastmath=FUSED, error_model="numpy")

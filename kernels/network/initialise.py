@@ -1,4 +1,4 @@
-"""Initial parameters: a law (laws.py) from a replicate's own stream, or the assignment's from its legacy stream.
+"""Initial parameters: a law (laws.py) from each replicate's own stream, or the assignment's from its legacy stream.
 
 They are drawn layer by layer in order, W before b.
 """
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shoal.kernels.network.draws import Draws
 from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, LAWS, Law, Layer
 from shoal.kernels.network.tape import Layout
-from shoal.kernels.streams import stream
 
 
 class Start(NamedTuple):
@@ -26,21 +26,21 @@ ASSIGNMENT = Start()
 
 
 def draw(
-    layout: Layout, generator: np.random.Generator | np.random.RandomState, start: Start = ASSIGNMENT
+    layout: Layout, generator: Draws | np.random.RandomState, start: Start = ASSIGNMENT, n: tuple[int, ...] = ()
 ) -> np.ndarray:
-    """Draw a flat float64 parameter row (n_params,) from `generator`."""
-    row, numbers = np.empty(layout.n_params), dict(start.numbers)
+    """Draw flat float64 parameters (*n, n_params) from a `generator` whose numbers have the shape n in front."""
+    rows, numbers = np.empty((*n, layout.n_params)), dict(start.numbers)
     last = len(layout.dense) - 1
-    for k, ((W, b), source) in enumerate(zip(layout.weights(row), layout.dense["source"].tolist(), strict=True)):
-        fan_out, fan_in = W.shape
+    for k, ((W, b), source) in enumerate(zip(layout.weights(rows), layout.dense["source"].tolist(), strict=True)):
+        fan_out, fan_in = W.shape[-2:]
         layer = Layer(fan_in, fan_out, is_first=source == 0, is_last=k == last)
         W[:], b[:] = start.law.draw(generator, layer, start.bias, numbers)
-    return row
+    return rows
 
 
-def replicates_own(layout: Layout, seed: int, replicate: int, start: Start = ASSIGNMENT) -> np.ndarray:
-    """Drawn from the replicate's own stream, flat float64 row (n_params,)."""
-    return draw(layout, stream(seed, "init", replicate), start)
+def replicates_own(layout: Layout, seed: int, replicates: np.ndarray, start: Start = ASSIGNMENT) -> np.ndarray:
+    """Drawn from the stream of each of the replicates (n,), flat float64 rows (n, n_params)."""
+    return draw(layout, Draws(seed, "init", replicates), start, replicates.shape)
 
 
 def assignment_stream(layout: Layout, seed: int, activation: str, n_samples: int) -> np.ndarray:

@@ -73,11 +73,11 @@ class Layout:
     sizes: np.ndarray
     n_params: int
 
-    def weights(self, row: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Views (W, b) into a flat row (n_params,), dense layer by dense layer."""
+    def weights(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Views (W, b) into a flat row (n_params,), or into rows (n, n_params), dense layer by dense layer."""
         for offset, fan_in, fan_out in self.dense[["offset", "fan_in", "fan_out"]].tolist():
             end = offset + fan_in * fan_out
-            yield row[offset:end].reshape(fan_out, fan_in), row[end : end + fan_out]
+            yield rows[..., offset:end].reshape(*rows.shape[:-1], fan_out, fan_in), rows[..., end : end + fan_out]
 
     @property
     def flops_per_sample(self) -> int:

@@ -1,26 +1,17 @@
-"""Many networks packed for the compiled calls: one row of a structured array each, ragged parts in flat arrays."""
+"""Many networks as compiled calls take them: one row of a structured array each, ragged parts in flat arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, unpacked
-from shoal.kernels.network.activate import with_addresses
-from shoal.kernels.network.cost import COSTS
-from shoal.kernels.network.dropout import PAIRS as DROPOUT
-from shoal.kernels.network.dropout import for_training
-from shoal.kernels.network.tape import N_FIELDS, Layout
-from shoal.kernels.simd.memory import LINE, empty, filled
-from shoal.kernels.training import plan
-from shoal.kernels.training.optimizers import OPTIMIZERS
-from shoal.kernels.training.regularise import Regularised, regularising_addresses
-from shoal.kernels.training.schedules import Rates, factors
-from shoal.kernels.training.stopping import watch_of
-from shoal.kernels.training.update import PAIRS
+from shoal.kernels.network.tape import Layout
+from shoal.kernels.training.regularise import Regularised
+from shoal.kernels.training.schedules import Rates
 
 ALIGNMENT = 16
 """Rows of parameters begin at a multiple of it, in elements, so that vectors may run over their end."""
@@ -129,6 +120,11 @@ class Fleet(NamedTuple):
     ended: Integers
     watches: Doubles
 
+    @property
+    def stride(self) -> int:
+        """Networks to a row of jobs."""
+        return len(self.stopped) // len(self.jobs)
+
 
 fleet_at = unpacked(Fleet)
 
@@ -139,152 +135,31 @@ def job_at(fleet, i):
     return row_at(fleet.jobs + i * N_ROW)
 
 
-class Member(NamedTuple):
-    """What belongs to one network alone: initial parameters (n_params,), keys, data set, numbers."""
+class Members(NamedTuple):
+    """What belongs to each of many networks (n,) alone: initial parameters (n, n_params), and a number each."""
 
     params: np.ndarray
-    shuffle_key: np.uint64
-    dropout_key: np.uint64
-    rate: float
-    data: int = 0
-    l2: float = 0.0
-    clip_norm: float = np.inf
-    weight_decay: float = 0.0
-    patience: float = np.inf
-    min_delta: float = 0.0
+    data: np.ndarray
+    rates: np.ndarray
+    l2: np.ndarray
+    clip_norms: np.ndarray
+    weight_decays: np.ndarray
+    patience: np.ndarray
+    min_deltas: np.ndarray
+    shuffle_keys: np.ndarray
+    dropout_keys: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """How many they are."""
+        return len(self.params)
 
 
-Key = TypeVar("Key")
-Group = tuple[Job, Sequence[Member]]
-
-
-@np.errstate(over="ignore")  # a number beyond the dtype is infinite there, and its network diverges
-def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> Fleet:
-    """Lay the jobs' networks out for the compiled calls, `stride` to a job; the last one stands in for missing ones.
-
-    The kernels that they call have to be loaded.
-    """
-    jobs = [job for job, _ in groups]
-    tapes = {layout: _tapes(layout, lanes, dtype) for layout in dict.fromkeys(job.layout for job in jobs)}
-    layouts = _places({layout: tape.size * N_FIELDS for layout, tape in tapes.items()})
-    schedules = _places({steps: len(steps) for job in jobs for steps in _schedules(job)})
-    hypers = _places({job.hypers: len(job.hypers) for job in jobs})
-    loss_hypers = _places({job.loss_hypers: len(job.loss_hypers) for job in jobs})
-    rates = _places({job.rates: len(factors(job.rates)) for job in jobs})
-    kinds = {(job.method, job.regularised) for job in jobs}
-    addresses = {kind: _addresses(lanes, *kind, dtype) for kind in kinds}
-    ends = np.zeros(3, np.int64)  # of params, costs and snapshots
-    table = np.zeros(len(jobs), JOB)
-    for i, job in enumerate(jobs):
-        layout, tile, n_outputs = job.layout, plan.tile_samples(job.layout, dtype), int(job.layout.sizes[-1])
-        params, costs, kept = ends.tolist()
-        table[i] = JobRow(
-            ops=layouts[layout],
-            training_ops=layouts[layout] + (tapes[layout].size - len(layout.ops)) * N_FIELDS,
-            n_ops=len(layout.ops),
-            n_units=layout.n_units,
-            n_masks=layout.n_masks,
-            draw=DROPOUT[lanes].draw.address(dtype) if layout.n_masks else 0,
-            tile=tile,
-            ld=tile + LINE // dtype.itemsize,
-            max_chunks=plan.max_chunks(layout),
-            n_slices=plan.n_slices(layout),
-            batch_size=job.batch_size,
-            params=params,
-            n_params=layout.n_params,
-            records=schedules[job.record_steps],
-            n_records=len(job.record_steps),
-            costs=costs,
-            snapshots=schedules[job.snapshot_steps],
-            n_snapshots=len(job.snapshot_steps),
-            kept=kept,
-            hypers=hypers[job.hypers],
-            factors=rates[job.rates],
-            n_factors=len(factors(job.rates)),
-            add_cost=COSTS[lanes, job.loss, job.is_weighted].address(dtype),
-            loss_hypers=loss_hypers[job.loss_hypers],
-            validations=schedules[job.validation_steps],
-            n_validations=len(job.validation_steps),
-            n_validation=job.n_validation,
-            validation_costs=costs + len(job.record_steps) * n_outputs * stride,
-            add_validation_cost=_validation_kernel(job, lanes, dtype),
-            n_samples=job.n_samples,
-            n_outputs=n_outputs,
-            **addresses[job.method, job.regularised],
-        )
-        sizes = (
-            rounded_up(layout.n_params),
-            (len(job.record_steps) + len(job.validation_steps)) * n_outputs,
-            layout.n_params * len(job.snapshot_steps),
-        )
-        ends += np.array(sizes) * stride
-    members = [member for _, own in groups for member in (*own, *[own[-1]] * (stride - len(own)))]
-    watched = any(job.validation_steps for job in jobs)
-    fleet = Fleet(
-        jobs=table,
-        n_jobs=len(table),
-        tapes=np.concatenate([*tapes.values()]),
-        steps=np.concatenate([np.array(steps, np.int64) for steps in schedules]),
-        params=filled(np.zeros(ends[0]), dtype),
-        data=np.array([member.data for member in members], np.int64),
-        rates=np.array([member.rate for member in members]),
-        factors=np.concatenate([factors(own) for own in rates]),
-        l2=np.array([member.l2 for member in members]).astype(dtype),
-        clip_norms=np.array([member.clip_norm for member in members]),
-        weight_decays=np.array([member.weight_decay for member in members]),
-        hypers=np.array([*(number for own in hypers for number in own), 0.0]).view(np.int64),
-        loss_hypers=np.array([*(number for own in loss_hypers for number in own), 0.0]),
-        shuffle_keys=np.array([member.shuffle_key for member in members], np.uint64).view(np.int64),
-        dropout_keys=np.array([member.dropout_key for member in members], np.uint64).view(np.int64),
-        costs=np.full(ends[1], np.nan),
-        snapshots=empty(ends[2], dtype),
-        stopped=np.full(len(members), -1, np.int64),
-        ended=np.full(len(members), -1, np.int64),
-        watches=np.array([watch_of(member.patience, member.min_delta) for member in members * watched]),
-    )
-    for i, member in enumerate(members):
-        job, lane = table[i // stride], i % stride
-        row = fleet.params[job["params"] : job["params"] + job["n_params"] * stride]
-        row.reshape(-1, stride)[:, lane] = member.params
-    return fleet
+def joined(parts: Sequence[Members]) -> Members:
+    """The networks of all parts, which are of one layout, one part behind the other."""
+    return parts[0] if len(parts) == 1 else Members(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def rounded_up(n: Any) -> Any:
     """n, up to the next multiple of ALIGNMENT."""
     return (n + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-
-
-def _schedules(job: Job) -> tuple[tuple[int, ...], ...]:
-    return job.record_steps, job.snapshot_steps, job.validation_steps
-
-
-def _validation_kernel(job: Job, lanes: str, dtype: np.dtype) -> int:
-    """The address of its loss' kernel, 0 where no validation cost is taken."""
-    return COSTS[lanes, job.loss, job.is_validation_weighted].address(dtype) if job.validation_steps else 0
-
-
-def _places(lengths: Mapping[Key, int]) -> dict[Key, int]:
-    """Where each of the keys begins when they lie one behind the other."""
-    ends = np.cumsum([0, *lengths.values()])
-    return dict(zip(lengths, ends.tolist(), strict=False))
-
-
-def _tapes(layout: Layout, lanes: str, dtype: np.dtype) -> np.ndarray:
-    """A network's tape, and behind it that of training where it is another."""
-    ops = with_addresses(layout.ops, lanes, dtype)
-    return np.concatenate([ops, for_training(ops, lanes, dtype)]) if layout.n_masks else ops
-
-
-def _addresses(lanes: str, method: str, regularised: Regularised, dtype: np.dtype) -> dict[str, int]:
-    """What a job's row has of its optimizer, and of what is done beside its step; zeros where its method has none."""
-    optimizer = OPTIMIZERS.get(method)
-    if optimizer is None:
-        own = dict.fromkeys(("n_states", "is_direct", "update", "compute_numbers"), 0)
-        return own | regularising_addresses(lanes, Regularised(), dtype)
-    pair = PAIRS[lanes, method]
-    return {
-        "n_states": optimizer.n_states,
-        "is_direct": optimizer.is_direct and not any(regularised),
-        "update": pair.update.address(dtype),
-        "compute_numbers": pair.numbers.address(dtype) if pair.numbers else 0,
-    } | regularising_addresses(lanes, regularised, dtype)

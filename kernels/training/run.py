@@ -1,10 +1,11 @@
-"""Running a fleet: which way each network is trained, the threads, and where its results are found."""
+"""Running a fleet: which way networks are trained, the threads, and where results are found."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
@@ -18,8 +19,9 @@ from shoal.kernels.network.cost import COSTS
 from shoal.kernels.network.dropout import dropout_kernels
 from shoal.kernels.training import work
 from shoal.kernels.training.data import Data
-from shoal.kernels.training.fleet import Fleet, Job, Member, pack
+from shoal.kernels.training.fleet import Fleet, Job, joined
 from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.packing import Group, pack
 from shoal.kernels.training.regularise import regularising_kernels
 from shoal.kernels.training.team import BEGUN, FINISHED, STOP
 from shoal.kernels.training.update import update_kernels
@@ -31,82 +33,83 @@ Note = Callable[[str], None]
 log = logging.getLogger(__name__)
 
 
-class Outcomes:
-    """What came of each network, by its place in the list that `run` was given."""
+class Outcomes(NamedTuple):
+    """What came of n networks of a job, which stand in a fleet from network number `at` of the job on.
 
-    def __init__(self, n_networks: int) -> None:
-        self._fleets: list[Fleet] = []
-        self._places = np.empty((n_networks, 2), np.int64)
+    `first` is the first row of the job in the fleet. All is given network by network, as views where that can be.
+    """
 
-    def add(self, fleet: Fleet, members: list[list[int]], stride: int) -> None:
-        """Say where the networks of a fleet are: `members` are their places, job by job."""
-        for i, places in enumerate(members):
-            for lane, place in enumerate(places):
-                self._places[place] = len(self._fleets), i * stride + lane
-        self._fleets.append(fleet)
+    fleet: Fleet
+    first: int
+    at: int
+    n: int
 
-    def _find(self, place: int) -> tuple[Fleet, Any, int, int, int]:
-        which, number = self._places[place]
-        fleet = self._fleets[which]
-        stride = len(fleet.stopped) // len(fleet.jobs)
-        return fleet, fleet.jobs[number // stride], int(number), int(number % stride), stride
+    def _numbers(self, values: np.ndarray, begin: str, *shape: int) -> np.ndarray:
+        """Numbers (n, *shape) of the flat `values`, where those of a row's networks stand side by side."""
+        stride, row = self.fleet.stride, self.first + self.at // self.fleet.stride
+        n_rows = -(-(self.at + self.n) // stride) - self.at // stride
+        start, size = int(self.fleet.jobs[row][begin]), math.prod(shape) * stride
+        by_row = values[start : start + n_rows * size].reshape(n_rows, *shape, stride)
+        by_network = np.moveaxis(by_row, -1, 1).reshape(n_rows * stride, *shape)
+        return by_network[self.at % stride :][: self.n]
 
-    def curve(self, place: int) -> np.ndarray:
-        """Costs (n_records, n_outputs)."""
-        return self._costs(place, "costs", "n_records")
+    def costs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Costs (n, n_records, n_outputs), and validation costs (n, n_validations, n_outputs)."""
+        job = self.fleet.jobs[self.first]
+        n_all = int(job["n_records"] + job["n_validations"])
+        both = self._numbers(self.fleet.costs, "costs", n_all, int(job["n_outputs"]))
+        return both[:, : job["n_records"]], both[:, job["n_records"] :]
 
-    def validation_curve(self, place: int) -> np.ndarray:
-        """Costs (n_validations, n_outputs)."""
-        return self._costs(place, "validation_costs", "n_validations")
+    def snapshots(self, which: int) -> np.ndarray:
+        """Parameters (n, n_params) at the snapshot step number `which`."""
+        job = self.fleet.jobs[self.first]
+        return self._numbers(self.fleet.snapshots, "kept", int(job["n_snapshots"]), int(job["n_params"]))[:, which]
 
-    def _costs(self, place: int, begin: str, number: str) -> np.ndarray:
-        fleet, job, _, lane, stride = self._find(place)
-        n_outputs = int(job["n_outputs"])
-        size = job[number] * n_outputs * stride
-        costs: np.ndarray = fleet.costs[job[begin] : job[begin] + size].reshape(-1, n_outputs, stride)
-        return costs[:, :, lane]
+    def stopped(self) -> np.ndarray:
+        """The step (n,) at which the cost was not finite, or -1."""
+        return self._steps(self.fleet.stopped)
 
-    def snapshot(self, place: int, which: int) -> np.ndarray:
-        """Parameters (n_params,) at the snapshot step number `which`."""
-        fleet, job, _, lane, stride = self._find(place)
-        start = job["kept"] + which * job["n_params"] * stride
-        return np.ascontiguousarray(fleet.snapshots[start + lane : start + job["n_params"] * stride : stride])
+    def ended(self) -> np.ndarray:
+        """The step (n,) at which the validation cost stopped a network, or -1."""
+        return self._steps(self.fleet.ended)
 
-    def stopped(self, place: int) -> int:
-        """The step at which the cost was not finite, or -1."""
-        fleet, _, number, _, _ = self._find(place)
-        return int(fleet.stopped[number])
-
-    def ended(self, place: int) -> int:
-        """The step at which the validation cost stopped the network, or -1."""
-        fleet, _, number, _, _ = self._find(place)
-        return int(fleet.ended[number])
+    def _steps(self, steps: np.ndarray) -> np.ndarray:
+        begin = self.first * self.fleet.stride + self.at
+        return steps[begin : begin + self.n]
 
 
 def run(
-    jobs: Sequence[Job],
-    members: Sequence[Member],
-    data: Data,
-    progress: Progress | None,
-    note: Note | None,
-    n_threads: int | None,
-) -> Outcomes:
-    """Train members[i] as jobs[i] says, all of them over all threads, in the dtype of the data."""
+    groups: Sequence[Group], data: Data, progress: Progress | None, note: Note | None, n_threads: int | None
+) -> list[Outcomes]:
+    """Train the networks of each group as its job says, all of them over all threads, in the dtype of the data."""
     threads, dtype = n_threads or numba.config.NUMBA_NUM_THREADS, data.values.dtype
-    outcomes = Outcomes(len(jobs))
+    outcomes: dict[int, Outcomes] = {}
     calls = []
-    places_of = {way: places for way in WAYS if (places := _groups(jobs, way))}
-    load({way: [jobs[group[0]] for group in places] for way, places in places_of.items()}, dtype, note)
+    places_of = {way: places for way in WAYS if (places := _alike(groups, way))}
+    load({way: [groups[own[0]][0] for own in places] for way, places in places_of.items()}, dtype, note)
     for way, places in places_of.items():
-        together = [(jobs[group[0]], [members[place] for place in group]) for group in places]
+        together = [(groups[own[0]][0], joined([groups[i][1] for i in own])) for own in places]
         fleet = pack(together, way.stride, way.lanes, dtype)
-        outcomes.add(fleet, places, way.stride)
+        outcomes |= _outcomes(fleet, places, [groups[i][1].n for own in places for i in own])
         control = np.array([0, 0, 0, threads])
         workspaces = [way.workspace(fleet) for _ in range(threads)]
         effort = work.of_fleet(fleet, way.stride)
-        calls.append(Call(way, sum(map(len, places)), control, workspaces, fleet, data, effort))
-    _run_threads(calls, threads, len(jobs), progress)
-    return outcomes
+        n_networks = sum(members.n for _, members in together)
+        calls.append(Call(way, n_networks, control, workspaces, fleet, data, effort))
+    _run_threads(calls, threads, sum(call.n_networks for call in calls), progress)
+    return [outcomes[i] for i in range(len(groups))]
+
+
+def _outcomes(fleet: Fleet, places: Sequence[Sequence[int]], sizes: Iterable[int]) -> dict[int, Outcomes]:
+    """Where the networks of each group are, by its place; groups that are alike stand one behind the other."""
+    found, first, of = {}, 0, iter(sizes)
+    for own in places:
+        at = 0
+        for place in own:
+            found[place] = Outcomes(fleet, first, at, next(of))
+            at += found[place].n
+        first += -(-at // fleet.stride)
+    return found
 
 
 def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | None) -> None:
@@ -130,15 +133,14 @@ def load(jobs_of: Mapping[Way, Sequence[Job]], dtype: np.dtype, note: Note | Non
     load_all(list(wanted))
 
 
-def _groups(jobs: Sequence[Job], way: Way) -> list[list[int]]:
-    """Places of the networks that go one way, as many as fit side by side; the most work first, so that no thread
-    idles at the end."""
+def _alike(groups: Sequence[Group], way: Way) -> list[list[int]]:
+    """Places of the groups that go one way, those of a job together; the most work first, so that no thread idles at
+    the end."""
     alike: dict[Job, list[int]] = {}
-    for place, job in enumerate(jobs):
+    for place, (job, _) in enumerate(groups):
         if METHODS[job.method].way_of(job) is way:
             alike.setdefault(job, []).append(place)
-    ordered = sorted(alike.items(), key=lambda item: _work(item[0]), reverse=True)
-    return [places[at : at + way.stride] for _, places in ordered for at in range(0, len(places), way.stride)]
+    return [places for _, places in sorted(alike.items(), key=lambda item: _work(item[0]), reverse=True)]
 
 
 def _work(job: Job) -> float:

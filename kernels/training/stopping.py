@@ -18,9 +18,12 @@ PATIENCE, MIN_DELTA, LOWEST, REFERENCE, WAITED, N_WATCH = range(6)
 """Numbers (float64) of a network that is watched: what it asks for, and how it stands."""
 
 
-def watch_of(patience: float, min_delta: float) -> tuple[float, ...]:
-    """The numbers at the beginning."""
-    return patience, min_delta, np.inf, np.inf, 0.0
+def watches_of(patience: np.ndarray, min_deltas: np.ndarray) -> np.ndarray:
+    """The numbers of networks (n,) at the beginning, (n, N_WATCH)."""
+    watches = np.zeros((len(patience), N_WATCH))
+    watches[:, PATIENCE], watches[:, MIN_DELTA] = patience, min_deltas
+    watches[:, [LOWEST, REFERENCE]] = np.inf
+    return watches
 
 
 @jit

@@ -72,7 +72,7 @@ def _identities(config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]
     identify = identifier(config, dataset)
     for results in sweeps:
         grid = cells(results.settings, dataset.n_outputs, len(dataset.train.x))
-        expected = {identify(spec) for cell in grid for spec in cell.specs()}
+        expected = {name.decode() for cell in grid for own in cell.networks() for name in identify(own).tolist()}
         n += len(results.networks)
         if set(results.networks["network_id"]) != expected:
             strangers.append(results.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from shoal.pipeline import baselines, config, data, progress, statistics, store
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
 from shoal.pipeline.statistics import axes
@@ -20,6 +20,8 @@ from shoal.pipeline.statistics.contrasts import contrast_table, declared
 from shoal.pipeline.statistics.errors import best_cell, bounded, deciding, errors_of
 from shoal.pipeline.tasks import SPLITS
 
+TOGETHER = 1000
+"""Networks of an architecture between two reports of progress."""
 Ranks = dict[str, dict[str, float | None]]
 
 
@@ -59,21 +61,23 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
 
 
 def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.DataFrame:
-    errors: list[dict[str, float]] = []
+    columns = [*_error_columns(dataset), *_measure_columns(dataset)]
+    lost = (runs["status"] == "diverged").to_numpy(bool)
+    errors = np.full((len(runs), len(columns)), np.nan)
+    errors[lost] = [*(np.inf for _ in _error_columns(dataset)), *(0.0 for _ in _measure_columns(dataset))]
+    n_done = int(lost.sum())
     with progress.bar("evaluate", "networks") as advance:
-        for sweep, part in runs.groupby("sweep", sort=False):
-            weights = store.read_weights(paths, str(sweep))
-            for network, text, status in zip(part["network_id"], part["architecture"], part["status"], strict=True):
-                diverged = status == "diverged"
-                errors.append({} if diverged else _errors(dataset, dataset.predictor(text, weights[network])))
-                advance(len(errors), len(runs))
+        for sweep, part in runs[~lost].groupby("sweep", sort=False):
+            weights = store.read_flat_weights(paths, str(sweep))
+            for text, networks in part.groupby("architecture", sort=False):
+                for at in range(0, len(networks), TOGETHER):
+                    own = networks.iloc[at : at + TOGETHER]
+                    errors[own.index] = _errors(dataset, str(text), weights.of(own["network_id"]), columns)
+                    n_done += len(own)
+                    advance(n_done, len(runs))
     table = runs[["network_id", "sweep", "cell", "replicate", "status"]].assign(error=dataset.task.error.name)
     table = table.astype({"error": "string"})
-    found = pd.DataFrame(errors, table.index, [*_error_columns(dataset), *_measure_columns(dataset)], np.float64)
-    lost = table["status"] == "diverged"
-    found.loc[lost, _error_columns(dataset)] = np.inf
-    found.loc[lost, _measure_columns(dataset)] = 0.0
-    return pd.concat([table, found], axis=1)
+    return pd.concat([table, pd.DataFrame(errors, table.index, columns)], axis=1)
 
 
 def _error_columns(dataset: Dataset) -> list[str]:
@@ -88,22 +92,27 @@ def _measure_columns(dataset: Dataset) -> list[str]:
     return [measure.of(split) for measure in beside for split in SPLITS]
 
 
-def _errors(dataset: Dataset, predictor: Predictor) -> dict[str, float]:
-    """Errors of a network on each split, by their columns, and what is beside them.
+def _errors(dataset: Dataset, architecture: str, params: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+    """Errors of networks of this notation and parameters (n, n_params) on each split, and what is beside them, as
+    (n, n_columns).
 
     With several targets also the test error of each.
     """
-    errors: dict[str, float] = {}
+    found = {name: np.full(len(params), np.nan) for name in columns}
+    predictor = dataset.predictor(architecture, params[0])
     measured, beside = dataset.task.reported(dataset.n_outputs), dataset.task.in_units.beside(dataset.n_outputs)
     with np.errstate(over="ignore", invalid="ignore"):
         for name in SPLITS:
-            y, y_hat = (split := getattr(dataset, name)).y, predictor.predict(split.x)
-            errors |= {error.of(name): bounded(error.measure(y_hat, y, dataset.error_scale)) for error in measured}
-            errors |= {measure.of(name): measure.measure(y_hat, y) for measure in beside}
-        for k, column in enumerate(_of_targets(dataset)):  # y_hat and y are those of the test split
-            of_target = dataset.task.error.measure(y_hat[:, [k]], y[:, [k]], dataset.error_scale[[k]])
-            errors[column] = bounded(of_target)
-    return errors
+            y = (split := getattr(dataset, name)).y
+            for i, y_hat in enumerate(predictor.of_each(split.x, params)):
+                for error in measured:
+                    found[error.of(name)][i] = bounded(error.measure(y_hat, y, dataset.error_scale))
+                for measure in beside:
+                    found[measure.of(name)][i] = measure.measure(y_hat, y)
+                for k, column in enumerate(_of_targets(dataset) if name == "test" else ()):
+                    of_target = dataset.task.error.measure(y_hat[:, [k]], y[:, [k]], dataset.error_scale[[k]])
+                    found[column][i] = bounded(of_target)
+    return np.stack([found[name] for name in columns], axis=1)
 
 
 def _of_targets(dataset: Dataset) -> list[str]:

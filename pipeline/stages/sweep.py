@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.ensemble import NetworkSpec, Samples, Trained, predict
+from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, predict
 from shoal.pipeline import progress, store
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.paths import Paths
@@ -20,11 +20,14 @@ from shoal.pipeline.store.entries import Store, folder_of
 from shoal.pipeline.study import ahead
 from shoal.pipeline.study.check import load
 from shoal.pipeline.study.flops import sweep_flops
-from shoal.pipeline.study.grid import Cell, cells
+from shoal.pipeline.study.grid import cells
 from shoal.pipeline.study.identity import identifier
 from shoal.pipeline.study.so_far import SoFar
 from shoal.pipeline.study.training import trained
 from shoal.pipeline.tasks import Cost
+
+PART = 1 << 18
+"""Points of learning curves that are made into a table at once."""
 
 
 @receipts.kept(made_from.sweep)
@@ -36,46 +39,46 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     settings, dataset = load(paths)
     grid = cells(settings.sweep(name), dataset.n_outputs, len(dataset.train.x))
     store.refuse_unwritable(paths.runs(name), paths.curves(name), paths.weights(name))
-    networks = [(cell, spec) for cell in grid for spec in cell.specs()]
-    specs = [spec for _, spec in networks]
-    data = samples(dataset, is_validated=any(spec.is_validated for spec in specs))
-    ids = list(map(identifier(settings, dataset), specs))
+    networks = [(cell, own) for cell in grid for own in cell.networks()]
+    wanted = [own for _, own in networks]
+    data = samples(dataset, is_validated=any(spec.is_validated for spec, _ in wanted))
+    ids = list(map(identifier(settings, dataset), wanted))
     kept, so_far = Store(folder_of(paths)), SoFar(dataset) if progress.is_watched() else None
 
-    def begin(missing: Sequence[int]) -> None:
+    def begin(missing: Sequence[Replicates]) -> None:
         if _stage.SPEAKS.get():
-            found = ahead.of_sweep(settings, dataset, name, grid, missing, kept, progress.note)
+            found = ahead.of_sweep(settings, dataset, name, missing, kept, progress.note)
             print(f"sweep-{name}: {found}", flush=True)
 
     with progress.bar(f"sweep {name}", "networks") as advance:
         told = advance, progress.note, begin, so_far
-        training = trained(specs, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
-    results = training.results
-    costs, scale = [dataset.task.trained_on(spec.loss) for spec in specs], dataset.y_scaling.scale
-    outcomes = [outcome(result, cost, scale) for result, cost in zip(results, costs, strict=True)]
-    train_costs = [train_cost(*parts, dataset) for parts in zip(specs, results, outcomes, costs, strict=True)]
-    common = {"sweep": name, "n_features": dataset.n_inputs, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
-    rows = [
-        {"network_id": key, **common, **_row(cell, spec, end), "train_cost": cost}
-        for key, (cell, spec), end, cost in zip(ids, networks, outcomes, train_costs, strict=True)
+        training = trained(wanted, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
+    ends = [
+        outcome(results, dataset.task.trained_on(spec.loss), dataset.y_scaling.scale)
+        for (spec, _), results in zip(wanted, training.results, strict=True)
     ]
-    store.write_table(paths.runs(name), store.runs_table(rows))
-    store.write_table(paths.curves(name), _curves(ids, networks, outcomes))
-    params = pd.DataFrame({"network_id": ids, "params": [result.params for result in results]})
-    store.write_table(paths.weights(name), params)
-    steps = [_steps_taken(spec, end) for spec, end in zip(specs, outcomes, strict=True)]
+    common = {"sweep": name, "n_features": dataset.n_inputs, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
+    rows = [common | cell.columns() for cell, _ in networks]
+    own = [_columns(*parts, dataset) for parts in zip(ids, wanted, training.results, ends, strict=True)]
+    runs = store.runs_table(rows, own)
+    status = runs["status"].value_counts()
+    store.write_table(paths.runs(name), runs)
+    curves = ((ids[i], end) for i, end in enumerate(ends) if wanted[i].spec.steps is not None)
+    store.write_parts(paths.curves(name), _curves(curves, any(end.n_validated.any() for end in ends)))
+    store.write_weights(paths.weights(name), ids, [results.params for results in training.results])
+    steps = [_steps_taken(spec, end) for (spec, _), end in zip(wanted, ends, strict=True)]
+    ran = zip(wanted, training.trained, steps, strict=True)
     sizes = (dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x))
-    flops = sweep_flops(((specs[i], steps[i]) for i in training.trained), *sizes)
-    stopped = {"stopped": sum(row["status"] == "stopped" for row in rows)} if data.validation else {}
+    flops = sweep_flops(((Replicates(spec, n[new]), taken[new]) for (spec, n), new, taken in ran), *sizes)
     return {
-        "networks": len(rows),
-        "known": len(rows) - len(training.trained),
-        "trained": len(training.trained),
-        "diverged": sum(row["status"] == "diverged" for row in rows),
-        **stopped,
+        "networks": len(runs),
+        "known": len(runs) - training.n_trained,
+        "trained": training.n_trained,
+        "diverged": int(status.get("diverged", 0)),
+        **({"stopped": int(status.get("stopped", 0))} if data.validation else {}),
         "training_seconds": round(training.seconds, 4),
         "gflop": round(flops / 1e9, 6),
-        "gflop_per_second": round(flops / 1e9 / training.seconds, 4) if training.trained else None,
+        "gflop_per_second": round(flops / 1e9 / training.seconds, 4) if training.n_trained else None,
         "results": store.file_hash(paths.runs(name)),
         **machine.facts(),
     }
@@ -91,112 +94,148 @@ def samples(dataset: Dataset, is_validated: bool) -> Samples:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a network, in the targets' own units.
+    """What became of n networks that differ in their replicate alone, in the targets' own units.
 
-    `cost` (n,) at `steps` (n,) is its learning curve, all of it finite, `validation_cost` (m,) at `validated` (m,) that
-    over the validation split, infinite beyond float64; m is 0 where the network takes none. It stopped early at
-    `stopped_step`, and keeps the parameters of `best_step`; None where it does not.
+    The first `n_recorded` (n,) of `cost` (n, n_steps) at `steps` (n_steps,) are the learning curve of each, all finite,
+    the first `n_validated` (n,) of `validation_cost` (n, m) at `validated` (m,) that of the validation split, infinite
+    beyond float64; m is 0 where the networks take none. One stopped early at its `stopped_step` (n,), and keeps the
+    parameters of its `best_step` (n,); each is -1 where it does not, as is the `diverged_step` (n,).
     """
 
     steps: np.ndarray
     cost: np.ndarray
-    diverged_step: int | None
-    stopped_step: int | None = None
-    best_step: int | None = None
-    validated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    validation_cost: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    n_recorded: np.ndarray
+    diverged_step: np.ndarray
+    stopped_step: np.ndarray
+    best_step: np.ndarray
+    validated: np.ndarray
+    validation_cost: np.ndarray
+    n_validated: np.ndarray
 
     @property
-    def status(self) -> str:
-        """One of diverged, stopped (early, by its validation cost) and ok; a stopped network is as good as any."""
-        if self.diverged_step is not None:
-            return "diverged"
-        return "ok" if self.stopped_step is None else "stopped"
+    def status(self) -> np.ndarray:
+        """Of each, one of diverged, stopped (early, by its validation cost) and ok; a stopped network is as good as
+        any."""
+        codes = np.where(self.diverged_step >= 0, 0, np.where(self.stopped_step >= 0, 1, 2))
+        return np.array(["diverged", "stopped", "ok"])[codes]
 
 
-def outcome(result: Trained, trained_on: Cost, scale: np.ndarray) -> Outcome:
-    """Undo the standardisation of targets with `scale` (n_outputs,), as the cost that the network was trained on does.
+def outcome(results: Results, trained_on: Cost, scale: np.ndarray) -> Outcome:
+    """Undo the standardisation of targets with `scale` (n_outputs,), as the cost that was trained on does.
 
     A cost that float64 holds only in standardised units is not finite in the user's own: there the network diverged.
     """
-    with np.errstate(over="ignore"):
-        cost = trained_on.in_units(result.costs, scale)
-    bad = np.flatnonzero(~np.isfinite(cost))
-    n = int(bad[0]) if bad.size else len(cost)
-    diverged_step = int(result.recorded_steps[n]) if bad.size else result.diverged_step
-    end = Outcome(result.recorded_steps[:n], cost[:n], diverged_step)
-    if result.validated_steps is None or result.validation_costs is None:
-        return end
-    with np.errstate(over="ignore", invalid="ignore"):
-        validation_cost = trained_on.in_units(result.validation_costs, scale)
-    validation_cost = np.where(np.isnan(validation_cost), np.inf, validation_cost)
-    if diverged_step is not None:
-        alive = result.validated_steps < diverged_step
-        return replace(end, validated=result.validated_steps[alive], validation_cost=validation_cost[alive])
-    return replace(
-        end,
-        stopped_step=result.stopped_step,
-        best_step=result.best_step,
-        validated=result.validated_steps,
+    cost = _in_units(results.costs, trained_on, scale)
+    is_bad = ~np.isfinite(cost) & (np.arange(cost.shape[1]) < results.n_recorded[:, np.newaxis])
+    first, has_bad = is_bad.argmax(axis=1), is_bad.any(axis=1)
+    diverged = np.where(has_bad, results.recorded_steps[first], results.diverged_step)
+    validated, n_validated = np.zeros(0, np.int64), np.zeros(len(results), np.int64)
+    validation_cost = np.zeros((len(results), 0))
+    if results.validated_steps is not None and results.validation_costs is not None:
+        validated, n_validated = results.validated_steps, np.asarray(results.n_validated)
+        validation_cost = _in_units(results.validation_costs, trained_on, scale)
+        validation_cost = np.where(np.isnan(validation_cost), np.inf, validation_cost)
+        alive = np.searchsorted(validated, diverged)
+        n_validated = np.where(diverged < 0, n_validated, np.minimum(n_validated, alive))
+    return Outcome(
+        steps=results.recorded_steps,
+        cost=cost,
+        n_recorded=np.where(has_bad, first, results.n_recorded),
+        diverged_step=diverged,
+        stopped_step=np.where(diverged < 0, results.stopped_step, -1),
+        best_step=np.where(diverged < 0, results.best_step, -1),
+        validated=validated,
         validation_cost=validation_cost,
+        n_validated=n_validated,
     )
 
 
-def train_cost(spec: NetworkSpec, result: Trained, end: Outcome, trained_on: Cost, dataset: Dataset) -> float | None:
-    """The cost over the training split of the parameters that the network ends with; None where it diverged.
+def _in_units(costs: np.ndarray, trained_on: Cost, scale: np.ndarray) -> np.ndarray:
+    """Costs (n, m, n_outputs) of standardised targets as the cost in the targets' own units, (n, m)."""
+    n, m, n_outputs = costs.shape
+    with np.errstate(over="ignore", invalid="ignore"):
+        return trained_on.in_units(costs.reshape(n * m, n_outputs), scale).reshape(n, m)
+
+
+def train_cost(spec: NetworkSpec, results: Results, end: Outcome, dataset: Dataset) -> np.ndarray:
+    """The cost over the training split of the parameters that each network ends with, (n,); NaN where it diverged.
 
     That is the end of its curve; of a network that keeps the parameters of its lowest validation cost, to which the end
     of the curve does not belong, the cost of their predictions (without dropout, as predictions are).
     """
-    if end.diverged_step is not None:
-        return None
-    if end.best_step is None:
-        return float(end.cost[-1])
-    y_hat = predict(spec.architecture, result.params, dataset.inputs(dataset.train))
-    with np.errstate(over="ignore"):
-        costs = trained_on.of_samples(y_hat, dataset.outputs(dataset.train), spec.loss_hypers).mean(axis=0)
-        return float(trained_on.in_units(costs[np.newaxis], dataset.y_scaling.scale)[0])
+    trained_on, (x, y) = (
+        dataset.task.trained_on(spec.loss),
+        (dataset.inputs(dataset.train), dataset.outputs(dataset.train)),
+    )
+    at_end = end.cost[np.arange(len(end.cost)), np.maximum(end.n_recorded - 1, 0)]
+    costs: np.ndarray = np.where(end.diverged_step < 0, at_end, np.nan)
+    for i in np.flatnonzero(end.best_step >= 0):
+        y_hat = predict(spec.architecture, results.params[i], x)
+        with np.errstate(over="ignore"):
+            own = trained_on.of_samples(y_hat, y, spec.loss_hypers).mean(axis=0)
+            costs[i] = trained_on.in_units(own[np.newaxis], dataset.y_scaling.scale)[0]
+    return costs
 
 
-def _steps_taken(spec: NetworkSpec, end: Outcome) -> int:
-    ended = (end.diverged_step, end.stopped_step)
-    return next((step for step in ended if step is not None), spec.steps or 0)
+def _steps_taken(spec: NetworkSpec, end: Outcome) -> np.ndarray:
+    ended = np.where(end.diverged_step < 0, end.stopped_step, end.diverged_step)
+    return np.where(ended < 0, spec.steps or 0, ended)
 
 
-def _row(cell: Cell, spec: NetworkSpec, end: Outcome) -> dict[str, Any]:
+def _columns(
+    ids: np.ndarray, networks: Replicates, results: Results, end: Outcome, dataset: Dataset
+) -> dict[str, np.ndarray]:
+    """What each network has of its own in runs.parquet, (n,) by columns; steps are -1 and costs NaN where there are
+    none."""
     return {
-        **cell.columns(),
-        "replicate": spec.replicate,
+        "network_id": ids,
+        "replicate": networks.numbers,
         "status": end.status,
         "diverged_step": end.diverged_step,
         "stopped_step": end.stopped_step,
         "best_step": end.best_step,
+        "train_cost": train_cost(networks.spec, results, end, dataset),
     }
 
 
-def _curves(ids: list[str], networks: list[tuple[Cell, NetworkSpec]], outcomes: list[Outcome]) -> pd.DataFrame:
-    """Long table of the learning curves; what takes no steps has none."""
-    curves = [
-        _curve(end).assign(network_id=key)
-        for key, (_, spec), end in zip(ids, networks, outcomes, strict=True)
-        if spec.steps is not None
-    ]
-    types = {"network_id": "string", "step": "int64", "cost": "float64"}
-    if any(len(end.validated) for end in outcomes):
-        types |= {store.VALIDATION_COST: "float64"}
-    table = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(types))
-    return table.reindex(columns=list(types)).astype(types)
+def _curves(curves: Iterable[tuple[np.ndarray, Outcome]], is_validated: bool) -> Iterator[pd.DataFrame]:
+    """Long tables of the learning curves of the networks with these ids, a part of each group's after another."""
+    nothing = np.zeros(0)
+    yield _curve_table([], nothing, nothing, nothing, is_validated)  # what takes no steps has none
+    for ids, end in curves:
+        size = max(1, PART // (len(end.steps) + len(end.validated)))
+        for at in range(0, len(ids), size):
+            yield _curve_part(ids[at : at + size], end, slice(at, at + size), is_validated)
 
 
-def _curve(end: Outcome) -> pd.DataFrame:
-    """The costs of a network by its steps, each NaN where only the other one was taken."""
-    if not len(end.validated):
-        return pd.DataFrame({"step": end.steps, "cost": end.cost})
+def _curve_part(ids: np.ndarray, end: Outcome, part: slice, is_validated: bool) -> pd.DataFrame:
+    """The curves of some networks by their steps, each cost NaN where only the other one was taken."""
+    names = pd.array(store.texts(ids), "string")
+    if not end.n_validated.any() and (end.n_recorded[part] == len(end.steps)).all():  # nearly always, and much quicker
+        points, cost = np.repeat(np.arange(len(ids)), len(end.steps)), end.cost[part].ravel()
+        return _curve_table(
+            names.take(points), np.tile(end.steps, len(ids)), cost, np.full_like(cost, np.nan), is_validated
+        )
     steps = np.union1d(end.steps, end.validated)
-    costs = {name: np.full(len(steps), np.nan) for name in ("cost", store.VALIDATION_COST)}
-    costs["cost"][np.isin(steps, end.steps)] = end.cost
-    costs[store.VALIDATION_COST][np.isin(steps, end.validated)] = end.validation_cost
-    return pd.DataFrame({"step": steps, **costs})
+    costs, has = np.full((2, len(ids), len(steps)), np.nan), np.zeros((len(ids), len(steps)), bool)
+    known = ((end.steps, end.cost, end.n_recorded), (end.validated, end.validation_cost, end.n_validated))
+    for own, (at, values, n_own) in zip(costs, known, strict=True):
+        is_own = np.arange(len(at)) < n_own[part, np.newaxis]
+        places = np.searchsorted(steps, at)
+        own[:, places] = np.where(is_own, values[part], np.nan)
+        has[:, places] |= is_own
+    network, which = np.nonzero(has)
+    return _curve_table(names.take(network), steps[which], costs[0][has], costs[1][has], is_validated)
+
+
+def _curve_table(
+    names: Any, steps: np.ndarray, cost: np.ndarray, validation_cost: np.ndarray, is_validated: bool
+) -> pd.DataFrame:
+    columns = {"network_id": names, "step": steps, "cost": cost}
+    types = {"network_id": "string", "step": "int64", "cost": "float64"}
+    if is_validated:
+        columns[store.VALIDATION_COST], types[store.VALIDATION_COST] = validation_cost, "float64"
+    return pd.DataFrame(columns).astype(types)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -20,6 +20,9 @@ import pyarrow.parquet as pq
 from shoal.pipeline.errors import DamagedFileError, OldFileError
 from shoal.pipeline.store import seal
 from shoal.pipeline.store.columns import HELD
+
+ROWS = 1 << 20
+"""Rows of a table that stand together in its file (a row group), Arrow's own number."""
 
 
 def refuse_unwritable(*paths: Path) -> None:
@@ -147,16 +150,42 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
     The bytes depend on its contents and the library version alone.
     """
-    content, buffer = _arrow(table), pa.BufferOutputStream()
-    with pq.ParquetWriter(buffer, content.schema, compression="zstd") as writer:
-        writer.write_table(content)
+    write_parts(path, [table])
+
+
+def write_parts(path: Path, parts: Iterable[pd.DataFrame | pa.Table]) -> None:
+    """Write the rows of several parts, of which the first may have none, as `write_table` writes one table with all of
+    them; no more than ROWS of them are in memory beside the part that is next."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            _write_groups(file, map(arrow_of, parts))
+        seal.seal(temporary)
+
+    write_whole(path, write)
+
+
+def _write_groups(file: IO[bytes], parts: Iterator[pa.Table]) -> None:
+    first = next(parts)
+    with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+        waiting, n, n_written = [first], len(first), 0
+        for part in parts:
+            waiting, n = [*waiting, part.replace_schema_metadata(first.schema.metadata)], n + len(part)
+            if n >= ROWS:
+                table = pa.concat_tables(waiting).combine_chunks()
+                whole = n // ROWS * ROWS
+                writer.write_table(table.slice(0, whole), row_group_size=ROWS)
+                waiting, n, n_written = [table.slice(whole)], n - whole, n_written + whole
+        if n or not n_written:
+            writer.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=ROWS)
         writer.add_key_value_metadata({seal.KEY: seal.BLANK})
-    write_bytes(path, seal.sealed(buffer.getvalue().to_pybytes()))
 
 
-def _arrow(table: pd.DataFrame) -> pa.Table:
+def arrow_of(table: pd.DataFrame | pa.Table) -> pa.Table:
     """The table for Arrow. Lists of numbers keep NaN, which the parameters of a diverged network may be: as a part of
     a pandas table it would become null, and come back as no number at all."""
+    if isinstance(table, pa.Table):
+        return table
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     for i, field in enumerate(arrow.schema):
         if pa.types.is_list(field.type):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.errors import OutOfDateError
@@ -15,7 +18,7 @@ from shoal.pipeline.hyperparameters import TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.store.columns import LATER_COLUMNS, RUN_COLUMNS, STOPPING_COLUMNS
-from shoal.pipeline.store.files import arrow_table, read_bytes, read_json, read_table
+from shoal.pipeline.store.files import arrow_of, arrow_table, read_bytes, read_json, read_table, write_parts
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,55 @@ class StoredNetwork:
     params: np.ndarray
 
 
-def runs_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def texts(ids: np.ndarray) -> np.ndarray:
+    """Ids of 16 bytes each as objects of text."""
+    return ids.astype("U16").astype(object)
+
+
+def runs_table(rows: list[dict[str, Any]], own: Sequence[Mapping[str, np.ndarray]] | None = None) -> pd.DataFrame:
     """Rows (one dict a network, None where a column does not apply) as a table with the columns of RUN_COLUMNS.
 
     Of LATER_COLUMNS and STOPPING_COLUMNS it has those in which a row has a value that it would not have without being
-    asked for.
+    asked for. With `own`, rows[i] is that of several networks, and own[i] has what each of these has of its own,
+    (n,) by columns: ids of 16 bytes, steps of which -1 is none, costs of which NaN is none.
     """
+    columns = {} if own is None else {name: _column([one[name] for one in own]) for name in own[0]}
     others = LATER_COLUMNS | STOPPING_COLUMNS
     unused = {name: (None, TRAINING[name].default, TRAINING[name].off) for name in LATER_COLUMNS}
     later = {name for row in rows for name in others if row.get(name) not in unused.get(name, (None,))}
+    later |= {name for name in STOPPING_COLUMNS if name in columns and not columns[name].isna().all()}
     types = RUN_COLUMNS | {name: kind for name, kind in others.items() if name in later}
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
+    table = pd.DataFrame(rows, columns=list(types)).astype(types)
+    if own is None:
+        return table
+    sizes = [len(one["network_id"]) for one in own]
+    table = table.take(np.repeat(np.arange(len(rows)), sizes)).reset_index(drop=True)
+    return table.assign(**{name: column for name, column in columns.items() if name in types}).astype(types)
+
+
+def _column(parts: Sequence[np.ndarray]) -> Any:
+    """The parts of a column of networks' own, one behind the other, as pandas has it."""
+    values = np.concatenate(parts)
+    if values.dtype.kind == "S":
+        return pd.array(texts(values), "string")
+    if values.dtype.kind == "U":
+        return pd.array(values.astype(object), "string")
+    if values.dtype.kind == "i":
+        return pd.arrays.IntegerArray(values, values < 0)
+    return pd.arrays.FloatingArray(values, np.isnan(values))
+
+
+def write_weights(path: Path, ids: Sequence[np.ndarray], params: Sequence[np.ndarray]) -> None:
+    """Write the parameters (n, n_params) of groups of networks by their ids, (n,) of 16 bytes each."""
+    head = arrow_of(pd.DataFrame({"network_id": texts(ids[0][:1]), "params": [params[0][0]]}))
+
+    def part(names: np.ndarray, rows: np.ndarray) -> pa.Table:
+        offsets = np.arange(len(rows) + 1) * rows.shape[1]
+        lists = pa.LargeListArray.from_arrays(offsets, pa.array(rows.ravel())).cast(head.schema.field("params").type)
+        columns = [pa.array(texts(names), head.schema.field("network_id").type), lists]
+        return pa.Table.from_arrays(columns, schema=head.schema)
+
+    write_parts(path, map(part, ids, params))
 
 
 def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
@@ -47,10 +88,39 @@ def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
 
 def read_weights(paths: Paths, sweep: str) -> dict[str, np.ndarray]:
     """Flat parameter rows of a sweep's networks, shape (n_params,) each, by network_id."""
+    weights = read_flat_weights(paths, sweep)
+    return dict(zip(weights.ids, weights.rows(), strict=True))
+
+
+class FlatWeights(NamedTuple):
+    """Parameters of networks, one behind the other; those of ids[i] begin at starts[i], (n + 1,)."""
+
+    ids: np.ndarray
+    starts: np.ndarray
+    params: np.ndarray
+
+    def rows(self) -> Iterator[np.ndarray]:
+        """Those of each network, (n_params,)."""
+        ends = self.starts.tolist()
+        return (self.params[start:end] for start, end in pairwise(ends))
+
+    def of(self, network_ids: pd.Series) -> np.ndarray:
+        """Those of some networks, which have equally many, (n, n_params)."""
+        places = pd.Index(self.ids).get_indexer(network_ids)
+        n_params = int(self.starts[places[0] + 1] - self.starts[places[0]])
+        rows: np.ndarray = self.params[self.starts[places][:, np.newaxis] + np.arange(n_params)]
+        return rows
+
+
+def read_flat_weights(paths: Paths, sweep: str) -> FlatWeights:
+    """The parameters of a sweep's networks in one array."""
     path = paths.weights(sweep)
-    table = arrow_table(read_bytes(path), path)
-    rows = (row.values.to_numpy() for row in table["params"])
-    return dict(zip(table["network_id"].to_pylist(), rows, strict=True))
+    table = arrow_table(read_bytes(path), path).combine_chunks()
+    lists = table["params"].combine_chunks()
+    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    starts = lists.offsets.to_numpy()
+    ids = table["network_id"].to_numpy()
+    return FlatWeights(ids, starts - starts[0], lists.flatten().to_numpy(zero_copy_only=False))
 
 
 def sweep_of(paths: Paths, sweeps: Sequence[str], network_id: str) -> str:

@@ -8,21 +8,41 @@ its contents alone, and any other program can read it.
 from __future__ import annotations
 
 import hashlib
+import mmap
 import re
+from pathlib import Path
 
 KEY = "sha256"
 BLANK = "0" * 64
 """Stands where the digest will be, until the rest of the file is known."""
+CHUNK = 1 << 20
 _DIGEST = re.compile(rb'sha256(?:": "|..)([0-9a-f]{64})', re.DOTALL)  # in JSON; in Parquet, whose texts have a length
 
 
 def sealed(content: bytes) -> bytes:
     """A file's content that has BLANK under KEY, with the digest in that place; raises ValueError without the place."""
+    start, end = _found(content)
+    return content[:start] + _digest(content, start, end) + content[end:]
+
+
+def seal(path: Path) -> None:
+    """Seal a file, of which no more than a part is in memory at once; raises what `sealed` does."""
+    with path.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            start, _ = _found(content)
+        digest = hashlib.sha256()
+        while part := file.read(CHUNK):
+            digest.update(part)  # with BLANK, zeros, where the digest will be
+        file.seek(start)
+        file.write(digest.hexdigest().encode())
+
+
+def _found(content: bytes | mmap.mmap) -> tuple[int, int]:
+    """The place of BLANK; raises ValueError where there is none."""
     found = _place(content)
     if found is None:
         raise ValueError(f"there is no place for a digest: the last '{KEY}' has no {len(BLANK)} zeros")
-    start, end = found
-    return content[:start] + _digest(content, start, end) + content[end:]
+    return found
 
 
 def is_broken(content: bytes) -> bool:
@@ -31,7 +51,7 @@ def is_broken(content: bytes) -> bool:
     return found is not None and content[slice(*found)] != _digest(content, *found)
 
 
-def _place(content: bytes) -> tuple[int, int] | None:
+def _place(content: bytes | mmap.mmap) -> tuple[int, int] | None:
     """Where the digest begins and ends: after the last KEY that has one."""
     at = content.rfind(KEY.encode())
     while at >= 0:

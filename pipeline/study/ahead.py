@@ -11,15 +11,14 @@ from operator import itemgetter
 import numba
 import numpy as np
 
-from shoal.kernels.ensemble import NetworkSpec, Samples
+from shoal.kernels.ensemble import NetworkSpec, Replicates, Samples
 from shoal.kernels.training.run import Note
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.store.entries import Store
-from shoal.pipeline.store.entries.records import Key
 from shoal.pipeline.study import calibration, plan
 from shoal.pipeline.study.flops import training_flops
-from shoal.pipeline.study.grid import Cell, cells
+from shoal.pipeline.study.grid import cells
 from shoal.pipeline.study.identity import identifier
 from shoal.pipeline.study.plan import Setting
 from shoal.pipeline.study.training import SPEED, lanes_of, operations_of
@@ -70,22 +69,19 @@ class Ahead:
 
 def of_study(config: Config, dataset: Dataset, kept: Store, note: Note) -> dict[str, Ahead]:
     """What every sweep has ahead, by name. Nothing is written but what the store keeps of calibrations and probes."""
-    held, name_of, n_samples = kept.keys(), identifier(config, dataset), len(dataset.train.x)
-    ids = {key.network_id for key in held}
+    held, name_of, n_samples = kept.held(), identifier(config, dataset), len(dataset.train.x)
     sample, found = max(1, min(SAMPLE, SAMPLES // len(config.sweeps))), dict[str, Ahead]()
     for name, sweep in config.sweeps.items():
-        grid = cells(sweep, dataset.n_outputs, n_samples)
-        missing: Sequence[int] = range(sum(cell.replicates for cell in grid))
+        missing = [own for cell in cells(sweep, dataset.n_outputs, n_samples) for own in cell.networks()]
         if held:
-            specs = [spec for cell in grid for spec in cell.specs()]
-            likely = [(i, name_of(specs[i])) for i in missing]
-            likely = [(i, network_id) for i, network_id in likely if network_id in ids]
-            engines = kept.engines([specs[i] for i, _ in likely], n_samples, config.dtype, note)
-            known = {
-                i for (i, network_id), engine in zip(likely, engines, strict=True) if Key(network_id, engine) in held
-            }
-            missing = [i for i in missing if i not in known]
-        found[name] = of_sweep(config, dataset, name, grid, missing, kept, note, sample)
+            ids = [name_of(own) for own in missing]
+            every = np.concatenate([one.ids for one in held])
+            likely = [i for i, own in enumerate(ids) if np.isin(own, every).any()]
+            engines = kept.engines([missing[i].spec for i in likely], n_samples, config.dtype, note)
+            for i, engine in zip(likely, engines, strict=True):
+                known = np.concatenate([np.zeros(0, "S16"), *(one.ids for one in held if one.engine == engine)])
+                missing[i] = Replicates(missing[i].spec, missing[i].numbers[~np.isin(ids[i], known)])
+        found[name] = of_sweep(config, dataset, name, missing, kept, note, sample)
     return found
 
 
@@ -93,36 +89,32 @@ def of_sweep(
     config: Config,
     dataset: Dataset,
     name: str,
-    grid: Sequence[Cell],
-    missing: Sequence[int],
+    missing: Sequence[Replicates],
     kept: Store,
     note: Note,
     sample: int = SAMPLE,
 ) -> Ahead:
-    """What a sweep has ahead of it where the networks at these places of its grid are not known."""
-    n, cost = sum(cell.replicates for cell in grid), plan.cost(config.sweeps[name], Setting.of(config, dataset))
-    trainings = list(trainings_of(grid, missing))
+    """What a sweep has ahead of it where these of its networks are not known."""
+    cost, n_missing = plan.cost(config.sweeps[name], Setting.of(config, dataset)), sum(len(n) for _, n in missing)
+    trainings = list(trainings_of(missing))
     sizes = dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x)
     operations = sum(times * training_flops(spec, spec.steps or 0, *sizes) for spec, times in trainings)
-    seconds = _seconds(trainings, dataset, config.dtype, kept, note, sample) + PYTHON * len(missing)
-    return Ahead(n, n - len(missing), round(operations), seconds, cost.memory, cost.disk)
+    seconds = _seconds(trainings, dataset, config.dtype, kept, note, sample) + PYTHON * n_missing
+    return Ahead(cost.networks, cost.networks - n_missing, round(operations), seconds, cost.memory, cost.disk)
 
 
-def trainings_of(grid: Sequence[Cell], missing: Sequence[int]) -> Iterator[tuple[NetworkSpec, int]]:
+def trainings_of(missing: Sequence[Replicates]) -> Iterator[tuple[NetworkSpec, int]]:
     """What is trained, and how many times: networks that differ in steps alone once, to the largest."""
-    starts, places = np.cumsum([0, *(cell.replicates for cell in grid)]), np.array(missing, np.int64)
-    parts = np.split(places, np.searchsorted(places, starts[1:-1]))
-    alike: dict[NetworkSpec, list[int]] = {}
-    for number, part in enumerate(parts):
-        if part.size:
-            alike.setdefault(grid[number].spec.without_steps(), []).append(number)
-    for numbers in alike.values():
+    alike: dict[NetworkSpec, list[Replicates]] = {}
+    for own in missing:
+        if len(own.numbers):
+            alike.setdefault(replace(own.spec.without_steps(), replicate=0), []).append(own)
+    for group in alike.values():
         begun = np.zeros(0, np.int64)
-        for number in sorted(numbers, key=lambda number: grid[number].spec.steps or 0, reverse=True):
-            replicates = parts[number] - starts[number]
-            if n := len(np.setdiff1d(replicates, begun)):
-                yield grid[number].spec, n
-            begun = np.union1d(begun, replicates)
+        for spec, numbers in sorted(group, key=lambda own: own.spec.steps or 0, reverse=True):
+            if n := len(np.setdiff1d(numbers, begun)):
+                yield spec, n
+            begun = np.union1d(begun, numbers)
 
 
 def _seconds(

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from shoal.kernels.ensemble import NetworkSpec, recorded_steps
+import numpy as np
+
+from shoal.kernels.ensemble import NetworkSpec, Replicates, recorded_steps
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training.stopping import validation_steps
 
@@ -35,11 +38,21 @@ def training_flops(spec: NetworkSpec, steps: int, n_features: int, n_samples: in
 
 
 def sweep_flops(
-    trained: Iterable[tuple[NetworkSpec, int]], n_features: int, n_samples: int, n_validation: int
+    trained: Iterable[tuple[Replicates, np.ndarray]], n_features: int, n_samples: int, n_validation: int
 ) -> float:
-    """Operations of many networks, each with the steps that it took; those that differ in steps alone ran once."""
-    longest: dict[NetworkSpec, float] = {}
-    for spec, steps in trained:
-        key = spec.without_steps()
-        longest[key] = max(longest.get(key, 0.0), training_flops(spec, steps, n_features, n_samples, n_validation))
-    return sum(longest.values())
+    """Operations of many networks, each with the steps (n,) that it took; those that differ in steps alone ran once."""
+    families: dict[NetworkSpec, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for (spec, numbers), steps in trained:
+        taken, which = np.unique(steps, return_inverse=True)
+        flops = [training_flops(spec, int(n), n_features, n_samples, n_validation) for n in taken]
+        key = replace(spec.without_steps(), replicate=0)
+        families.setdefault(key, []).append((numbers, np.array(flops)[which] if len(numbers) else np.zeros(0)))
+    return sum(_longest(own) for own in families.values())
+
+
+def _longest(runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Of each replicate the most operations, summed; runs have the numbers of replicates, and their operations."""
+    numbers, flops = (np.concatenate(own) for own in zip(*runs, strict=True))
+    order = np.argsort(numbers, kind="stable")
+    begins = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    return float(np.maximum.reduceat(flops[order], begins).sum()) if len(begins) else 0.0

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shoal.kernels.ensemble import NetworkSpec
+import numpy as np
+
+from shoal.kernels.ensemble import NetworkSpec, Replicates
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.laws import BIASES, STREAM, law_of
 from shoal.kernels.network.losses import LOSSES
@@ -36,10 +38,17 @@ class Cell:
     spec: NetworkSpec
     replicates: int
 
-    def specs(self) -> list[NetworkSpec]:
+    def networks(self) -> list[Replicates]:
         """The networks of the cell. Only replicate 0 comes from the assignment's stream, the others from their own."""
-        others = replace(self.spec, initialiser="assignment") if self.spec.initialiser == STREAM else self.spec
-        return [self.spec, *(replace(others, replicate=n) for n in range(1, self.replicates))]
+        numbers = np.arange(self.replicates)
+        if self.spec.initialiser != STREAM:
+            return [Replicates(self.spec, numbers)]
+        others = Replicates(replace(self.spec, initialiser="assignment"), numbers[1:])
+        return [Replicates(self.spec, numbers[:1]), *([others] if self.replicates > 1 else [])]
+
+    def specs(self) -> list[NetworkSpec]:
+        """The same one by one."""
+        return [replace(spec, replicate=n) for spec, numbers in self.networks() for n in numbers.tolist()]
 
     def columns(self) -> dict[str, Any]:
         """What the result tables say of the cell's networks, None where it does not apply."""

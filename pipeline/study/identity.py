@@ -9,7 +9,9 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from shoal.kernels.ensemble import ENGINE, NetworkSpec
+import numpy as np
+
+from shoal.kernels.ensemble import ENGINE, NetworkSpec, Replicates
 from shoal.kernels.network.laws import law_of
 from shoal.kernels.network.losses import loss_of
 from shoal.kernels.training.methods import METHODS
@@ -25,10 +27,10 @@ ALWAYS = ("optimizer", *FIRST, "initialiser", "replicate")
 """Fields of a specification that are in every identity, None included; so is its architecture."""
 
 
-def identifier(config: Config, dataset: Dataset) -> Callable[[NetworkSpec], str]:
-    """`network_id` of the networks of a study, on this machine."""
+def identifier(config: Config, dataset: Dataset) -> Callable[[Replicates], np.ndarray]:
+    """`network_ids` of the networks of a study, on this machine."""
     return partial(
-        network_id,
+        network_ids,
         seed=config.seed,
         dtype=config.dtype,
         data_hash=dataset.data_hash,
@@ -37,24 +39,41 @@ def identifier(config: Config, dataset: Dataset) -> Callable[[NetworkSpec], str]
     )
 
 
-def network_id(spec: NetworkSpec, *, seed: int, dtype: str, data_hash: str, validation_hash: str, engine: str) -> str:
-    """16 hex digits of a hash of everything that determines a network's result, to the last bit.
+def network_id(spec: NetworkSpec, **world: Any) -> str:
+    """16 hex digits of a hash of everything that determines a network's result, to the last bit: see `network_ids`."""
+    return str(network_ids(Replicates(spec, np.array([spec.replicate])), **world)[0].decode())
 
-    The validation rows count only where the network takes validation costs.
-    `engine` names the instruction set and the compiler's versions (shoal.kernels.ensemble.ENGINE).
+
+def network_ids(
+    networks: Replicates, *, seed: int, dtype: str, data_hash: str, validation_hash: str, engine: str
+) -> np.ndarray:
+    """The ids of networks that differ in their replicate alone, (n,) of 16 bytes each.
+
+    The validation rows count only where the networks take validation costs. `engine` names the instruction set and the
+    compiler's versions (shoal.kernels.ensemble.ENGINE). What the networks have in common before the replicate is hashed
+    once.
     """
+    spec = networks.spec
     identity = {
         "version": IDENTITY_VERSION,
         "architecture": str(spec.architecture),
         **{key: getattr(spec, key) for key in ALWAYS},
         **dict(_later(spec)),
+        "replicate": None,
         "seed": seed,
         "dtype": dtype,
         "data": data_hash,
         **({"validation": validation_hash} if spec.is_validated else {}),
         "engine": engine,
     }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    head, tail = (part.encode() for part in json.dumps(identity, sort_keys=True).split('"replicate": null'))
+    common = hashlib.sha256(head + b'"replicate": ')
+    ids = np.empty(len(networks.numbers), "S16")
+    for i, number in enumerate(networks.numbers.tolist()):
+        own = common.copy()
+        own.update(b"%d%b" % (number, tail))
+        ids[i] = own.hexdigest()[:16]
+    return ids
 
 
 def _later(spec: NetworkSpec) -> Iterator[tuple[str, Any]]:

@@ -25,10 +25,10 @@ from shoal.pipeline.config import Config, Sweep
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.hyperparameters import taking
 
-NETWORK_BYTES = 10_000
-"""Of a network's specification, result and rows in memory, without parameters and curve."""
-POINT_BYTES = 70
-"""Of a point of a learning curve in memory, beside two numbers for each output."""
+NETWORK_BYTES = 1_000
+"""Of a network's result and rows in memory, without parameters and curve."""
+POINT_BYTES = 8
+"""Of a point of a learning curve in memory, in the targets' units, beside two numbers for each output."""
 RUN_BYTES = 100
 """Of a network's rows in results/, without parameters and curve."""
 COPIES = 4

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from shoal.kernels.ensemble import NetworkSpec, Trained
+from shoal.kernels.ensemble import NetworkSpec, Results
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.numbers import number
 from shoal.pipeline.predictor import Fitted, Predictor
@@ -29,18 +29,21 @@ class SoFar:
         self._is_one = len(dataset.target_names) == 1
         self.best, self.n_diverged = np.inf, 0
 
-    def add(self, specs: Sequence[NetworkSpec], results: Sequence[Trained], seconds: float) -> None:
+    def add(self, groups: Sequence[tuple[NetworkSpec, Results]], seconds: float) -> None:
         """Networks that took so many seconds together."""
         end = time.perf_counter() + SHARE * seconds
-        sound = [i for i, result in enumerate(results) if result.diverged_step is None]
-        self.n_diverged += len(results) - len(sound)
-        for i in sorted(sound, key=lambda i: _cost(results[i])):
-            self._look_at(specs[i], results[i])
+        places = [(which, i) for which, (_, results) in enumerate(groups) for i in range(len(results))]
+        costs = np.concatenate([np.zeros(0), *(_costs(results) for _, results in groups)])
+        self.n_diverged += int(np.isnan(costs).sum())
+        for at in np.argsort(costs)[: np.isfinite(costs).sum()]:
+            which, i = places[at]
+            spec, results = groups[which]
+            self._look_at(spec, results.params[i])
             if time.perf_counter() > end:
                 return
 
-    def _look_at(self, spec: NetworkSpec, result: Trained) -> None:
-        predictor = replace(self._predictor, networks=(Fitted(spec.architecture, result.params),))
+    def _look_at(self, spec: NetworkSpec, params: np.ndarray) -> None:
+        predictor = replace(self._predictor, networks=(Fitted(spec.architecture, params),))
         with np.errstate(over="ignore", invalid="ignore"):
             y_hat = predictor.predict(self._validation.x)
             self.best = min(self.best, self._error.measure(y_hat, self._validation.y, self._scale))
@@ -57,8 +60,14 @@ class SoFar:
         return ", ".join(said)
 
 
-def _cost(result: Trained) -> float:
-    """What is known of a network without another pass: its smallest validation cost, or the last of its costs."""
-    if result.validation_costs is not None and len(result.validation_costs):
-        return float(np.nan_to_num(result.validation_costs.sum(axis=1), nan=np.inf).min())
-    return float(result.costs[-1].sum()) if len(result.costs) else np.inf
+def _costs(results: Results) -> np.ndarray:
+    """What is known of each network (n,) without another pass: its smallest validation cost, or the last of its costs;
+    NaN of one that diverged."""
+    ends, costs = results.n_recorded - 1, np.full(len(results), np.inf)
+    if results.validation_costs is not None and results.validation_costs.shape[1]:
+        own = np.arange(results.validation_costs.shape[1]) < np.asarray(results.n_validated)[:, np.newaxis]
+        totals = results.validation_costs.sum(axis=2)
+        costs = np.where(own & np.isfinite(totals), totals, np.inf).min(axis=1)
+    elif results.costs.shape[1]:
+        costs = np.where(ends < 0, np.inf, results.costs[np.arange(len(results)), np.maximum(ends, 0)].sum(axis=1))
+    return np.where(results.diverged_step < 0, costs, np.nan)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
+import numpy as np
 
-from shoal.kernels.ensemble import NetworkSpec, Samples, Trained, recorded_steps, train_on
+from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, recorded_steps, train_replicates
 from shoal.kernels.network.tape import layout_of
+from shoal.kernels.results import joined
 from shoal.kernels.training.run import Note
 from shoal.kernels.training.side_by_side import MINIBATCH_TILE, SIDE_BY_SIDE
 from shoal.kernels.training.stopping import validation_steps
 from shoal.kernels.training.work import operations
 from shoal.pipeline.progress import Advance
 from shoal.pipeline.store.entries import Store
-from shoal.pipeline.store.entries.records import Key
+from shoal.pipeline.store.entries.records import Block
 from shoal.pipeline.study.so_far import SoFar
 
 SECONDS = 3.0
@@ -29,59 +31,74 @@ SPEED = 1e9
 
 @dataclass(frozen=True)
 class Training:
-    """Results in the order of the specifications, which of them were trained now, and in how many seconds."""
+    """Results in the order of what was wanted, which networks of each were trained now (masks), in how many seconds."""
 
-    results: list[Trained]
-    trained: list[int]
+    results: list[Results]
+    trained: list[np.ndarray]
     seconds: float
+
+    @property
+    def n_trained(self) -> int:
+        """How many networks were trained."""
+        return sum(int(mask.sum()) for mask in self.trained)
 
 
 def trained(
-    specs: Sequence[NetworkSpec],
-    ids: Sequence[str],
+    wanted: Sequence[Replicates],
+    ids: Sequence[np.ndarray],
     data: Samples,
     kept: Store,
     advance: Advance,
     note: Note,
-    begin: Callable[[Sequence[int]], None],
+    begin: Callable[[Sequence[Replicates]], None],
     so_far: SoFar | None,
     *,
     seed: int,
     dtype: str,
 ) -> Training:
-    """Have every network of `specs`, whose network_ids are `ids`, from the store or trained on `data`.
+    """Have all networks that are wanted, whose network_ids are `ids`, from the store or trained on `data`.
 
-    A result is bit for bit the same either way, and whichever others are trained with it. `begin` is told the places of
-    those that will be trained; what `so_far` says of those that are there goes with the progress.
+    A result is bit for bit the same either way, and whichever others are trained with it. `begin` is told which
+    will be trained, of each of what is wanted; what `so_far` says of those that are there goes with the progress.
     """
-    engines = kept.engines(specs, len(data.x), dtype, note)
-    keys = [Key(*key) for key in zip(ids, engines, strict=True)]
-    found = kept.get(keys)
-    missing = [i for i, key in enumerate(keys) if key not in found]
-    queue = Queue([specs[i] for i in missing], data)
-    n_known = len(specs) - len(missing)
-    begin(missing)
+    engines = kept.engines([networks.spec for networks in wanted], len(data.x), dtype, note)
+    known = kept.get(list(zip(engines, ids, strict=True)))
+    missing = [np.flatnonzero(~is_known) for is_known, _ in known]
+    parts = [[] if results is None else [(np.flatnonzero(is_known), results)] for is_known, results in known]
+    n = sum(map(len, ids))
+    n_done = n - sum(map(len, missing))
+    left = [Replicates(spec, numbers[own]) for (spec, numbers), own in zip(wanted, missing, strict=True)]
+    queue = Queue(left, data)
+    begin(left)
     if so_far:
-        known = [i for i, key in enumerate(keys) if key in found]
-        so_far.add([specs[i] for i in known], [found[keys[i]] for i in known], KNOWN)
+        specs = [spec for spec, _ in wanted]
+        so_far.add([(spec, own) for spec, (_, own) in zip(specs, known, strict=True) if own is not None], KNOWN)
 
     def tell(done: int, total: int, share: float) -> None:
-        advance(n_known + done, len(specs), (queue.done + share * queue.last) / queue.work, str(so_far or ""))
+        advance(n_done + done, n, (queue.done + share * queue.last) / queue.work, str(so_far or ""))
 
     while chunk := queue.next():
         start = time.perf_counter()
-        own = [missing[i] for i in chunk]
-        own_specs = [specs[i] for i in own]
-        results = train_on(own_specs, [data], [0] * len(own), seed=seed, dtype=dtype, progress=tell, note=note)
+        own = [Replicates(left[i].spec, left[i].numbers[places]) for i, places in chunk]
+        results = train_replicates(own, [data], [0] * len(own), seed=seed, dtype=dtype, progress=tell, note=note)
         seconds = time.perf_counter() - start
         queue.took(seconds)
-        new = {keys[i]: result for i, result in zip(own, results, strict=True)}
-        kept.put(new)
+        blocks = []
+        for (i, places), found in zip(chunk, results, strict=True):
+            parts[i].append((missing[i][places], found))
+            blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
+        kept.put(blocks)
         if so_far:
-            so_far.add(own_specs, results, seconds)
-        found |= new
-        n_known += len(own)
-    return Training([found[key] for key in keys], missing, queue.seconds)
+            so_far.add([(spec, found) for (spec, _), found in zip(own, results, strict=True)], seconds)
+        n_done += sum(len(found) for found in results)
+    is_trained = [~is_known for is_known, _ in known]
+    return Training([_in_order(own) for own in parts], is_trained, queue.seconds)
+
+
+def _in_order(parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
+    """The results of all parts in the order of their places."""
+    places, results = np.concatenate([own for own, _ in parts]), joined([own for _, own in parts])
+    return results if (np.diff(places) > 0).all() else results.taken(np.argsort(places))
 
 
 class Queue:
@@ -90,28 +107,41 @@ class Queue:
     A chunk has enough networks for all threads, which share the last of those that have samples in their lanes.
     """
 
-    def __init__(self, specs: Sequence[NetworkSpec], data: Samples) -> None:
-        groups: dict[NetworkSpec, list[int]] = {}
-        for i, spec in enumerate(specs):
-            groups.setdefault(spec.without_steps(), []).append(i)
-        longest = [max((specs[i] for i in group), key=lambda spec: spec.steps or 0) for group in groups.values()]
+    def __init__(self, wanted: Sequence[Replicates], data: Samples) -> None:
+        families: dict[NetworkSpec, list[int]] = {}
+        for i, (spec, numbers) in enumerate(wanted):
+            if len(numbers):
+                families.setdefault(replace(spec.without_steps(), replicate=0), []).append(i)
+        self._wanted, self._families = wanted, list(families.values())
+        self._numbers = [np.unique(np.concatenate([wanted[i].numbers for i in own])) for own in self._families]
+        longest = [max((wanted[i].spec for i in own), key=lambda spec: spec.steps or 0) for own in self._families]
         n_threads = numba.config.NUMBA_NUM_THREADS
-        self._groups = list(groups.values())
         self._work = [operations_of(spec, data) for spec in longest]
         self._fewest = [n_threads * lanes_of(spec, data) for spec in longest]
         self._least = self._speed = SPEED * n_threads
-        self._next = 0
-        self.work, self.done, self.last, self.seconds = sum(self._work), 0.0, 0.0, 0.0
+        self._family, self._at = 0, 0
+        self.work = sum(len(own) * work for own, work in zip(self._numbers, self._work, strict=True))
+        self.done, self.last, self.seconds = 0.0, 0.0, 0.0
 
-    def next(self) -> list[int]:
-        """The places of the networks of the next chunk; none where all have been given."""
-        begin, self.last = self._next, 0.0
-        for work, fewest in zip(self._work[begin:], self._fewest[begin:], strict=True):
-            if self.last + work > SECONDS * self._speed and self._next - begin >= fewest:
+    def next(self) -> list[tuple[int, np.ndarray]]:
+        """The networks of the next chunk: places among what is wanted, and there; none where all were given."""
+        chunk: list[tuple[int, np.ndarray]] = []
+        n_given, self.last = 0, 0.0
+        while self._family < len(self._families):
+            numbers, work = self._numbers[self._family][self._at :], self._work[self._family]
+            room = max(int((SECONDS * self._speed - self.last) / work), self._fewest[self._family] - n_given)
+            if room <= 0:
                 break
-            self.last += work
-            self._next += 1
-        return [i for group in self._groups[begin : self._next] for i in group]
+            own = numbers[:room]
+            for i in self._families[self._family]:
+                places = np.flatnonzero(np.isin(self._wanted[i].numbers, own))
+                if len(places):
+                    chunk.append((i, places))
+            n_given, self.last, self._at = n_given + len(own), self.last + len(own) * work, self._at + len(own)
+            if len(own) < len(numbers):
+                break
+            self._family, self._at = self._family + 1, 0
+        return chunk
 
     def took(self, seconds: float) -> None:
         """Note that the last chunk is done, and in how many seconds."""

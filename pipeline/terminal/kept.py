@@ -34,9 +34,10 @@ def _command(call: Callable[[Paths, Store], int]) -> Callable[[Paths], int]:
 @_command
 def info(paths: Paths, kept: Store) -> int:
     """Print how many networks there are, and how many of them the results name."""
-    entries, named = kept.entries(), _named(paths)
-    in_use = {key.network_id for key, _ in entries} & named
-    print(f"{kept.folder}: {len(entries)} networks in {_size(kept)}; results here name {len(named)}, "
+    blocks, named = kept.blocks(), _named(paths)
+    in_use = {name.decode() for block in blocks for name in block.ids.tolist()} & named
+    n = sum(len(block.ids) for block in blocks)
+    print(f"{kept.folder}: {n} networks in {_size(kept)}; results here name {len(named)}, "
           f"of which {len(in_use)} are kept")  # fmt: skip
     return 0
 

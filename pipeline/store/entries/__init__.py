@@ -10,21 +10,22 @@ import hashlib
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from shoal.kernels.ensemble import NetworkSpec, Trained
+import numpy as np
+
+from shoal.kernels.ensemble import NetworkSpec, Results
+from shoal.kernels.results import joined
 from shoal.kernels.training.run import Note
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.store.entries import probes
-from shoal.pipeline.store.entries.index import Index
-from shoal.pipeline.store.entries.records import DamagedError, Key, decode, encode
-from shoal.pipeline.store.entries.segments import Place, Writer, read
+from shoal.pipeline.store.entries.index import Held, Index
+from shoal.pipeline.store.entries.records import Block, DamagedError, decode, encode
+from shoal.pipeline.store.entries.segments import Writer, read
 
 VARIABLE = "SHOAL_STORE"
-BATCH = 256
-"""Networks that are in memory at once where all are read."""
 T = TypeVar("T")
 _probed: dict[str, dict[str, str]] = {}
 """What probes gave in this process, by the sources of the engine and by name."""
@@ -61,10 +62,9 @@ class Store:
         engines = {own: _engine({probe.name: known[f"{probe.name}, {dtype}"] for probe in own}) for own in set(of)}
         return [engines[own] for own in of]
 
-    def keys(self) -> set[Key]:
+    def held(self) -> list[Held]:
         """What is there by the index alone, sound or not."""
-        entries: list[tuple[Key, Place]] = self._tried(self.index.all, [])
-        return {key for key, _ in entries}
+        return self._tried(self.index.blocks, list[Held]())
 
     def speeds(self, machine: str) -> dict[str, float]:
         """Seconds an operation that were measured on a machine with the engine as it is, by what they are of."""
@@ -75,74 +75,88 @@ class Store:
         """Keep what was measured."""
         self._write(lambda: self.index.add_speeds(probes.source(), machine, seconds))
 
-    def get(self, keys: Sequence[Key]) -> dict[Key, Trained]:
-        """Those that are there and sound; others are set aside, which a line says."""
-        places: dict[Key, Place] = self._tried(lambda: self.index.places(keys), {})
-        found, damaged = self._read(list(places.items()))
+    def get(self, wanted: Sequence[tuple[str, np.ndarray]]) -> list[tuple[np.ndarray, Results | None]]:
+        """Of the bits of an engine and ids (n,) each: which of these networks are there and sound, (n,), and their
+        results in that order. Others are set aside, which a line says."""
+        nothing = list[tuple[Held, list[Rows]]]()
+        found = self._tried(lambda: _places(self.index.blocks({engine for engine, _ in wanted}), wanted), nothing)
+        parts: list[list[tuple[np.ndarray, Results]]] = [[] for _ in wanted]
+        damaged, n_damaged = [], 0
+        for (held, rows), block in zip(found, self._read([held for held, _ in found]), strict=True):
+            if block is None:
+                damaged.append(held)
+                n_damaged += sum(len(own.of_block) for own in rows)
+                continue
+            for own in rows:
+                parts[own.which].append((own.of_wanted, block.results.taken(own.of_block)))
         if damaged:
-            _say(f"{self.folder}: found {len(damaged)} damaged of {len(places)} networks; they are trained again")
+            n = sum(len(own.of_block) for _, rows in found for own in rows)
+            _say(f"{self.folder}: found {n_damaged} damaged of {n} networks; they are trained again")
             self._write(lambda: self.index.replace(damaged, []))
-        return found
+        return [_ordered(len(ids), own) for (_, ids), own in zip(wanted, parts, strict=True)]
 
-    def put(self, results: Mapping[Key, Trained]) -> None:
+    def put(self, blocks: Sequence[Block]) -> None:
         """Keep networks; where that cannot be done a line says so, once."""
 
         def write() -> None:
-            places = self._writer.append(encode(key, trained) for key, trained in results.items())
-            self.index.add(zip(results, places, strict=True))
+            places = self._writer.append(map(encode, blocks))
+            self.index.add(Held(one.engine, one.ids, place) for one, place in zip(blocks, places, strict=True))
 
         self._write(write)
 
-    def entries(self) -> list[tuple[Key, Place]]:
-        """Every network that is kept, in the order of training; raises OSError and sqlite3.Error."""
-        return self._with_index(self.index.all)
+    def blocks(self) -> list[Held]:
+        """All that is kept, in the order of training; raises OSError and sqlite3.Error."""
+        return self._with_index(self.index.blocks)
 
     def set_damaged_aside(self) -> tuple[int, int]:
         """Read every network, and forget those that are damaged: how many there were, and how many of them are sound.
 
         Raises OSError and sqlite3.Error.
         """
-        entries = self.entries()
-        damaged = []
-        for at in range(0, len(entries), BATCH):
-            damaged += self._read(entries[at : at + BATCH])[1]
+        held = self.blocks()
+        damaged = [one for one, block in zip(held, self._read(held), strict=True) if block is None]
         if damaged:
             self.index.replace(damaged, [])
-        return len(entries), len(entries) - len(damaged)
+        n = sum(len(one.ids) for one in held)
+        return n, n - sum(len(one.ids) for one in damaged)
 
     def prune(self, named: Collection[str]) -> tuple[int, int]:
         """Keep the networks with these ids alone, each as it was trained last: how many there were, and are.
 
         What is kept is one file then. Raises OSError and sqlite3.Error.
         """
-        entries, before = self.entries(), self.index.segments()
-        last = {key.network_id: (key, place) for key, place in entries if key.network_id in named}
-        kept, moved, writer = list(last.values()), list[tuple[Key, Place]](), Writer(self.folder)
-        for at in range(0, len(kept), BATCH):
-            found, _ = self._read(kept[at : at + BATCH])
-            moved += zip(found, writer.append(encode(*one) for one in found.items()), strict=True)
-        self.index.replace(entries, moved)
+        held, before = self.blocks(), self.index.segments()
+        ids = np.concatenate([np.zeros(0, "S16"), *(one.ids for one in held)])
+        _, behind = np.unique(ids[::-1], return_index=True)
+        is_last = np.isin(np.arange(len(ids)), len(ids) - 1 - behind)
+        kept = np.split(
+            is_last & np.isin(ids, np.array(sorted(named), "S16")), np.cumsum([len(one.ids) for one in held])
+        )
+        some = [(one, np.flatnonzero(own)) for one, own in zip(held, kept, strict=False) if own.any()]
+        moved, writer = list[Held](), Writer(self.folder)
+        for (_, rows), block in zip(some, self._read([one for one, _ in some]), strict=True):
+            if block is not None:
+                own = block.taken(rows)
+                [place] = writer.append([encode(own)])
+                moved.append(Held(own.engine, own.ids, place))
+        self.index.replace(held, moved)
         self.index.forget_other(probes.source())
-        in_use = {place.segment for _, place in self.index.all()}  # a sweep may have added to one of those before
+        in_use = {one.place.segment for one in self.index.blocks()}  # a sweep may have added to one of those before
         for path in before:
             if path.name not in in_use:
                 path.unlink(missing_ok=True)
-        return len(entries), len(moved)
+        return len(ids), sum(len(one.ids) for one in moved)
 
-    def _read(self, entries: list[tuple[Key, Place]]) -> tuple[dict[Key, Trained], list[tuple[Key, Place]]]:
-        """Those that are sound, and where those are that are not."""
-        ordered = sorted(entries, key=lambda entry: entry[1])
-        found, damaged = {}, []
-        for entry, record in zip(ordered, read(self.folder, [place for _, place in ordered]), strict=True):
+    def _read(self, held: Sequence[Held]) -> Iterator[Block | None]:
+        """Those blocks one after another, None for one that is not sound."""
+        for one, record in zip(held, read(self.folder, [one.place for one in held]), strict=True):
             try:
-                key, trained = decode(record or b"")
+                block = decode(record or b"")
             except DamagedError:
-                key = None
-            if key == entry[0]:
-                found[key] = trained
-            else:
-                damaged.append(entry)
-        return found, damaged
+                yield None
+                continue
+            is_same = block.engine == one.engine and np.array_equal(block.ids, one.ids)
+            yield block if is_same else None
 
     def _write(self, call: Callable[[], None]) -> None:
         def begun() -> None:
@@ -182,6 +196,46 @@ class Store:
         _say(f"{self.index.path}: found {found}; it is made anew of the networks beside it")
         self.index.rebuild()
         return call()
+
+
+class Rows(NamedTuple):
+    """Networks of a block that are wanted: their rows there, and their places in one of the lists of ids."""
+
+    which: int
+    of_block: np.ndarray
+    of_wanted: np.ndarray
+
+
+def _places(blocks: Sequence[Held], wanted: Sequence[tuple[str, np.ndarray]]) -> list[tuple[Held, list[Rows]]]:
+    """Where what is wanted is, block by block as they lie in their files; of several the one that came last."""
+    rows: dict[int, list[Rows]] = {}
+    for engine in {engine for engine, _ in wanted}:
+        own = [(k, held.ids) for k, held in enumerate(blocks) if held.engine == engine]
+        known = np.concatenate([np.zeros(0, "S16"), *(ids for _, ids in own)])
+        numbers = np.repeat([k for k, _ in own], [len(ids) for _, ids in own])
+        of_block = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(ids)) for _, ids in own)])
+        order = np.argsort(known, kind="stable")
+        for which, (its_engine, ids) in enumerate(wanted):
+            if its_engine != engine or not len(known):
+                continue
+            at = order[np.maximum(np.searchsorted(known, ids, side="right", sorter=order) - 1, 0)]
+            is_there = np.flatnonzero(known[at] == ids)
+            by_block = is_there[np.argsort(numbers[at[is_there]], kind="stable")]
+            found, starts = np.unique(numbers[at[by_block]], return_index=True)
+            for k, of_wanted in zip(found.tolist(), np.split(by_block, starts)[1:], strict=True):
+                rows.setdefault(k, []).append(Rows(which, of_block[at[of_wanted]], of_wanted))
+    return [(blocks[k], rows[k]) for k in sorted(rows, key=lambda k: blocks[k].place)]
+
+
+def _ordered(n: int, parts: Sequence[tuple[np.ndarray, Results]]) -> tuple[np.ndarray, Results | None]:
+    """Which of n networks the parts have, (n,), and their results in that order."""
+    is_there = np.zeros(n, bool)
+    if not parts:
+        return is_there, None
+    places = np.concatenate([own for own, _ in parts])
+    is_there[places] = True
+    results, order = joined([own for _, own in parts]), np.argsort(places)
+    return is_there, results if (np.diff(places) > 0).all() else results.taken(order)
 
 
 def _engine(digests: Mapping[str, str]) -> str:

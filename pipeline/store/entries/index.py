@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
-from shoal.pipeline.store.entries.records import Key
+import numpy as np
+
 from shoal.pipeline.store.entries.segments import SUFFIX, Place, scan
 
 NAME = "index.db"
@@ -17,9 +19,10 @@ WAIT = 30.0
 VERSION = 2
 TABLES = f"""
     BEGIN IMMEDIATE;
-    CREATE TABLE IF NOT EXISTS entries (
-        number INTEGER PRIMARY KEY, network_id TEXT NOT NULL, engine TEXT NOT NULL,
-        segment TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, UNIQUE (network_id, engine)
+    DROP TABLE IF EXISTS entries;
+    CREATE TABLE IF NOT EXISTS blocks (
+        number INTEGER PRIMARY KEY, engine TEXT NOT NULL, ids BLOB NOT NULL,
+        segment TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, UNIQUE (segment, offset)
     );
     CREATE TABLE IF NOT EXISTS probes (
         source TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (source, name)
@@ -33,6 +36,14 @@ TABLES = f"""
 """
 
 
+class Held(NamedTuple):
+    """A block that is kept: what it is kept under (records.Block), and where."""
+
+    engine: str
+    ids: np.ndarray
+    place: Place
+
+
 class Index:
     """The tables, in a file that is opened for each call: no connection outlives one, or is left behind by a kill.
 
@@ -43,37 +54,29 @@ class Index:
         self.folder = folder
         self.path = folder / name
 
-    def places(self, keys: Sequence[Key]) -> dict[Key, Place]:
-        """Where the records of those keys are that are there."""
-        if not self.path.exists():
-            return {}
-        with closing(self._open()) as db:
-            found: dict[Key, Place] = {}
-            for key in keys:
-                query = "SELECT segment, offset, size FROM entries WHERE network_id = ? AND engine = ?"
-                if row := db.execute(query, key).fetchone():
-                    found[key] = Place(*row)
-            return found
-
-    def all(self) -> list[tuple[Key, Place]]:
-        """Every record that is known of, in the order in which they were written."""
+    def blocks(self, engines: Collection[str] | None = None) -> list[Held]:
+        """Every block of these bits of the engine, or of all, in the order in which they were written."""
         if not self.path.exists():
             return []
         with closing(self._open()) as db:
-            rows = db.execute("SELECT network_id, engine, segment, offset, size FROM entries ORDER BY number")
-            return [(Key(*row[:2]), Place(*row[2:])) for row in rows]
+            rows = db.execute("SELECT engine, ids, segment, offset, size FROM blocks ORDER BY number")
+            return [
+                Held(engine, np.frombuffer(ids, "S16"), Place(*place))
+                for engine, ids, *place in rows
+                if engines is None or engine in engines
+            ]
 
-    def add(self, entries: Iterable[tuple[Key, Place]]) -> None:
-        """Add records; of two under one key the later one counts."""
-        self.replace([], entries)
+    def add(self, blocks: Iterable[Held]) -> None:
+        """Add blocks; of two networks under one key the later one counts."""
+        self.replace([], blocks)
 
-    def replace(self, old: Iterable[tuple[Key, Place]], new: Iterable[tuple[Key, Place]]) -> None:
-        """Remove records that are still at their places, and add others, at once."""
-        where = "network_id = ? AND engine = ? AND segment = ? AND offset = ? AND size = ?"
-        add = "INSERT OR REPLACE INTO entries (network_id, engine, segment, offset, size) VALUES (?, ?, ?, ?, ?)"
+    def replace(self, old: Iterable[Held], new: Iterable[Held]) -> None:
+        """Remove blocks, and add others, at once."""
+        add = "INSERT OR REPLACE INTO blocks (engine, ids, segment, offset, size) VALUES (?, ?, ?, ?, ?)"
         with closing(self._open()) as db, db:
-            db.executemany(f"DELETE FROM entries WHERE {where}", [(*key, *place) for key, place in old])
-            db.executemany(add, [(*key, *place) for key, place in new])
+            places = [(held.place.segment, held.place.offset) for held in old]
+            db.executemany("DELETE FROM blocks WHERE segment = ? AND offset = ?", places)
+            db.executemany(add, [(held.engine, held.ids.tobytes(), *held.place) for held in new])
 
     def digests(self, source: str) -> dict[str, str]:
         """What probes gave from these sources, by their names."""
@@ -112,7 +115,7 @@ class Index:
         """Make it anew of what stands in the segments; those of another process may lack their last records."""
         new = Index(self.folder, f"{NAME}.{os.getpid()}.tmp")
         new.path.unlink(missing_ok=True)
-        new.add(entry for path in self.segments() for entry in scan(path))
+        new.add(Held(block.engine, block.ids, place) for path in self.segments() for block, place in scan(path))
         self.path.with_name(f"{NAME}-journal").unlink(missing_ok=True)
         new.path.replace(self.path)
 

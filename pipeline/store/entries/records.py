@@ -1,4 +1,4 @@
-"""One trained network as bytes, and back: a head with lengths and a checksum, a line of JSON, arrays as they are."""
+"""Trained networks as bytes, and back: a head with lengths and a checksum, a line of JSON, arrays as they are."""
 
 from __future__ import annotations
 
@@ -6,43 +6,51 @@ import hashlib
 import json
 import math
 import struct
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
 
-from shoal.kernels.ensemble import Trained
+from shoal.kernels.ensemble import Results
 
-MAGIC = b"shoal\n1\n"
+MAGIC = b"shoal\n2\n"
 HEAD = struct.Struct("<8sQQ32s")
 """MAGIC, bytes of JSON, bytes of arrays, SHA-256 of what follows and of these lengths."""
-ARRAYS = ("params", "recorded_steps", "costs", "validated_steps", "validation_costs")
-DTYPES = ("<f4", "<f8", "<i8")
+IDS = "ids"
+ARRAYS = (IDS, *(field.name for field in fields(Results)))
+DTYPES = ("<f4", "<f8", "<i8", "|S16")
 
 
-class Key(NamedTuple):
-    """What a trained network is kept under: its id, and the bits of the engine (16 hex digits, see probes)."""
+class Block(NamedTuple):
+    """Networks that differ in their replicate alone, and what they are kept under: the bits of the engine (16 hex
+    digits, see probes), and their ids, (n,) of 16 bytes each."""
 
-    network_id: str
     engine: str
+    ids: np.ndarray
+    results: Results
+
+    def taken(self, places: np.ndarray) -> Block:
+        """Those at some places."""
+        return Block(self.engine, self.ids[places], self.results.taken(places))
 
 
 class DamagedError(Exception):
     """Bytes are not what was written."""
 
 
-def encode(key: Key, trained: Trained) -> bytes:
-    """The record of a network."""
-    arrays = {name: np.ascontiguousarray(array) for name in ARRAYS if (array := getattr(trained, name)) is not None}
-    about = {
-        **key._asdict(),
-        "diverged_step": trained.diverged_step,
-        "stopped_step": trained.stopped_step,
-        "arrays": [[name, array.dtype.newbyteorder("<").str, array.shape] for name, array in arrays.items()],
+def encode(block: Block) -> bytes:
+    """The record of a block."""
+    found = {IDS: block.ids} | {name: getattr(block.results, name) for name in ARRAYS[1:]}
+    arrays = {
+        name: np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        for name, array in found.items()
+        if array is not None
     }
+    about = {"engine": block.engine, "arrays": [[name, own.dtype.str, own.shape] for name, own in arrays.items()]}
     text = json.dumps(about).encode() + b"\n"
-    body = text + b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays.values())
-    sizes = len(text), len(body) - len(text)
-    return HEAD.pack(MAGIC, *sizes, _digest(*sizes, body)) + body
+    parts = [text, *(array.view(np.uint8).data if array.size else b"" for array in arrays.values())]
+    sizes = len(text), sum(array.nbytes for array in arrays.values())
+    return b"".join([HEAD.pack(MAGIC, *sizes, _digest(*sizes, *parts)), *parts])
 
 
 def length(head: bytes) -> int:
@@ -53,7 +61,7 @@ def length(head: bytes) -> int:
     return HEAD.size + int(n_text) + int(n_arrays)
 
 
-def decode(record: bytes) -> tuple[Key, Trained]:
+def decode(record: bytes) -> Block:
     """What `encode` made a record of; raises DamagedError where one bit of it is another."""
     if length(record) != len(record):
         raise DamagedError
@@ -66,14 +74,13 @@ def decode(record: bytes) -> tuple[Key, Trained]:
     for name, dtype, shape in about["arrays"]:
         if name not in ARRAYS or dtype not in DTYPES:
             raise DamagedError
-        n = math.prod(shape)
-        arrays[name] = np.frombuffer(body, dtype, n, at).reshape(shape)
+        arrays[name] = np.frombuffer(body, dtype, math.prod(shape), at).reshape(shape)
         at += arrays[name].nbytes
-    trained = Trained(diverged_step=about["diverged_step"], stopped_step=about["stopped_step"], **arrays)
-    return Key(about["network_id"], about["engine"]), trained
+    return Block(about["engine"], arrays.pop(IDS), Results(**arrays))
 
 
-def _digest(n_text: int, n_arrays: int, body: bytes | memoryview) -> bytes:
+def _digest(n_text: int, n_arrays: int, *parts: bytes | memoryview) -> bytes:
     digest = hashlib.sha256(struct.pack("<QQ", n_text, n_arrays))
-    digest.update(body)
+    for part in parts:
+        digest.update(part)
     return digest.digest()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from shoal.pipeline.store.entries.records import HEAD, DamagedError, Key, decode, length
+from shoal.pipeline.store.entries.records import HEAD, Block, DamagedError, decode, length
 
 SUFFIX = ".segment"
 
@@ -62,7 +62,7 @@ def read(folder: Path, places: Iterable[Place]) -> Iterator[bytes | None]:
             file.close()
 
 
-def scan(path: Path) -> Iterator[tuple[Key, Place]]:
+def scan(path: Path) -> Iterator[tuple[Block, Place]]:
     """Every sound record of a segment, up to the first that is none: what follows that cannot be found."""
     with path.open("rb") as file:
         at = 0
@@ -71,8 +71,8 @@ def scan(path: Path) -> Iterator[tuple[Key, Place]]:
                 size = length(head)
                 if size > path.stat().st_size - at:
                     return
-                key, _ = decode(head + file.read(size - HEAD.size))
+                block = decode(head + file.read(size - HEAD.size))
             except DamagedError:
                 return
-            yield key, Place(path.name, at, size)
+            yield block, Place(path.name, at, size)
             at += size
