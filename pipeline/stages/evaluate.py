@@ -54,7 +54,7 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
         names = axes.architecture_names(sweep, dataset.n_outputs)
         prepared = axes.prepare(cells[cells["sweep"] == name], names, samples)
         paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)
-        tables.append(contrast_table(name, declared(prepared), paired))
+        tables.append(contrast_table(name, declared(prepared) if dataset.is_tested else [], paired))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -73,6 +73,8 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
     lost = table["status"] == "diverged"
     found.loc[lost, _error_columns(dataset)] = np.inf
     found.loc[lost, _measure_columns(dataset)] = 0.0
+    if not dataset.is_tested:
+        found[[str(name) for name in found if str(name).startswith("test")]] = np.nan
     return pd.concat([table, found], axis=1)
 
 

@@ -48,8 +48,8 @@ def calibrated(predictor: Predictor, rows: Split, level: float) -> Predictor:
 
 
 def coverage(predictor: Predictor, rows: Split) -> list[float | None]:
-    """The share of the rows whose value lies within the interval, target by target; None where there is none."""
-    if predictor.half_widths is None or np.isnan(predictor.half_widths).any():
+    """The share of the rows whose value lies within the interval, target by target; None where one is not known."""
+    if predictor.half_widths is None or np.isnan(predictor.half_widths).any() or np.isnan(rows.y).all():
         return [None] * rows.y.shape[1]
     inside = np.abs(rows.y - predictor.predict(rows.x)) <= predictor.half_widths
     return [float(share) for share in inside.mean(axis=0)]

@@ -74,16 +74,23 @@ def _size_faults(config: Config, dataset: data.Dataset, paths: Paths) -> list[Fa
 
 
 def _watched_file_faults(settings: DataConfig, paths: Paths) -> Iterator[Fault]:
-    if settings.source == "function" and not (paths.root / settings.path).is_file():
-        allowed = "an existing file, relative to the folder of params.yaml (DVC watches it, whatever the source)"
-        yield Fault("data.path", f"{shown(settings.path)}, which does not exist", allowed)
+    """Files that DVC watches and that are not there; and files that are there, and that no stage lists."""
+    for key, path in settings.files.items() if settings.source == "function" else ():
+        if not (paths.root / path).is_file():
+            allowed = "an existing file, relative to the folder of params.yaml (DVC watches it, whatever the source)"
+            yield Fault(f"data.{key}", f"{shown(path)}, which does not exist", allowed)
+    stages = paths.stages.read_text(encoding="utf-8", errors="replace") if paths.stages.is_file() else ""
+    for key, path in settings.files.items():
+        if stages and f"${{data.{key}}}" not in stages and path not in stages:
+            allowed = f"a line - ${{data.{key}}} there for each file of params.yaml, and none for others"
+            yield Fault("deps of the stage data", f"no {key} file", allowed, paths.below_root(paths.stages))
 
 
 def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     """Two lines: what would be trained on, and what would be trained."""
     splits = [len(split.x) for split in (dataset.train, dataset.validation, dataset.test)]
     kept = f", {len(dataset.calibration.x):,} to calibrate" if dataset.calibration else ""
-    source = "sin(x)" if config.data.source == "function" else config.data.path
+    source = "sin(x)" if config.data.source == "function" else ", ".join(config.data.files.values())
     columns = f"features {_some(dataset.feature_names)}; targets {_some(dataset.target_names)}"
     columns += f" (classes {_some(dataset.classes.names)})" if dataset.classes else ""
     sizes = "{:,} to train, {:,} to validate, {:,} to test".format(*splits)

@@ -65,7 +65,8 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
     predictions float64. Raises ConfigError with every fault of the table (of a long one, of the first part with any),
     or for an output that must not be written, and ShoalError where there is no network to predict with.
     """
-    target = outputs.place(request.output, paths, [Path(request.source), paths.root / settings.data.path])
+    inputs = [Path(request.source), *(paths.root / path for path in settings.data.files.values())]
+    target = outputs.place(request.output, paths, inputs)
     dataset = data.load(paths)
     predictor, intervals = _predictor(paths, settings, dataset, request.network_id)
     names = [naming.ROW, *predictor.columns, *([naming.FLAG] if request.flag_range else [])]
