@@ -12,6 +12,7 @@ from shoal.pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep,
 from shoal.pipeline.config import load as load_config
 from shoal.pipeline.config.faults import Notice, below, shown
 from shoal.pipeline.config.rules import branch_faults, known_features
+from shoal.pipeline.data import calibration
 from shoal.pipeline.hyperparameters import TRAINING, taking
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import limits, plan
@@ -45,7 +46,8 @@ def check(paths: Paths) -> Findings:
         return Findings([*faults, *error.faults])
     faults += faults_against(config, dataset)
     faults = faults or _size_faults(config, dataset, paths)
-    return Findings(faults, dataset.notices, [] if faults else _plan(config, dataset))
+    notices = [*dataset.notices, *_interval_notices(config, dataset)]
+    return Findings(faults, notices, [] if faults else _plan(config, dataset))
 
 
 def load(paths: Paths) -> tuple[Config, data.Dataset]:
@@ -84,6 +86,14 @@ def _watched_file_faults(settings: DataConfig, paths: Paths) -> Iterator[Fault]:
         if stages and f"${{data.{key}}}" not in stages and path not in stages:
             allowed = f"a line - ${{data.{key}}} there for each file of params.yaml, and none for others"
             yield Fault("deps of the stage data", f"no {key} file", allowed, paths.below_root(paths.stages))
+
+
+def _interval_notices(config: Config, dataset: data.Dataset) -> Iterator[Notice]:
+    """An interval that will be empty, as too few rows are kept for it."""
+    kept, level = dataset.calibration, config.interval
+    if kept is not None and level is not None and calibration.too_few(len(kept.x), level):
+        cut = [getattr(dataset, name) for name in config.data.fractions.shares]
+        yield calibration.notice(len(kept.x), level, sum(len(split.x) for split in cut))
 
 
 def _plan(config: Config, dataset: data.Dataset) -> list[str]:
