@@ -6,7 +6,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: repro test lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
+.PHONY: repro test lint fuzz fuzz-tables bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
 
 repro: $(VENV)/installed
 	shoal check
@@ -55,6 +55,10 @@ $(VENV)/bench: $(VENV)/installed
 # The tests whose examples are drawn, with others than the suite has: a new draw each time, printed where it fails.
 fuzz: $(VENV)/installed
 	HYPOTHESIS_PROFILE=fuzz pytest
+
+# Damaged tables through `shoal init`, check and the data stage: some minutes; N= and SEED= for others.
+fuzz-tables: $(VENV)/installed
+	N=$(N) SEED=$(SEED) python -W ignore -m tests.fuzz_tables
 
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed

@@ -12,7 +12,7 @@ from shoal.pipeline.config import ConfigError, DataConfig, Fault
 from shoal.pipeline.config.faults import Notice, did_you_mean
 from shoal.pipeline.data import readers
 from shoal.pipeline.data.dialect import given
-from shoal.pipeline.data.user_table import UserTable, some_of
+from shoal.pipeline.data.user_table import UserTable, in_all, some_of
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.preparation import Blanks
 
@@ -103,7 +103,7 @@ def read(settings: DataConfig, paths: Paths) -> tuple[DataConfig, Rows]:
     if unnamed and settings.targets == (LAST,):
         settings = settings.model_copy(update={"targets": tuple(first.columns[-1:])})
     if faults := [fault for key, table in tables.items() for fault in _disagreement(key, table, first, settings)]:
-        raise ConfigError([*(fault for table in tables.values() for fault in table.faults), *faults])
+        raise ConfigError(in_all([*(fault for table in tables.values() for fault in table.faults), *faults]))
     known = [table for key, table in tables.items() if key != "test" or not _is_to_predict(table, settings)]
     ends = np.cumsum([len(table.rows) for table in tables.values()])
     parts = {key: np.arange(end - len(tables[key].rows), end) for key, end in zip(tables, ends.tolist(), strict=True)}

@@ -14,7 +14,7 @@ from shoal.pipeline.config.faults import ConfigError, Fault
 from shoal.pipeline.data import features, joined, labels, notices, splitting
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.data.labels import Labels
-from shoal.pipeline.data.user_table import UserTable, some_of
+from shoal.pipeline.data.user_table import UserTable, in_all, some_of
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.preparation import NUMBER, Blanks, Preparation
 from shoal.pipeline.scaling import FLOAT64, Scaling
@@ -68,7 +68,7 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         *_column_faults(settings, used, faults),
         *_size_faults(table, {name: len(part) for name, part in rows.items()}),
     ]:
-        raise ConfigError(every)
+        raise ConfigError(in_all(every))
 
     preparation, cells = used.preparation, pd.DataFrame(used.cells)
     ids, places_in = features.texts(table, settings.id or ()), found.places
