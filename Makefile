@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro test kernels lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
-.PHONY: kills
+.PHONY: kills fuzz-tables
 
 repro: $(VENV)/installed
 	shoal check
@@ -71,6 +71,11 @@ fuzz: $(VENV)/installed
 N ?= 50
 kills: $(VENV)/installed
 	N=$(N) python -m tests.kills
+
+
+# Damaged tables through `shoal init`, check and the data stage: some minutes; N= and SEED= for others.
+fuzz-tables: $(VENV)/installed
+	N=$(N) SEED=$(SEED) python -W ignore -m tests.fuzz_tables
 
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed

@@ -27,6 +27,10 @@ class Paths:
         return self.root / "params.yaml"
 
     @property
+    def stages(self) -> Path:
+        return self.root / "dvc.yaml"
+
+    @property
     def own(self) -> list[Path]:
         """Files and folders that the study reads and writes: not a place for what a user asks a command to write."""
         return [self.root / name for name in OWN]

@@ -63,7 +63,10 @@ COUNTS = "whole numbers of 1 or more"
 RATES = "finite numbers above 0"
 SEEDS = "a whole number from 0 to 4294967295"
 FORM = "splits, ignore, id, missing, missing_values, separator, decimal, thousands, encoding, header_row, task"
-DATA_KEYS = "a mapping with the keys source, path, targets, features, fractions, split_seed, standardise, " + FORM
+DATA_KEYS = (
+    "a mapping with the keys source, path, train, validation, test, targets, features, fractions, split_seed, "
+    f"standardise, {FORM}"
+)
 
 ACCEPTANCE = [
     ("    replicates: 20", "    replicats: 20",
@@ -96,9 +99,13 @@ SINGLE = [
     ("dtype: float64", "dtype: float64\nthreads: 4",
      "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, choose, interval, sweeps"),
     ("source: function", "source: url", "data.source: found 'url'; allowed: function, file"),
-    ("source: function\n", "sorce: function\n", "data.sorce: found an unknown key; allowed: source, path, targets, "
-     "features, fractions, split_seed, standardise, " + FORM + "; did you mean 'source'?"),
-    ("  path: input/table.csv\n", "", "data.path: found nothing; allowed: the path of a CSV or Parquet file"),
+    ("source: function\n", "sorce: function\n", "data.sorce: found an unknown key; allowed: source, path, train, "
+     "validation, test, targets, features, fractions, split_seed, standardise, " + FORM + "; did you mean 'source'?"),
+    ("  path: input/table.csv\n", "", "data: found no path; allowed: path, a file with all rows; or "
+     "train and test, a file each, and validation where there is one"),
+    ("  path: input/table.csv\n", "  train: a.csv\n  test: b.csv\n", "data: found fractions of train, validation and "
+     "test; allowed: shares of train and validation in data.fractions, and of calibration where there is an interval; "
+     "train and test is what rows come from"),
     ("targets: [u, v]", "targets: u", "data.targets: found 'u'; allowed: a list of column names"),
     ("targets: [u, v]", "targets: [u, 3]", "data.targets[1]: found 3; allowed: a list of column names"),
     ("features: null", "features: [x, v]",

@@ -101,7 +101,12 @@ def train(paths: Paths, sweeps: Iterable[str]) -> Paths:
 
 def complete(root: Path, sweeps: Mapping[str, Any] = SWEEPS, dtype: str = "float64", **keys: Any) -> Paths:
     """Write a study and run it up to predict."""
-    paths = train(write(root, sweeps, dtype, **keys), sweeps)
+    return complete_written(write(root, sweeps, dtype, **keys), sweeps)
+
+
+def complete_written(paths: Paths, sweeps: Iterable[str]) -> Paths:
+    """Run a study up to predict."""
+    train(paths, sweeps)
     evaluate.run(paths)
     predict.run(paths)
     return paths

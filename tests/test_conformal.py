@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from hypothesis.extra.numpy import arrays
 from shoal.pipeline.data import Split
 from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.statistics import conformal
+from shoal.pipeline.study.check import check
+from tests.datasets import configure, rows
 from tests.test_predictor import NOTATION, PARAMS, Fitted, X, by_numpy, of
 
 LEVELS = st.integers(1, 99).map(lambda percent: percent / 100)
@@ -87,3 +91,24 @@ def test_too_few_rows_leave_the_ends_empty() -> None:
     assert calibrated.columns[2:] == ["charges_low", "charges_high"]
     assert np.isnan(calibrated.answer(X)[:, 2:]).all() and np.isfinite(calibrated.answer(X)[:, :2]).all()
     assert conformal.coverage(calibrated, rows) == [None]
+
+
+def test_check_says_what_an_interval_lacks(tmp_path: Path) -> None:
+    """And each of its ways out is one."""
+    (tmp_path / "t.csv").write_text("a,b,c\n" + rows(60), encoding="utf-8")
+
+    def notices(level: float, share: float) -> list[str]:
+        fractions = {"train": 0.9 - share, "validation": 0.05, "test": 0.05, "calibration": share}
+        paths = configure(tmp_path, fractions=fractions)
+        params = json.loads(paths.params.read_text(encoding="utf-8")) | {"interval": level}
+        paths.params.write_text(json.dumps(params), encoding="utf-8")
+        found = check(paths)
+        assert not found.faults
+        return [str(notice) for notice in found.notices if notice.where == "interval"]
+
+    assert notices(0.9, 0.1) == [
+        "warning: params.yaml: interval: 6 rows to calibrate on, of 9 that a level of 0.9 needs: it will be empty; a "
+        "larger share data.fractions.calibration (from 0.167 on), more rows, or a level of up to 0.857"
+    ]
+    assert not notices(0.857, 0.1) + notices(0.9, 0.167)
+    assert notices(0.858, 0.1)

@@ -49,10 +49,10 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     return table if every.empty else every
 
 
-def beside(table: pd.DataFrame, error: Error, written: Callable[[float], str]) -> str:
-    """The test errors of baselines as half a sentence, numbers as `written`: the constant has 84, ridge 24."""
+def beside(table: pd.DataFrame, error: Error, written: Callable[[float], str], split: str = "test") -> str:
+    """The errors of baselines on a split as half a sentence, numbers as `written`: the constant has 84, ridge 24."""
     rows = overall(table)
-    errors = zip(rows["baseline"], rows[error.of("test")], strict=True)
+    errors = zip(rows["baseline"], rows[error.of(split)], strict=True)
     texts = [(BASELINES[name].subject, written(float(value))) for name, value in errors]
     return ", ".join(f"{subject}{'' if n else ' has'} {value}" for n, (subject, value) in enumerate(texts))
 
@@ -73,10 +73,12 @@ def _rows(dataset: Dataset, name: str, model: Linear) -> pd.DataFrame:
 
 def _errors(dataset: Dataset, y_hats: dict[str, np.ndarray], outputs: list[int]) -> dict[str, float]:
     """The errors of these outputs on each split, as the task reports so many."""
-    scale, errors = dataset.error_scale[outputs], {}
+    scale, errors = dataset.error_scale[outputs], dict[str, float]()
     with np.errstate(over="ignore", invalid="ignore"):
         for error in dataset.task.reported(len(outputs)):
             for split, y_hat in y_hats.items():
                 y = getattr(dataset, split).y
-                errors[error.of(split)] = bounded(error.measure(y_hat[:, outputs], y[:, outputs], scale))
+                is_known = split != "test" or dataset.is_tested
+                value = bounded(error.measure(y_hat[:, outputs], y[:, outputs], scale)) if is_known else np.nan
+                errors[error.of(split)] = value
     return errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,14 +16,18 @@ LAST = "params.yaml"
 """What makes a folder a study, where it is to be moved into one that is there already."""
 
 
-def refuse(folder: Path, table: Path) -> None:
-    """Raise ConfigError where no study can be made at `folder`: beside the table itself, and git's, nothing is there.
+def refuse(folder: Path, tables: Sequence[Path]) -> None:
+    """Raise ConfigError where no study can be made at `folder`: beside the tables, and git's, nothing is there.
 
     What a user has there is never replaced.
     """
     found = ""
     if folder.is_dir():
-        others = [path.name for path in folder.iterdir() if path.name != ".git" and not _same(path, table)]
+        others = [
+            path.name
+            for path in folder.iterdir()
+            if path.name != ".git" and not any(_same(path, table) for table in tables)
+        ]
         if others:
             found = f"a folder that is not empty ({cut(', '.join(sorted(others)))})"
     elif folder.exists() or folder.is_symlink():

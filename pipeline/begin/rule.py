@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from shoal.pipeline.config import Sweep
@@ -61,10 +62,15 @@ class First(NamedTuple):
         return plan.duration(max(1.0, self.operations / (SPEED * threads)))
 
 
-def fractions(n_rows: int, classifies: bool) -> dict[str, float]:
-    """Shares of the rows; of classes there are no intervals."""
+def fractions(n_rows: int, classifies: bool, own: Collection[str] = ()) -> dict[str, float]:
+    """Shares of the rows; of classes there are no intervals.
+
+    Parts with a file of their `own` take no share, and more is left to train on.
+    """
     fits = (shares for fewest, shares in FRACTIONS.items() if n_rows >= fewest)
-    return next(shares for shares in fits if not (classifies and "calibration" in shares))
+    found = next(shares for shares in fits if not (classifies and "calibration" in shares))
+    others = {part: share for part, share in found.items() if part != "train" and part not in own}
+    return {"train": round(1 - sum(others.values()), 2)} | others
 
 
 def first_sweep(setting: Setting) -> First:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from shoal.pipeline.begin import rule, texts
 from shoal.pipeline.begin import targets as outcomes
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, look, of_use
 from shoal.pipeline.config import ConfigError, DataConfig, Fault
-from shoal.pipeline.config.faults import PARAMS, Notice
-from shoal.pipeline.config.schema import Fractions, Missing
+from shoal.pipeline.config.faults import PARAMS, Notice, shown
 from shoal.pipeline.data import readers, splitting
 from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.paths import Paths
@@ -33,17 +32,22 @@ class Begun:
     lines: Sequence[str]
 
 
-def begin(source: str, place: Path | None, wanted: Sequence[str]) -> Begun:
+def begin(
+    source: str, place: Path | None, wanted: Sequence[str], test: str | None = None, validation: str | None = None
+) -> Begun:
     """Write a study of the table `source` into the folder `place`, by default one of the table's name.
 
-    Raises ConfigError with every fault of the table and of the words; then nothing is written.
+    `test` and `validation` are tables of their own for these rows. Raises ConfigError with every fault of the tables
+    and of the words; then nothing is written.
     """
-    folder = place or Path(texts.stem(source))
-    table = readers.read(Path(), source, "")
+    folder, files = place or Path(texts.stem(source)), _files(source, test, validation)
+    names = {key: Path(file).name for key, file in files.items()}
+    table, *others = (readers.read(Path(), file, "") for file in files.values())
     targets = outcomes.chosen(table, wanted)
-    folders.refuse(folder, Path(source))
+    folders.refuse(folder, [Path(file) for file in files.values()])
     task = outcomes.task(table, targets)
-    sizes, columns = _looked_at(table, targets, task)
+    sizes, columns = _looked_at(table, names, targets, task)
+    sizes |= {key: len(other.rows) for key, other in zip(list(files)[1:], others, strict=True)}
     features = of_use(columns, FEATURE)
     if not features:
         seen = texts.some(_without_use(columns)) or "targets alone"
@@ -52,8 +56,8 @@ def begin(source: str, place: Path | None, wanted: Sequence[str]) -> Begun:
     n_inputs = sum(column.n_inputs for column in features)
     n_outputs = outcomes.n_outputs(table, targets)
     first = rule.first_sweep(Setting(n_inputs, n_outputs, sizes["train"], 8, threads, sizes["validation"]))
-    text = texts.params(Path(source).name, targets, task, columns, n_rows, first)
-    found = _write(folder, Path(source), text, texts.title(source, targets, n_rows), targets)
+    text = texts.params(names, targets, task, columns, n_rows, first)
+    found = _write(folder, files, text, texts.title(source, targets, n_rows), targets)
     there = "" if folder.resolve() == Path().resolve() else f"cd {shlex.quote(str(folder))} && "
     return Begun(
         found.notices,
@@ -65,20 +69,37 @@ def begin(source: str, place: Path | None, wanted: Sequence[str]) -> Begun:
     )
 
 
-def _looked_at(table: UserTable, targets: Sequence[str], task: str) -> tuple[dict[str, int], list[Seen]]:
-    """How many rows each part gets, and the other columns; raises ConfigError where there are too few rows."""
+def _files(source: str, test: str | None, validation: str | None) -> dict[str, str]:
+    """The tables by their keys in params.yaml; raises ConfigError for words that do not go together."""
+    if test is None and validation is None:
+        return {"path": source}
+    if test is None:
+        allowed = "--test FILE beside it; without both, all rows are those of DATA"
+        raise ConfigError([Fault("", shown(validation), allowed, "--validation")])
+    files = {"train": source} | ({"validation": validation} if validation else {}) | {"test": test}
+    names = [Path(file).name.lower() for file in files.values()]
+    if twice := [file for file, name in zip(files.values(), names, strict=True) if names.count(name) > 1]:
+        allowed = "files of different names, as the study has a copy of each in one folder"
+        raise ConfigError([Fault("", f"the name of another table ({shown(Path(twice[-1]).name)})", allowed, twice[-1])])
+    return files
+
+
+def _looked_at(
+    table: UserTable, files: Mapping[str, str], targets: Sequence[str], task: str
+) -> tuple[dict[str, int], list[Seen]]:
+    """How many of its rows each part gets, and the other columns; raises ConfigError where there are too few rows."""
     n_rows = len(table.rows)
-    settings = DataConfig(
-        source="file",
-        path=table.name,
-        targets=tuple(targets),
-        features=None,
-        fractions=Fractions(**rule.fractions(n_rows, bool(task))),
-        split_seed=0,
-        standardise=True,
-        task="classification" if task else "regression",
-        missing=Missing(numbers="median", categories="own"),
-    )
+    block = {
+        "source": "file",
+        "targets": list(targets),
+        "features": None,
+        "fractions": rule.fractions(n_rows, bool(task), files),
+        "split_seed": 0,
+        "standardise": True,
+        "task": "classification" if task else "regression",
+        "missing": {"numbers": "median", "categories": "own"},
+    }
+    settings = DataConfig.model_validate(block | dict(files))
     rows, _ = splitting.split(table, settings)
     if n_rows < rule.LEAST_ROWS:
         allowed = f"at least {rule.LEAST_ROWS}, to train, validate and test"
@@ -111,19 +132,21 @@ def _without_use(columns: Sequence[Seen]) -> list[str]:
     return [f"{column.name} ({column.reason.partition(' (')[0]})" for column in columns if column.use != FEATURE]
 
 
-def _write(folder: Path, table: Path, params: str, title: str, targets: Sequence[str]) -> Findings:
+def _write(folder: Path, files: Mapping[str, str], params: str, title: str, targets: Sequence[str]) -> Findings:
     """Write the folder, and what `shoal check` finds in it; raises ConfigError, and leaves none, where that is a fault.
 
-    The table is copied: the study can be moved, and what becomes of the original is no matter.
+    The tables are copied: the study can be moved, and what becomes of the originals is no matter.
     """
-    with_git = folders.has_git(folder)
-    own = {"params.yaml": params, "README.md": texts.readme(title, table.name, targets, with_git)}
+    with_git, tables = folders.has_git(folder), [Path(file) for file in files.values()]
+    own = {"params.yaml": params, "README.md": texts.readme(title, tables[0].name, targets, with_git)}
+    own["dvc.yaml"] = texts.stages(files)
     own |= {name: texts.source(file) for file, name in texts.AS_THEY_ARE.items()}
     own[".python"] = f"{sys.executable}\n"
     with folders.whole(folder) as temporary:
         for name, text in own.items():
             (temporary / name).write_text(text, encoding="utf-8")
-        shutil.copyfile(table, temporary / table.name)
+        for table in tables:
+            shutil.copyfile(table, temporary / table.name)
         folders.make_dvc_project(temporary, with_git)
         found = check(Paths(temporary))
         if found.faults:

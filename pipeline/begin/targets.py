@@ -9,7 +9,7 @@ import numpy as np
 
 from shoal.pipeline.config import ConfigError, Fault
 from shoal.pipeline.config.faults import cut
-from shoal.pipeline.data.user_table import BLANKS, UserTable
+from shoal.pipeline.data.user_table import BLANKS, UserTable, in_all
 from shoal.pipeline.preparation import truth
 
 MOST_CLASSES = 20
@@ -30,7 +30,7 @@ def chosen(table: UserTable, wanted: Sequence[str]) -> list[str]:
     for name in (name for name in targets if name in table.columns):
         faults += _cell_faults(table, name, len(targets) == 1)
     if faults:
-        raise ConfigError(faults)
+        raise ConfigError(in_all(faults))
     return targets
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -17,8 +17,14 @@ from shoal.pipeline.config.fields import LONGEST_LINE
 from shoal.pipeline.data.notices import word
 from shoal.pipeline.preparation import CATEGORY
 
-AS_THEY_ARE = {"stages.yaml": "dvc.yaml", "stage.sh": "stage.sh", "gitignore": ".gitignore", "dvcignore": ".dvcignore"}
-"""Files below files/, and their names in a study: DVC would take a dvc.yaml among shoal's sources for one of theirs."""
+AS_THEY_ARE = {"stage.sh": "stage.sh", "gitignore": ".gitignore", "dvcignore": ".dvcignore"}
+"""Files below files/, and their names in a study."""
+OF = {
+    "path": "a CSV or Parquet file with named columns, in this folder; its rows are split as below",
+    "train": "a CSV or Parquet file with named columns, in this folder; its rows are split as below",
+    "validation": "another with these columns, on whose rows the networks that answer are chosen",
+    "test": "another with these columns; errors are reported on its rows, or without targets, these are predicted",
+}
 USES = {
     "train": "networks are fitted on these rows",
     "validation": "the networks that answer are chosen on these",
@@ -38,11 +44,24 @@ def source(name: str) -> str:
     return resources.files(__package__).joinpath("files", name).read_text(encoding="utf-8")
 
 
-def params(table: str, targets: Sequence[str], task: str, columns: Sequence[Seen], rows: int, first: First) -> str:
-    """params.yaml: the data, what was found of its columns, and one sweep; `task` says why targets are classes."""
-    name, shares = study_name(table), rule.fractions(rows, bool(task))
+def stages(files: Mapping[str, str]) -> str:
+    """dvc.yaml, whose stage data reads these files; DVC would take one among shoal's sources for one of theirs."""
+    return source("stages.yaml").replace("- ${data.path}", "\n      ".join(f"- ${{data.{key}}}" for key in files))
+
+
+def params(
+    files: Mapping[str, str], targets: Sequence[str], task: str, columns: Sequence[Seen], rows: int, first: First
+) -> str:
+    """params.yaml: the data, what was found of its columns, and one sweep; `task` says why targets are classes.
+
+    `files` are the tables by their keys, `rows` those of the first.
+    """
+    table = next(iter(files.values()))
+    name, shares = study_name(table), rule.fractions(rows, bool(task), files)
     said = {
-        "path": json.dumps(table, ensure_ascii=False),
+        "files": "\n".join(
+            f"  {key}: {json.dumps(path, ensure_ascii=False)}    # {OF[key]}" for key, path in files.items()
+        ),
         "targets": f"[{', '.join(map(word, targets))}]",
         "task": f"  task: classification    # {_comment(task)}\n" if task else "",
         "columns": "".join(f"  {line}\n" for line in _columns(columns)),

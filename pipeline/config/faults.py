@@ -29,7 +29,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.where}" if self.where else self.file
-        return f"{place}: found {self.found}; allowed: {self.allowed}"
+        return _one_line(f"{place}: found {self.found}; allowed: {self.allowed}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,12 @@ class Notice:
     file: str = PARAMS
 
     def __str__(self) -> str:
-        return f"warning: {self.file}: {self.where}: {self.found}; {self.way_out}"
+        return _one_line(f"warning: {self.file}: {self.where}: {self.found}; {self.way_out}")
+
+
+def _one_line(text: str) -> str:
+    """The text with what is no letter on a line as Python writes it: names of columns may have line breaks."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 class ConfigError(ShoalError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import (
@@ -49,8 +50,18 @@ Mark = Literal[".", ","]
 Group = Literal[".", ",", " ", "'"]
 
 
+PATH = "the path of a CSV or Parquet file"
+FILES = ("train", "validation", "test")
+"""Keys of files that have the rows of one part each."""
+
+
 def _quoted(kind: Any) -> str:
     return ", ".join(map(repr, get_args(kind)))
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 class Closed(BaseModel):
@@ -63,16 +74,21 @@ class Fractions(Closed):
     """Shares of a file's rows."""
 
     train: Positive = Field(description=POSITIVE)
-    validation: Positive = Field(description=POSITIVE)
-    test: Positive = Field(description=POSITIVE)
+    validation: Positive | None = Field(default=None, description=POSITIVE)
+    test: Positive | None = Field(default=None, description=POSITIVE)
     calibration: Positive | None = Field(default=None, description=POSITIVE)
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Fractions:
-        if abs(self.train + self.validation + self.test + (self.calibration or 0) - 1) > 1e-9:
-            names = "train, validation and test" if self.calibration is None else "train, validation, test, calibration"
+        if abs(sum(self.shares.values()) - 1) > 1e-9:
+            names = _listed(self.shares) if self.calibration is None else ", ".join(self.shares)
             raise refusal(f"{names} that sum to 1")
         return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Those that are given, by their names."""
+        return {name: share for name in type(self).model_fields if (share := getattr(self, name)) is not None}
 
 
 class Splits(Closed):
@@ -101,7 +117,10 @@ class DataConfig(Closed):
     """Where the samples come from."""
 
     source: Literal["function", "file"] = Field(description="function, file")
-    path: str = Field(min_length=1, description="the path of a CSV or Parquet file")
+    path: str | None = Field(default=None, min_length=1, description=PATH)
+    train: str | None = Field(default=None, min_length=1, description=PATH)
+    validation: str | None = Field(default=None, min_length=1, description=PATH)
+    test: str | None = Field(default=None, min_length=1, description=PATH)
     targets: Columns = Field(description="a list of column names")
     features: Columns | None = Field(description="null (all columns but the targets), or a list of column names")
     fractions: Fractions = Field(description=f"a mapping with the keys {', '.join(Fractions.model_fields)}")
@@ -133,6 +152,24 @@ class DataConfig(Closed):
         if splits and splits.column in info.data.get("targets", ()):
             raise refusal("a column that is not among the targets")
         return splits
+
+    @model_validator(mode="after")
+    def _of_one_file_or_several(self) -> DataConfig:
+        """Each part comes from one place: a file of its own, or a share of the rows of the file that is trained on."""
+        if self.files.keys() not in ({"path"}, {"train", "test"}, {*FILES}):
+            allowed = "path, a file with all rows; or train and test, a file each, and validation where there is one"
+            raise refusal(allowed, _listed(self.files) if self.files else "no path")
+        cut = [name for name in FILES if name == "train" or name not in self.files]
+        given = [name for name in self.fractions.shares if name != "calibration"]
+        if given != cut:
+            allowed = f"shares of {_listed(cut)} in data.fractions, and of calibration where there is an interval"
+            raise refusal(f"{allowed}; {_listed(self.files)} is what rows come from", f"fractions of {_listed(given)}")
+        return self
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The paths of the files that rows come from, by their keys; the first one is trained on."""
+        return {name: path for name in ("path", *FILES) if (path := getattr(self, name)) is not None}
 
     @property
     def is_table(self) -> bool:

@@ -87,6 +87,11 @@ class Dataset:
         every = list(range(self.n_outputs))
         return [every] if self.classes else [[k] for k in every]
 
+    @cached_property
+    def is_tested(self) -> bool:
+        """Whether the test rows have targets: those of a file of their own may have none, to be predicted alone."""
+        return not np.isnan(self.test.y).all()
+
     @property
     def task(self) -> Task:
         """What networks are trained for on it, and which errors of theirs are reported."""

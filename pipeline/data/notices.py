@@ -92,9 +92,12 @@ def of_table(
     return tuple(told)
 
 
-def unforeseen(table: UserTable, remarks: Sequence[tuple[str, str]]) -> tuple[Notice, ...]:
-    """One notice a column that has, outside the rows to train on, what these lack; SHOWN_FAULTS of them at most."""
-    way_out = "another data.split_seed may train on some of them"
+def unforeseen(table: UserTable, remarks: Sequence[tuple[str, str]], is_cut: bool) -> tuple[Notice, ...]:
+    """One notice a column that has, outside the rows to train on, what these lack; SHOWN_FAULTS of them at most.
+
+    `is_cut` says whether rows of this table are trained on.
+    """
+    way_out = "another data.split_seed may train on some of them" if is_cut else "rows to train on would need some"
     told = [Notice(f"column '{name}'", text, way_out, table.name) for name, text in remarks]
     if more := len(told[SHOWN_FAULTS:]):
         told[SHOWN_FAULTS:] = [Notice("columns", f"{more} more such columns", "as above", table.name)]

@@ -11,11 +11,10 @@ from shoal.kernels.streams import stream
 from shoal.pipeline.classes import NUMBERS, Classes
 from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault
-from shoal.pipeline.data import features, labels, notices, readers, splitting
+from shoal.pipeline.data import features, joined, labels, notices, splitting
 from shoal.pipeline.data.dataset import Dataset, Split
-from shoal.pipeline.data.dialect import given
 from shoal.pipeline.data.labels import Labels
-from shoal.pipeline.data.user_table import UserTable, some_of
+from shoal.pipeline.data.user_table import UserTable, in_all, some_of
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.preparation import NUMBER, Blanks, Preparation
 from shoal.pipeline.scaling import FLOAT64, Scaling
@@ -23,8 +22,6 @@ from shoal.pipeline.scaling import FLOAT64, Scaling
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250
 USES = {"train": "to train on", "validation": "to validate", "calibration": "to calibrate", "test": "to test"}
-LAST = "last"
-"""The target of a table without names of columns."""
 
 
 def build(config: Config, paths: Paths) -> Dataset:
@@ -52,16 +49,18 @@ def _from_function(seed: int) -> Dataset:
 
 
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
-    table = readers.read(paths.root, settings.path, "data.path", given(settings))
-    settings = _with_last(settings, table)
-    others = [column for column in table.columns if column not in _apart(settings)]
+    settings, found = joined.read(settings, paths)
+    table, first = found.every, found.first
+    others = [column for column in table.columns if column not in joined.apart(settings)]
     names = tuple(others if settings.features is None else settings.features)
     targets = settings.targets
-    labelled = labels.read(table, settings) if settings.is_classification else None
-    rows, split_faults = splitting.split(table, settings, labelled.strata if labelled else None)
+    labelled = labels.read(found.known, settings) if settings.is_classification else None
+    strata = labelled.strata if labelled else None
+    cut, split_faults = splitting.split(first, settings, None if strata is None else strata[: len(first.rows)])
+    rows = {name: part for name in splitting.PARTS if (part := (cut | found.parts).get(name)) is not None}
     fitted_on = rows["train"]
     used = features.fitted(table, [name for name in dict.fromkeys(names) if name in table.columns], settings, fitted_on)
-    y, classes, faults = _outcomes(table, targets, labelled, fitted_on, used.preparation.blanks)
+    y, classes, faults = _outcomes(found.known, targets, labelled, fitted_on, used.preparation.blanks)
     if every := [
         *table.faults,
         *_choice_faults(table, settings),
@@ -69,12 +68,14 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         *_column_faults(settings, used, faults),
         *_size_faults(table, {name: len(part) for name, part in rows.items()}),
     ]:
-        raise ConfigError(every)
+        raise ConfigError(in_all(every))
 
     preparation, cells = used.preparation, pd.DataFrame(used.cells)
-    ids = features.texts(table, settings.id or ())
+    ids, places_in = features.texts(table, settings.id or ()), found.places
+    y = np.concatenate([y, np.full((len(table.rows) - len(y), y.shape[1]), np.nan)])
     parts = {
-        name: Split.of(preparation, cells.iloc[part], y[part], part + 1, ids.iloc[part]) for name, part in rows.items()
+        name: Split.of(preparation, cells.iloc[part], y[part], places_in[part], ids.iloc[part])
+        for name, part in rows.items()
     }
     train = parts["train"]
     x_scaling, y_scaling = Scaling.identity(len(preparation.inputs)), Scaling.identity(y.shape[1])
@@ -85,16 +86,22 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
             y_scaling = Scaling.fit(train.y, np.array([_resolution(table, name) for name in targets]))
         outputs = targets if not classes else targets * len(classes)
         _check_scales(table, (*preparation.inputs, *outputs), np.concatenate([x_scaling.scale, y_scaling.scale]))
-    x, places = preparation.matrix(cells), preparation.places
+    seen = slice(len(first.rows))
+    x, places = preparation.matrix(cells)[seen], preparation.places
     columns = [_used(table, name, x[:, place], fitted_on) for name, place in places.items()]
     outcomes = [
-        _used(table, name, values, fitted_on) for name, values in zip(targets, _numbers(y, classes), strict=True)
+        _used(table, name, values, fitted_on) for name, values in zip(targets, _numbers(y[seen], classes), strict=True)
     ]
     categories = {column.name: column.inputs for column in preparation.columns if column.name not in places}
     told = (
         *table.notices,
+        *joined.superfluous(found),
         *notices.of_table(table, settings, columns, outcomes, categories),
-        *notices.unforeseen(table, preparation.remarks(cells)),
+        *(
+            notice
+            for file, place in found.tables
+            for notice in notices.unforeseen(file, preparation.remarks(cells.iloc[place]), file is first)
+        ),
     )
     splits = (train, parts["validation"], parts["test"], _grid(preparation, train))
     calibration = parts.get("calibration")
@@ -124,19 +131,6 @@ def _numbers(y: np.ndarray, classes: Classes) -> np.ndarray:
     return y[np.newaxis] @ np.array(places, np.float64)
 
 
-def _with_last(settings: DataConfig, table: UserTable) -> DataConfig:
-    """The target `last` as a column, where columns have no names of their own."""
-    unnamed = table.columns == [f"c{i}" for i in range(1, len(table.columns) + 1)]
-    last = {"targets": tuple(table.columns[-1:])}
-    return settings.model_copy(update=last) if unnamed and settings.targets == (LAST,) else settings
-
-
-def _apart(settings: DataConfig) -> set[str]:
-    """Columns that are no features where none are named: targets, what splits or names the rows, what to ignore."""
-    column = settings.splits.column if settings.splits else None
-    return {*settings.targets, *(settings.ignore or ()), *(settings.id or ()), *([column] if column else ())}
-
-
 def _resolution(table: UserTable, name: str) -> float:
     return table.resolutions.get(name, FLOAT64)
 
@@ -152,7 +146,7 @@ def _choice_faults(table: UserTable, settings: DataConfig) -> list[Fault]:
         faults += table.missing("data.features", settings.features)
     else:
         faults += table.missing("data.ignore", settings.ignore or ())
-        if set(table.columns) <= _apart(settings):
+        if set(table.columns) <= joined.apart(settings):
             allowed = "at least one column left over as a feature"
             faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
     return faults

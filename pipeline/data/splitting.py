@@ -75,7 +75,7 @@ def held_out(n: int, folds: int, repeats: int, seed: int) -> list[np.ndarray]:
 
 def _sizes(n: int, fractions: Fractions) -> dict[str, int]:
     """Rows of each part of n, in the order in which time goes: running sums are rounded, so that no row is lost."""
-    shares = {name: share for name in PARTS if (share := getattr(fractions, name)) is not None}
+    shares = {name: fractions.shares[name] for name in PARTS if name in fractions.shares}
     ends = [round(n * share) for share in accumulate(shares.values())]
     ends[-1] = n
     return {name: end - start for name, start, end in zip(shares, [0, *ends], ends, strict=False)}

@@ -17,8 +17,10 @@ from shoal.pipeline.preparation import Blanks
 
 FILL = "fill the cell or remove the row"
 BLANKS = Blanks.of(())
-SHOWN_FAULTS = 10
+SHOWN_FAULTS = 8
 """Faults of one kind that are told one by one; the others are counted."""
+MOST_LINES = 10
+"""Of all kinds together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,13 @@ def some_of(faults: list[Fault], what: str) -> list[Fault]:
     more = len(faults) - SHOWN_FAULTS
     counted = [Fault("", f"{more} more {what}", "as above", faults[0].file)] if more > 0 else []
     return faults[:SHOWN_FAULTS] + counted
+
+
+def in_all(faults: list[Fault]) -> list[Fault]:
+    """Faults of a table as they are told: MOST_LINES at most, the last of which counts what is left out."""
+    more = len(faults) - MOST_LINES + 1
+    counted = Fault("", f"{more} more lines such as these", "none of them", faults[0].file if faults else "")
+    return faults if len(faults) <= MOST_LINES else [*faults[: MOST_LINES - 1], counted]
 
 
 def fault_at(key: str, name: str, found: str, allowed: str) -> Fault:

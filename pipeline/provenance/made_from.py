@@ -9,6 +9,7 @@ from typing import Any
 
 from shoal.pipeline import store
 from shoal.pipeline.config.faults import below
+from shoal.pipeline.config.schema import FILES
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance.hashes import read_params
 
@@ -46,13 +47,14 @@ def sweeps(paths: Paths) -> list[str]:
 
 
 def data(paths: Paths) -> MadeFrom:
-    """Of the data stage: the user's table counts where it is the source; keys that need not be there are handed on."""
+    """Of the data stage: the user's files count where they are read; keys that need not be there are handed on."""
     params = read_params(paths)
     block = _mapping(params.get("data"))
-    table = str(block.get("path")) if block.get("source") == "file" else None
-    kept = {"seed": params.get("seed"), "data": block if table else {"source": "function"}}
+    is_table = block.get("source") == "file"
+    files = [paths.root / str(block[key]) for key in ("path", *FILES) if is_table and block.get(key)]
+    kept = {"seed": params.get("seed"), "data": block if is_table else {"source": "function"}}
     kept |= {key: params[key] for key in ("report", *SERVED) if key in params}
-    return _made_from(paths, paths.data_receipt, kept, [paths.root / table] if table else [])
+    return _made_from(paths, paths.data_receipt, kept, files)
 
 
 def gradcheck(paths: Paths) -> MadeFrom:

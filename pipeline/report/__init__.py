@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from matplotlib.figure import Figure
+
 from shoal.pipeline.figures import style
+from shoal.pipeline.report import glance, untested
 from shoal.pipeline.report.assignment.author import assignment_tables
 from shoal.pipeline.report.assignment.derivations import derivations
 from shoal.pipeline.report.assignment.setting import data_section, example_network
@@ -22,6 +25,8 @@ from shoal.pipeline.report.summary import caveats, definitions, summary
 
 def sections(study: Study) -> list[Section]:
     """The whole report, in its order."""
+    if not study.dataset.is_tested:
+        return untested.sections(study)
     with style.house_style():
         return [
             summary(study),
@@ -35,8 +40,15 @@ def sections(study: Study) -> list[Section]:
         ]
 
 
+def picture(study: Study) -> Figure:
+    """The study in one figure."""
+    return glance.at_a_glance(study.sweeps) if study.dataset.is_tested else untested.at_a_glance(study)
+
+
 def results_page(study: Study) -> str:
     """The results as Markdown: a table of the sweeps, then every sweep with its own tables."""
+    if not study.dataset.is_tested:
+        return untested.results_page(study)
     last = test_set(study)
     texts = ["## Results", markdown_table(summary_table(study.sweeps)), definitions(study), *caveats(study)]
     for results in study.sweeps:

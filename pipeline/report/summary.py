@@ -66,7 +66,8 @@ def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
     lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
-    paragraphs = [f"{_extent(study)} {_best(study)}", *verdict(study), *lines, CLAIMS, *caveats(study)]
+    paragraph = f"{extent(study)} {chosen_sentence(study)}"
+    paragraphs = [paragraph, *verdict(study), *lines, CLAIMS, *caveats(study)]
     return Section("Summary", [*paragraphs, table, definitions(study)])
 
 
@@ -102,23 +103,28 @@ def _single(results: SweepResults) -> str:
     return f"Its one cell, {cell['cell']}, {said}."
 
 
-def _extent(study: Study) -> str:
+def extent(study: Study) -> str:
+    """How many networks were trained, and what each part of the rows was for."""
     networks = sum(int(results.cells["n_networks"].sum()) for results in study.sweeps)
     cells = sum(len(results.cells) for results in study.sweeps)
+    chosen = " and chosen on the validation split"
+    if study.dataset.is_tested:
+        chosen = ", chosen on the validation split and reported on the test split"
     diverged = sum(int(results.cells["n_diverged"].sum()) for results in study.sweeps)
     return (
         f"{counted(networks, 'network')} in {counted(cells, 'cell')} of {counted(len(study.sweeps), 'sweep')} were "
-        f"fitted on the training split, chosen on the validation split and reported on the test split; {diverged} of "
-        "them diverged."
+        f"fitted on the training split{chosen}; {diverged} of them diverged."
     )
 
 
-def _best(study: Study) -> str:
+def chosen_sentence(study: Study) -> str:
+    """What was chosen, and what answers."""
     chosen, error = study.chosen, study.error
     if chosen is None:
         return f"{all_diverged(study.sweeps)}: there is none to predict with."
+    split = "test" if study.dataset.is_tested else "validation"
     best = (
         f"The network with the smallest {error.label('validation')} of all is of cell {chosen['cell']} in sweep "
-        f"{chosen['sweep']}; its {error.label('test')} is {number(chosen[error.metric('test')])}."
+        f"{chosen['sweep']}; its {error.label(split)} is {number(chosen[error.metric(split)])}."
     )
     return " ".join(filter(None, [best, ensembles.answers(chosen, error, number), ensembles.intervals(chosen)]))

@@ -56,7 +56,7 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
         names = axes.architecture_names(sweep, dataset.n_outputs)
         prepared = axes.prepare(cells[cells["sweep"] == name], names, samples)
         paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)
-        tables.append(contrast_table(name, declared(prepared), paired))
+        tables.append(contrast_table(name, declared(prepared) if dataset.is_tested else [], paired))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -77,6 +77,8 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
                     advance(n_done, len(runs))
     table = runs[["network_id", "sweep", "cell", "replicate", "status"]].assign(error=dataset.task.error.name)
     table = table.astype({"error": "string"})
+    if not dataset.is_tested:
+        errors[:, [name.startswith("test") for name in columns]] = np.nan
     return pd.concat([table, pd.DataFrame(errors, table.index, columns)], axis=1)
 
 

@@ -82,6 +82,8 @@ def _ensemble(
             y_hat = replace(nobody, networks=fitted).predict(split.x)
             found = {error.name: error.measure(y_hat, split.y, dataset.error_scale) for error in measured}
             others = {measure.column: measure.measure(y_hat, split.y) for measure in beside}
+        if np.isnan(split.y).all():
+            return dict.fromkeys([*found, *others])
         return {name: value if value < LARGEST else LARGEST for name, value in found.items()} | _known(others)
 
     error = deciding(networks)
@@ -164,7 +166,7 @@ def _choice(dataset: Dataset, chosen: pd.Series, n_cells: int, n_networks: int, 
         "cell": chosen["cell"],
         "replicate": int(chosen["replicate"]),
         "architecture": architecture,
-        **{name: float(chosen[column]) for name, column in numbers.items()},
+        **_known({name: chosen[column] for name, column in numbers.items()}),
         **_known({column: chosen[column] for measure in beside for column in map(measure.of, ("validation", "test"))}),
         "candidates": n_networks,
         "why": f"{smallest}; the test split had no say",

@@ -17,7 +17,6 @@ from shoal.pipeline.report.document.blocks import Plot
 from shoal.pipeline.report.document.html import html
 from shoal.pipeline.report.document.pdf import pdf
 from shoal.pipeline.report.document.typesetting import pictures
-from shoal.pipeline.report.glance import at_a_glance
 from shoal.pipeline.report.plots import heat_plot
 from shoal.pipeline.report.results import load as load_sweep
 from shoal.pipeline.report.study import Study, origin
@@ -36,7 +35,7 @@ def run(paths: Paths) -> dict[str, Any]:
         for done, plot in enumerate(plots, 1):
             store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
             advance(done, len(plots))
-    glance = style.svg(at_a_glance(study.sweeps))
+    glance = style.svg(report.picture(study))
     files = [*(paths.figures / f"{plot.path}.png" for plot in plots), paths.docs / "results.png"]
     for path, picture in zip(files, pictures([*(plot.svg for plot in plots), glance]), strict=True):
         store.write_bytes(path, picture)
@@ -79,6 +78,8 @@ def _with_printable_names(dataset: Dataset) -> Dataset:
 
 def _heat_maps(study: Study) -> list[Plot]:
     """Files for MLflow, which has no such view of its own; the report's tables show the same."""
+    if not study.dataset.is_tested:
+        return []
     with style.house_style():
         return [plot for results in study.sweeps if (plot := heat_plot(results))]
 

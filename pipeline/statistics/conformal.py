@@ -9,25 +9,14 @@ That is over rows for calibration and new ones together, and for each target by 
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil
-
 import numpy as np
 
 from shoal.pipeline.data import Split
+from shoal.pipeline.data.calibration import rank, rows_needed, too_few
 from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.statistics.errors import LARGEST
 
-
-def rank(n: int, level: float) -> int:
-    """ceil((n + 1) level), of the level as it is written: in floating point, 0.55 times 20 is above 11."""
-    return ceil((n + 1) * Fraction(str(level)))
-
-
-def rows_needed(level: float) -> int:
-    """The fewest rows that give an interval: rank(n) <= n is n >= level / (1 - level)."""
-    exact = Fraction(str(level))
-    return ceil(exact / (1 - exact))
+__all__ = ["calibrated", "coverage", "half_widths", "rank", "rows_needed", "too_few"]
 
 
 def half_widths(residuals: np.ndarray, level: float) -> np.ndarray:
@@ -48,19 +37,8 @@ def calibrated(predictor: Predictor, rows: Split, level: float) -> Predictor:
 
 
 def coverage(predictor: Predictor, rows: Split) -> list[float | None]:
-    """The share of the rows whose value lies within the interval, target by target; None where there is none."""
-    if predictor.half_widths is None or np.isnan(predictor.half_widths).any():
+    """The share of the rows whose value lies within the interval, target by target; None where one is not known."""
+    if predictor.half_widths is None or np.isnan(predictor.half_widths).any() or np.isnan(rows.y).all():
         return [None] * rows.y.shape[1]
     inside = np.abs(rows.y - predictor.predict(rows.x)) <= predictor.half_widths
     return [float(share) for share in inside.mean(axis=0)]
-
-
-def too_few(n: int, level: float) -> str:
-    """A line where so many rows give no interval; empty where they do."""
-    if rank(n, level) <= n:
-        return ""
-    need = rows_needed(level)
-    return (
-        f"no prediction interval: found {n} rows to calibrate on; allowed: {need} or more for interval: {level:g} "
-        "(a larger data.fractions.calibration, more rows, or a lower level); the columns of its ends are empty"
-    )

@@ -45,12 +45,13 @@ def answers(choice: Mapping[str, Any], error: Error, number: Callable[[float], s
     if "ensemble" not in choice:
         return ""
     ensemble = choice["ensemble"]
-    validation, test = (
+    of_splits = [
         f"{error.label(split)} {number(ensemble[error.metric(split)])} ({number(choice[error.metric(split)])})"
         for split in ("validation", "test")
-    )
+        if choice[error.metric(split)] is not None
+    ]
     single = f"the best single network, {choice['network_id']} of cell {choice['cell']} in sweep {choice['sweep']}"
-    return f"What answers is {ensemble['why']}: {validation}, {test}; in brackets {single}."
+    return f"What answers is {ensemble['why']}: {', '.join(of_splits)}; in brackets {single}."
 
 
 def intervals(choice: Mapping[str, Any]) -> str:
@@ -61,6 +62,8 @@ def intervals(choice: Mapping[str, Any]) -> str:
     covered = {" ".join(name.split()): share for name, share in found["coverage"].items()}
     shares = [f"{name} in {share:.1%}" for name, share in covered.items() if share is not None]
     name = f"Prediction intervals of level {found['level']:g}, from {found['calibration_rows']} rows kept for them"
-    if not shares:
+    if found["calibration_rows"] < found["rows_needed"]:
         return f"{name}: none, as {found['rows_needed']} rows are needed."
+    if not shares:
+        return f"{name}; what they hold is not known, as the test rows have no targets."
     return f"{name}: of the {found['test_rows']} test rows, they hold {', '.join(shares)}."

@@ -11,6 +11,10 @@ from shoal.pipeline.tasks import SPLITS, Cost, Error, Task, reporting
 LARGEST = 1e308
 """What an error beyond float64 counts as, of a network that did not diverge: +infinity is for networks that did."""
 
+UNTESTED = (
+    "The test rows have no targets: they are predicted (predictions/test_predictions.csv), and nothing is evaluated on "
+    "them. Errors are on the validation rows, by which networks are chosen, and so a little too good."
+)
 Table = pd.DataFrame | pd.Series
 """A table of networks or of cells, of one row at least, or a row of one."""
 
@@ -18,6 +22,11 @@ Table = pd.DataFrame | pd.Series
 def bounded(error: float) -> float:
     """The error, LARGEST where that is beyond float64."""
     return error if error < LARGEST else LARGEST
+
+
+def told(cells: pd.DataFrame) -> str:
+    """The split whose errors are told of a table of cells: test, or validation where test rows have no targets."""
+    return "validation" if cells[f"{deciding(cells).of('test')}_median"].isna().all() else "test"
 
 
 def task_of(table: Table) -> Task:

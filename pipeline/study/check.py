@@ -12,6 +12,7 @@ from shoal.pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep,
 from shoal.pipeline.config import load as load_config
 from shoal.pipeline.config.faults import Notice, below, shown
 from shoal.pipeline.config.rules import branch_faults, known_features
+from shoal.pipeline.data import calibration
 from shoal.pipeline.hyperparameters import TRAINING, taking
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study import limits, plan
@@ -47,9 +48,10 @@ def check(paths: Paths) -> Findings:
         return Findings([*faults, *error.faults])
     faults += faults_against(config, dataset)
     faults = faults or _size_faults(config, dataset, paths)
+    notices = [*dataset.notices, *_interval_notices(config, dataset)]
     if faults:
-        return Findings(faults, dataset.notices)
-    return Findings([], dataset.notices, _plan(config, dataset), (config, dataset))
+        return Findings(faults, notices)
+    return Findings([], notices, _plan(config, dataset), (config, dataset))
 
 
 def load(paths: Paths) -> tuple[Config, data.Dataset]:
@@ -78,16 +80,31 @@ def _size_faults(config: Config, dataset: data.Dataset, paths: Paths) -> list[Fa
 
 
 def _watched_file_faults(settings: DataConfig, paths: Paths) -> Iterator[Fault]:
-    if settings.source == "function" and not (paths.root / settings.path).is_file():
-        allowed = "an existing file, relative to the folder of params.yaml (DVC watches it, whatever the source)"
-        yield Fault("data.path", f"{shown(settings.path)}, which does not exist", allowed)
+    """Files that DVC watches and that are not there; and files that are there, and that no stage lists."""
+    for key, path in settings.files.items() if settings.source == "function" else ():
+        if not (paths.root / path).is_file():
+            allowed = "an existing file, relative to the folder of params.yaml (DVC watches it, whatever the source)"
+            yield Fault(f"data.{key}", f"{shown(path)}, which does not exist", allowed)
+    stages = paths.stages.read_text(encoding="utf-8", errors="replace") if paths.stages.is_file() else ""
+    for key, path in settings.files.items():
+        if stages and f"${{data.{key}}}" not in stages and path not in stages:
+            allowed = f"a line - ${{data.{key}}} there for each file of params.yaml, and none for others"
+            yield Fault("deps of the stage data", f"no {key} file", allowed, paths.below_root(paths.stages))
+
+
+def _interval_notices(config: Config, dataset: data.Dataset) -> Iterator[Notice]:
+    """An interval that will be empty, as too few rows are kept for it."""
+    kept, level = dataset.calibration, config.interval
+    if kept is not None and level is not None and calibration.too_few(len(kept.x), level):
+        cut = [getattr(dataset, name) for name in config.data.fractions.shares]
+        yield calibration.notice(len(kept.x), level, sum(len(split.x) for split in cut))
 
 
 def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     """Two lines: what would be trained on, and what would be trained."""
     splits = [len(split.x) for split in (dataset.train, dataset.validation, dataset.test)]
     kept = f", {len(dataset.calibration.x):,} to calibrate" if dataset.calibration else ""
-    source = "sin(x)" if config.data.source == "function" else config.data.path
+    source = "sin(x)" if config.data.source == "function" else ", ".join(config.data.files.values())
     columns = f"features {_some(dataset.feature_names)}; targets {_some(dataset.target_names)}"
     columns += f" (classes {_some(dataset.classes.names)})" if dataset.classes else ""
     sizes = "{:,} to train, {:,} to validate, {:,} to test".format(*splits)

@@ -31,6 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, help=words)
     words = "columns to predict, or last for the last one"
     command.add_argument("--target", metavar="COLUMN", nargs="+", action="extend", default=[], help=words)
+    words = "a file of rows to test on; those of DATA are to train on then. Without targets, its rows are predicted"
+    command.add_argument("--test", metavar="FILE", help=words)
+    command.add_argument("--validation", metavar="FILE", help="beside --test, a file of rows to choose networks on")
     command.set_defaults(run=_init)
     command = commands.add_parser("check", help="check params.yaml and the data it names; writes nothing")
     command.set_defaults(run=_check)
@@ -84,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 def _init(paths: Paths, words: argparse.Namespace) -> int:
     from shoal.pipeline.begin.study import begin
 
-    begun = begin(words.data, words.folder, words.target)
+    begun = begin(words.data, words.folder, words.target, words.test, words.validation)
     for notice in begun.notices:
         print(notice, file=sys.stderr)
     print(*begun.lines, sep="\n")

@@ -37,8 +37,12 @@ class Side(NamedTuple):
 
     @property
     def errors(self) -> pd.Series:
-        """log10 of the test error by replicate."""
-        return pd.Series(log10(self.networks[self.error.of("test")]), self.networks["replicate"].to_numpy())
+        """log10 of the test error by replicate; raises ConfigError where test rows have no targets."""
+        errors = self.networks[self.error.of("test")]
+        if errors.isna().all():
+            allowed = "networks whose test rows have targets: comparisons are made on these"
+            raise ConfigError([Fault("", f"{self.name}, without errors on test rows", allowed, "compare")])
+        return pd.Series(log10(errors), self.networks["replicate"].to_numpy())
 
 
 def compare(paths: Paths, seed: int, a: str, b: str) -> list[str]:

@@ -17,7 +17,7 @@ from shoal.pipeline.config import Config, ConfigError, Fault
 from shoal.pipeline.data import features, naming, readers, texts
 from shoal.pipeline.data.dialect import given
 from shoal.pipeline.data.ranges import Outside
-from shoal.pipeline.data.user_table import UserTable
+from shoal.pipeline.data.user_table import UserTable, in_all
 from shoal.pipeline.errors import OutOfDateError, ShoalError
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Predictor
@@ -65,7 +65,8 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
     predictions float64. Raises ConfigError with every fault of the table (of a long one, of the first part with any),
     or for an output that must not be written, and ShoalError where there is no network to predict with.
     """
-    target = outputs.place(request.output, paths, [Path(request.source), paths.root / settings.data.path])
+    inputs = [Path(request.source), *(paths.root / path for path in settings.data.files.values())]
+    target = outputs.place(request.output, paths, inputs)
     dataset = data.load(paths)
     predictor, intervals = _predictor(paths, settings, dataset, request.network_id)
     names = [naming.ROW, *predictor.columns, *([naming.FLAG] if request.flag_range else [])]
@@ -81,7 +82,7 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
         for table in rest:
             cells, faults = _features(table, dataset.preparation, names)
             if faults:
-                raise ConfigError([*faults, *_unread(table, rest)])
+                raise ConfigError([*in_all(faults), *_unread(table, rest)])
             x, first = dataset.preparation.matrix(cells), outside.n_rows + 1
             unforeseen.see(cells)
             flags = pa.array(outside.see(x, cells), pa.string())

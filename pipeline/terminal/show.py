@@ -13,7 +13,7 @@ from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import axes, ensembles
 from shoal.pipeline.statistics.cells import typical
-from shoal.pipeline.statistics.errors import best_cell, deciding
+from shoal.pipeline.statistics.errors import UNTESTED, best_cell, deciding, told
 from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
 from shoal.pipeline.terminal.in_units import in_units
 from shoal.pipeline.terminal.tables import Column, print_table, terminal
@@ -55,7 +55,7 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         wanted |= dict.fromkeys(column.name for column in columns)
         shown |= set(print_table(console, title_of(sweep, found, beside), columns))
     some = cells[cells["sweep"].isin(sweeps)]
-    if beside is not None and len(some):
+    if beside is not None and len(some) and told(some) == "test":
         title, columns = in_units(paths, some)
         wanted |= dict.fromkeys(column.name for column in columns)
         console.print(title, highlight=False, markup=False)
@@ -64,7 +64,8 @@ def show(paths: Paths, sweeps: list[str]) -> None:
     lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
     if left_out := [name for name in wanted if name not in shown]:
         lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
-    lines += filter(None, [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet")), *_answers(paths, cells)])
+    scope = [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet"))] if told(cells) == "test" else [UNTESTED]
+    lines += filter(None, [*scope, *_answers(paths, cells)])
     console.print(*lines, sep="\n", highlight=False, markup=False)
 
 
@@ -86,9 +87,9 @@ def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFra
 
 def title_of(sweep: str, cells: pd.DataFrame, beside: pd.DataFrame | None = None) -> str:
     """What stands above the table of a sweep's cells, `beside` the table of baselines where there is one."""
-    error = deciding(cells)
-    title = f"{sweep}: {error.label('test')} = {error.definition}, over {cells['n_networks'].max()} replicates"
-    return title if beside is None else f"{title}; {baselines.beside(beside, error, number)}"
+    error, split = deciding(cells), told(cells)
+    title = f"{sweep}: {error.label(split)} = {error.definition}, over {cells['n_networks'].max()} replicates"
+    return title if beside is None else f"{title}; {baselines.beside(beside, error, number, split)}"
 
 
 def columns_of(cells: pd.DataFrame) -> list[Column]:
@@ -97,15 +98,15 @@ def columns_of(cells: pd.DataFrame) -> list[Column]:
     Of fewer than FEWEST replicates, the range instead of the typical value and its interval.
     """
     rows = [cell for _, cell in cells.iterrows()]
-    error, best = deciding(cells), best_cell(cells)
+    error, best, split = deciding(cells), best_cell(cells), told(cells)
     columns = [Column("", [BEST if place == best else "" for place in range(len(rows))], is_text=True)]
     for axis in _axes(cells):
         texts = [_text(axis, cell) for cell in rows]
         columns.append(Column(axis.replace("_", " "), texts, is_text=axis in WORDS))
     many = cells["n_networks"].max() >= FEWEST
     for name, rank in (RANKS | ({} if many else RANGE)).items():
-        columns.append(Column(name, [number(cell[f"{error.of('test')}_{name}"]) for cell in rows], rank=rank))
-    if many:
+        columns.append(Column(name, [number(cell[f"{error.of(split)}_{name}"]) for cell in rows], rank=rank))
+    if many and split == "test":
         for (name, rank), values in zip(TYPICAL.items(), zip(*map(typical, rows), strict=True), strict=True):
             columns.append(Column(name, list(map(number, values)), rank=rank))
     diverged = [f"{cell['n_diverged']} / {cell['n_networks']}" for cell in rows]

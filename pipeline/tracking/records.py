@@ -150,5 +150,7 @@ def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items() if value is not None}
 
 
-def _number(error: float) -> str:
+def _number(error: float | None) -> str:
+    if error is None:  # the test rows have no targets
+        return "unknown"
     return "diverged" if math.isinf(error) else f"{error:.3e}"

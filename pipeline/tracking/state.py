@@ -102,7 +102,7 @@ class SweepState:
         validation, test = (f"{self.error.of(split)}_median" for split in ("validation", "test"))
         ranked = sorted(self.cells, key=lambda cell: float(cell[validation]))
         rows = [
-            f"| {cell['cell']} | {cell[validation]:.3e} | {cell[test]:.3e} "
+            f"| {cell['cell']} | {cell[validation]:.3e} | {'unknown' if cell[test] is None else f'{cell[test]:.3e}'} "
             f"| {cell['n_diverged']} of {cell['n_networks']} |"
             for cell in ranked[:LISTED_CELLS]
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.figures.network import drawing
@@ -56,7 +58,7 @@ def data_section(study: Study) -> Section:
     is_function = config.data.source == "function"
     source = ", as in the assignment" if study.is_assignment else ""
     rows = [
-        ["source", "y = sin(x), x uniform on [-π, π]" if is_function else f"the table {config.data.path}"],
+        ["source", "y = sin(x), x uniform on [-π, π]" if is_function else _tables(config.data.files)],
         *([["training points", _LEGACY.format(seed=config.seed, assignment=source)]] if is_function else []),
         ["features", ", ".join(dataset.feature_names)],
         *_prepared(dataset.preparation),
@@ -66,6 +68,12 @@ def data_section(study: Study) -> Section:
         ["units", "as they are" if is_function or not config.data.standardise else _standardised(dataset.preparation)],
     ]
     return Section("Data", [Table("", ["", ""], rows)])
+
+
+def _tables(files: Mapping[str, str]) -> str:
+    """The table of all rows, or that of each part."""
+    parts = "; ".join(f"{name}: {path}" for name, path in files.items())
+    return f"the table {files['path']}" if "path" in files else f"tables, {parts}"
 
 
 def _classes(dataset: Dataset) -> str:
