@@ -68,14 +68,12 @@ fuzz: $(VENV)/installed
 
 # Sweeps killed at N moments, dvc with its stage at 0.4 N, Ctrl-C in every command, and what comes out after the next run;
 # some minutes. SEED=... has the moments of a run again; `python -m tests.kills dvc` is a part of it.
-N ?= 50
 kills: $(VENV)/installed
-	N=$(N) python -m tests.kills
-
+	N=$(or $(N),50) python -m tests.kills
 
 # Damaged tables through `shoal init`, check and the data stage: some minutes; N= and SEED= for others.
 fuzz-tables: $(VENV)/installed
-	N=$(N) SEED=$(SEED) python -W ignore -m tests.fuzz_tables
+	N=$(or $(N),500) SEED=$(SEED) python -W ignore -m tests.fuzz_tables
 
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed
