@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from shoal.pipeline.figures import style
+from shoal.pipeline.figures import room, style
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS
 from shoal.pipeline.statistics import axes as sweep_axes
 from shoal.pipeline.statistics.cells import typical
@@ -31,6 +31,11 @@ def split_axes(axes: Sequence[str]) -> tuple[str, str | None, list[str]]:
     x_axis = min(axes, key=X_ORDER.index)
     others = [axis for axis in axes if axis != x_axis]
     return x_axis, others[0] if others else None, others[1:]
+
+
+def room_of(x_axis: str, line_axis: str | None, series: int = room.SERIES) -> dict[str, int]:
+    """How many levels of each axis the figure has room for."""
+    return {"series": series, x_axis: room.POINTS} | ({line_axis: room.LINES} if line_axis else {})
 
 
 def has_intervals(cells: pd.DataFrame) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.hyperparameters import DURATIONS
-from shoal.pipeline.report.claims.wording import counted, level, listed
+from shoal.pipeline.report.claims.wording import counted, level, listed, shortened
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
@@ -61,7 +61,7 @@ def divergence_counts(results: SweepResults) -> list[str]:
                 f"{row['n_diverged']} of {row['n_networks']} with {level(axis, axes.level_text(axis, at))}"
                 for at, row in counts.iterrows()
             ]
-            sentences.append(f"Diverged: {listed(texts)}.")
+            sentences.append(f"Diverged: {listed(shortened(texts))}.")
     return sentences
 
 
@@ -111,7 +111,8 @@ def pass_sentences(results: SweepResults) -> list[str]:
         parts.append(f"{listed(passes)} with {level('batch_size', axes.level_text('batch_size', batch))}")
     steps = np.unique(cells["steps"])
     taken = f"All take {counted(int(steps[0]), 'gradient step')}" if len(steps) == 1 else "They differ in their steps"
+    seen = listed(shortened(parts))
     return [
-        f"{taken}. How many times each of the {n:,} training samples is seen: {listed(parts)}. The arithmetic grows in "
+        f"{taken}. How many times each of the {n:,} training samples is seen: {seen}. The arithmetic grows in "
         "that proportion."
     ]
