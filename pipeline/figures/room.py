@@ -41,5 +41,5 @@ def few(cells: pd.DataFrame, most: Mapping[str, int]) -> Few:
             kept[np.abs(kept - own).argmin()] = own
             cells = cells[cells[axis].isin([found[place] for place in kept])]
             notes.append(f"{sweep_axes.LABELS.get(axis, 'networks')} at {room} of {len(found)} levels")
-    note = f" Drawn are {len(cells):,} of {n_cells:,} cells: {', '.join(notes)}, at even distances." if notes else ""
+    note = f" Shown are {len(cells):,} of {n_cells:,} cells: {', '.join(notes)}, at even distances." if notes else ""
     return Few(cells, note)

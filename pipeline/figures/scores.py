@@ -117,7 +117,7 @@ def _draw_scores(
         by_place = np.argsort(at)
         colour = _shaded(style.colour(series, all_series), shade)
         _draw_line(panel, at[by_place] + shift, part.iloc[by_place], colour, order, label)
-    marked_levels = [list(place)[n] for n in style.thinned(len(place), MOST_TICKS)]
+    marked_levels = _marked_levels(place)
     panel.set_xticks(
         [place[level] for level in marked_levels], [sweep_axes.level_text(x_axis, level) for level in marked_levels]
     )
@@ -125,6 +125,16 @@ def _draw_scores(
     panel.set_xlabel(sweep_axes.LABELS[x_axis])
     if np.isinf(cells["centre"]).all():
         style.remark(panel, "all diverged")
+
+
+def _marked_levels(place: dict[Any, float]) -> list[Any]:
+    """The levels with a number along x: all, or of more than MOST_TICKS those far enough from the one before."""
+    kept, at = [], sorted(place, key=place.__getitem__)
+    least = (place[at[-1]] - place[at[0]]) / MOST_TICKS if len(place) > MOST_TICKS else 0.0
+    for level in at:
+        if not kept or place[level] - place[kept[-1]] >= least:
+            kept.append(level)
+    return kept
 
 
 def _places(axis: str, found: Sequence[Any]) -> dict[Any, float]:

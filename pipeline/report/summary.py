@@ -85,7 +85,11 @@ def _about(study: Study) -> list[str]:
     if dataset.classes:
         units = f"one of {len(dataset.classes.names)} classes ({', '.join(shortened(dataset.classes.names))})"
     features = counted(len(dataset.feature_names), "feature")
-    return [f"{config.path}: {listed(rows)} rows. Predicted is {targets}, {units}, from {features}."]
+    n = sum(len(split.x) for split in (*uses.values(), dataset.calibration) if split is not None)
+    return [
+        f"{config.path}: {counted(n, 'row')}, of which {listed(rows)}. Predicted is {targets}, {units}, "
+        f"from {features}."
+    ]
 
 
 def caveats(study: Study) -> list[str]:

@@ -29,9 +29,9 @@ class Effect(NamedTuple):
 def effects(cells: pd.DataFrame, errors: pd.DataFrame, seed: int) -> list[Effect]:
     """The effect of each level of the series and of each axis that varies, among prepared cells of a sweep.
 
-    `errors` (n_replicates, n_cells) is log10 of the test errors, a column a cell. A replicate's ratio is the mean over
-    the settings, in logarithms; replicates start alike at all levels, so that what is typical of them is paired. An
-    interval is about other random starts.
+    `errors` (n_replicates, n_cells) is log10 of the test errors, a column a cell. A replicate's ratio is the median
+    over the settings; replicates start alike at all levels, so that what is typical of them is paired. An interval is
+    about other random starts.
     """
     best, found = best_cell(cells), axes.varying(cells)
     varied = [axis for axis in ("series", *found) if cells[axis].nunique(dropna=False) > 1]
@@ -55,7 +55,8 @@ def effects(cells: pd.DataFrame, errors: pd.DataFrame, seed: int) -> list[Effect
 
 
 def _ratios(errors: np.ndarray, of_best: np.ndarray) -> np.ndarray:
-    """Mean differences of log10 errors (n_replicates, n_settings), (n_replicates,); equal where both are infinite."""
+    """Median differences of log10 errors (n_replicates, n_settings), (n_replicates,); 0 where both are infinite."""
     with np.errstate(invalid="ignore"):
-        means = np.where(errors == of_best, 0.0, errors - of_best).mean(axis=1)
-    return np.where(np.isnan(means), np.inf, means)
+        medians = np.median(np.where(errors == of_best, 0.0, errors - of_best), axis=1)
+    found: np.ndarray = np.where(np.isnan(medians), np.inf, medians)
+    return found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import xlogy
 
 from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.hyperparameters import DURATIONS
@@ -44,7 +45,11 @@ def _worse_than_constant(results: SweepResults) -> list[str]:
     networks = results.networks[results.networks["cell"].isin(longest(results)["cell"])]
     error, dataset = results.error, results.dataset
     finite = networks.loc[networks["status"] != "diverged", error.of("test")]
-    worse = finite[finite > (dataset.test.y / dataset.error_scale).var(axis=0).mean()]
+    shares = dataset.test.y.mean(axis=0)
+    constant = (
+        -xlogy(shares, shares).sum() if dataset.classes else (dataset.test.y / dataset.error_scale).var(axis=0).mean()
+    )
+    worse = finite[finite > constant]
     if worse.empty:
         return []
     text = f"{len(worse)} of the {len(finite)} networks that did not diverge {'has' if len(worse) == 1 else 'have'}"

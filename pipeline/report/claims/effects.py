@@ -33,7 +33,7 @@ def effect_blocks(results: SweepResults, seed: int) -> list[Block]:
 
 
 def _what(results: SweepResults) -> str:
-    typical = "a ratio is the mean over settings of all else, in logarithms, and the interquartile mean over replicates"
+    typical = "a ratio is the median over settings of all else, and typical of the replicates (interquartile mean)"
     if results.cells["n_networks"].max() < FEWEST:
         return f"{typical}; with fewer than {FEWEST} replicates there are no intervals."
     return f"{typical}; in brackets its 95 % interval, over random starts."
