@@ -129,7 +129,8 @@ def _draw_scores(
 
 def _marked_levels(place: dict[Any, float]) -> list[Any]:
     """The levels with a number along x: all, or of more than MOST_TICKS those far enough from the one before."""
-    kept, at = [], sorted(place, key=place.__getitem__)
+    kept: list[Any] = []
+    at = sorted(place, key=place.__getitem__)
     least = (place[at[-1]] - place[at[0]]) / MOST_TICKS if len(place) > MOST_TICKS else 0.0
     for level in at:
         if not kept or place[level] - place[kept[-1]] >= least:
