@@ -283,7 +283,7 @@ def test_a_study_of_ridge_readouts_alone_with_one_cell_and_one_replicate(tmp_pat
     median = number(store.read_table(paths.cells)["test_error_median"].iloc[0])
     assert f"Sweep ridge: Its one cell, tanh-d2-w004, has a median test mse of {median}." in page(paths)
     assert "'Beats' means" not in page(paths)
-    assert "normal equations" in page(paths)
+    assert "the output layer fitted by ridge regression" in page(paths)
     assert "branches" not in section(paths, "Sweep-ridge")
 
 
