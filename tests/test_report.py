@@ -43,6 +43,8 @@ START: dict[str, Any] = {
 
 WORDS = r"the assignment|The assignment|author|2[a-k] ·|3\.1, 3\.2|\(2b\)|2[a-k] \(sweep"
 """Words of the assignment."""
+OWN = ["Summary", "Test set", "Data", "A network of the study", "Gradient check", "How to reproduce this"]
+"""What the report of a study of one's own has beside the sections of its sweeps."""
 
 
 def reported(root: Path, sweeps: dict[str, Any], **keys: Any) -> Paths:
@@ -208,6 +210,9 @@ def test_several_features_and_targets(tmp_path: Path) -> None:
     }
     assert "dC/dspeed_m_s" in section(paths, "Sweep-own")
     assert "range_m, height_m" in section(paths, "Data")
+    first = re.search("<p>(.*?)</p>", section(paths, "Summary"), re.DOTALL)
+    assert first and "Predicted is range_m and height_m, each in the unit of its column, from " in first[1]
+    assert "Effect of each hyper-parameter" in section(paths, "Sweep-own")
 
 
 def test_one_feature_of_a_table_is_drawn_over_the_test_samples(tmp_path: Path) -> None:
@@ -253,7 +258,7 @@ def test_the_assignments_words_and_numbers_are_in_its_own_study_alone(
         words += (paths.docs / "results.md").read_text(encoding="utf-8")
         assert not re.search(WORDS, words)
         titles = re.findall("<h2>(.*?)</h2>", page(paths))
-        assert titles[:3] == ["Summary", "A network of the study", "Notation"]
+        assert [title for title in titles if not title.startswith("Sweep ")] == OWN
 
 
 def test_a_study_that_says_nothing_of_parts_has_nobody_elses_numbers(tmp_path: Path) -> None:
@@ -284,7 +289,7 @@ def test_a_study_of_ridge_readouts_alone_with_one_cell_and_one_replicate(tmp_pat
     median = number(store.read_table(paths.cells)["test_error_median"].iloc[0])
     assert f"Sweep ridge: Its one cell, tanh-d2-w004, has a median test mse of {median}." in page(paths)
     assert "'Beats' means" not in page(paths)
-    assert "normal equations" in page(paths)
+    assert "the output layer fitted by ridge regression" in page(paths)
     assert "branches" not in section(paths, "Sweep-ridge")
 
 

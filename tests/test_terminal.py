@@ -129,3 +129,10 @@ def test_a_sweep_in_epochs_shows_epochs(tmp_path: Path, capsys: pytest.CaptureFi
     contrasts = store.read_table(paths.contrasts)
     assert set(contrasts["axis"]) == {"batch_size", "epochs"}
     assert set(contrasts.loc[contrasts["axis"] == "epochs", "level_a"]) == {"2"}
+
+
+def test_a_large_sweep_shows_its_best_cells() -> None:
+    errors = np.arange(show.MOST_CELLS + 1)[::-1].astype(float)
+    cells = pd.DataFrame({"error": "mse", "validation_error_median": errors})
+    assert show.best_of(cells)["validation_error_median"].tolist() == sorted(errors)[: show.MOST_CELLS]
+    assert show.best_of(cells[1:]).equals(cells[1:])

@@ -19,6 +19,7 @@ from shoal.kernels.compile.cache import source_hash
 from shoal.pipeline import statistics, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.tracking import destination, is_tracked, track
+from shoal.pipeline.tracking import state as states
 from shoal.pipeline.tracking.tags import Provenances
 from shoal.pipeline.tracking.thinned import Curves
 from tests import studies
@@ -78,6 +79,15 @@ def test_what_a_store_shows(root: Path) -> None:
     with closing(sqlite3.connect(paths.mlflow_database)) as database:
         ((largest,),) = database.execute("SELECT max(abs(value)) FROM metrics")
     assert largest <= STEPS + 1
+
+
+def test_a_large_sweep_has_runs_of_its_best_cells(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_results(root, {"sizes": SMALL})
+    best = store.read_table(paths.cells).sort_values("validation_error_median")["cell"].iloc[0]
+    monkeypatch.setattr(states, "MOST_RUNS", 1)
+    [found] = states.read_states(paths, ["sizes"], "cell")
+    assert found.keys == [found.key, found.cell_key(best)] == [found.key, *found.keys_to_write]
+    assert "Runs below this one: the 1 cells" in found.note
 
 
 def test_adam_has_the_keys_and_the_curve_of_gradient_descent(root: Path) -> None:

@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from shoal.pipeline.figures import style
+from shoal.pipeline.figures import room, style
 from shoal.pipeline.figures.scores import split_axes
 from shoal.pipeline.statistics import axes as sweep_axes
 from shoal.pipeline.statistics.errors import deciding
@@ -20,9 +20,20 @@ COLOURS = "cividis"
 """Read alike by everybody, and in print: the smaller the error, the darker."""
 
 
+def room_of(axes: Sequence[str]) -> dict[str, int]:
+    """How many levels of each axis the figure has room for."""
+    column_axis, panel_axis = _laid_out(axes)
+    return {"series": room.SERIES, column_axis: room.COLUMNS} | ({panel_axis: room.PANELS} if panel_axis else {})
+
+
+def _laid_out(axes: Sequence[str]) -> tuple[str, str | None]:
+    """The axis along the columns, and that along the panels."""
+    return split_axes(axes)[:2] if axes else ("width", None)
+
+
 def heat_map(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
     """The cells of a sweep along its first two axes, whose other axes are held fixed; by width where none varies."""
-    column_axis, panel_axis, _ = split_axes(axes) if axes else ("width", None, [])
+    column_axis, panel_axis = _laid_out(axes)
     columns, all_series = sweep_axes.levels(cells, column_axis), sweep_axes.series_of(cells)
     panel_levels = sweep_axes.levels(cells, panel_axis) if panel_axis else [None]
     grids = [_grid(cells, all_series, column_axis, columns, panel_axis, level) for level in panel_levels]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from shoal.pipeline.figures import style
+from shoal.pipeline.figures import room, style
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS
 from shoal.pipeline.statistics import axes as sweep_axes
 from shoal.pipeline.statistics.cells import typical
@@ -31,6 +31,11 @@ def split_axes(axes: Sequence[str]) -> tuple[str, str | None, list[str]]:
     x_axis = min(axes, key=X_ORDER.index)
     others = [axis for axis in axes if axis != x_axis]
     return x_axis, others[0] if others else None, others[1:]
+
+
+def room_of(x_axis: str, line_axis: str | None, series: int = room.SERIES) -> dict[str, int]:
+    """How many levels of each axis the figure has room for."""
+    return {"series": series, x_axis: room.POINTS} | ({line_axis: room.LINES} if line_axis else {})
 
 
 def has_intervals(cells: pd.DataFrame) -> bool:
@@ -112,7 +117,7 @@ def _draw_scores(
         by_place = np.argsort(at)
         colour = _shaded(style.colour(series, all_series), shade)
         _draw_line(panel, at[by_place] + shift, part.iloc[by_place], colour, order, label)
-    marked_levels = [list(place)[n] for n in style.thinned(len(place), MOST_TICKS)]
+    marked_levels = _marked_levels(place)
     panel.set_xticks(
         [place[level] for level in marked_levels], [sweep_axes.level_text(x_axis, level) for level in marked_levels]
     )
@@ -120,6 +125,17 @@ def _draw_scores(
     panel.set_xlabel(sweep_axes.LABELS[x_axis])
     if np.isinf(cells["centre"]).all():
         style.remark(panel, "all diverged")
+
+
+def _marked_levels(place: dict[Any, float]) -> list[Any]:
+    """The levels with a number along x: all, or of more than MOST_TICKS those far enough from the one before."""
+    kept: list[Any] = []
+    at = sorted(place, key=place.__getitem__)
+    least = (place[at[-1]] - place[at[0]]) / MOST_TICKS if len(place) > MOST_TICKS else 0.0
+    for level in at:
+        if not kept or place[level] - place[kept[-1]] >= least:
+            kept.append(level)
+    return kept
 
 
 def _places(axis: str, found: Sequence[Any]) -> dict[Any, float]:

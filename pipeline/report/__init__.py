@@ -12,6 +12,7 @@ from shoal.pipeline.report.assignment.author import assignment_tables
 from shoal.pipeline.report.assignment.derivations import derivations
 from shoal.pipeline.report.assignment.setting import data_section, example_network
 from shoal.pipeline.report.claims.against_training import against_training
+from shoal.pipeline.report.claims.effects import effect_blocks
 from shoal.pipeline.report.claims.limits.sentences import pieces_blocks
 from shoal.pipeline.report.document.blocks import Block, Section
 from shoal.pipeline.report.document.markdown import markdown, markdown_table
@@ -28,16 +29,17 @@ def sections(study: Study) -> list[Section]:
     if not study.dataset.is_tested:
         return untested.sections(study)
     with style.house_style():
-        return [
-            summary(study),
-            example_network(study),
-            *derivations(study.sweeps, study.is_assignment),
-            data_section(study),
-            *(sweep_section(results, study.sweeps) for results in study.sweeps),
-            gradient_check(study),
-            replace(last := test_set(study), blocks=[*last.blocks, *drawn(study)]),
-            reproduction(study.origin, study.config, study.dataset, study.sweeps),
-        ]
+        first, last = summary(study), test_set(study)
+        last = replace(last, blocks=[*last.blocks, *drawn(study)])
+        sweeps = [sweep_section(results, study.sweeps) for results in study.sweeps]
+        how = reproduction(study.origin, study.config, study.dataset, study.sweeps)
+        network, of_data, checks = example_network(study), data_section(study), gradient_check(study)
+        if study.is_assignment:
+            return [first, network, *derivations(study.sweeps), of_data, *sweeps, checks, last, how]
+        for number, results in enumerate(study.sweeps):
+            effects = effect_blocks(results, study.config.seed)
+            sweeps[number] = replace(sweeps[number], blocks=[*effects, *sweeps[number].blocks])
+        return [first, last, of_data, *sweeps, network, checks, how]
 
 
 def picture(study: Study) -> Figure:

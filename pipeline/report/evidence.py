@@ -12,7 +12,7 @@ from shoal.pipeline.report.claims.in_units import units_blocks, verdict
 from shoal.pipeline.report.claims.wording import counted, listed
 from shoal.pipeline.report.document.blocks import Block, Folded, Plot, Section, Table
 from shoal.pipeline.report.plots import points_note
-from shoal.pipeline.report.result_tables import number
+from shoal.pipeline.report.result_tables import MOST_ROWS, number
 from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics import ensembles
 from shoal.pipeline.tasks.regression import HALF_MSE
@@ -50,10 +50,11 @@ def gradient_check(study: Study) -> Section:
     details = [
         [row["architecture"], row["tensor"], str(row["n_coordinates"]), number(row["max_gradient"])]
         + [number(row[name], 1) for name in ("max_difference", "relative_error")]
-        for _, row in worst.iterrows()
+        for _, row in (worst if architectures <= MOST_ROWS else worst.nlargest(MOST_ROWS, "relative_error")).iterrows()
     ]
     names = ["architecture", "tensor", "coordinates", "largest gradient", "largest difference", "relative error"]
-    folded = Folded(Table("Of each architecture the tensor that agrees worst", names, details))
+    which = "each architecture" if architectures <= MOST_ROWS else f"the {MOST_ROWS} architectures that agree worst"
+    folded = Folded(Table(f"Of {which} the tensor that agrees worst", names, details))
     return Section("Gradient check", [text, Table("", header, rows), folded])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from shoal.pipeline.figures import scores, style
+from shoal.pipeline.figures import room, scores, style
 from shoal.pipeline.figures.glance import Fits, glance
 from shoal.pipeline.report.claims.wording import capital
 from shoal.pipeline.report.plots import truth
@@ -20,14 +20,17 @@ def at_a_glance(sweeps: Sequence[SweepResults]) -> Figure:
         varied = max(sweeps, key=lambda results: ("width" in results.axes, len(results.axes)))
         plain = min(sweeps, key=lambda results: len(results.axes))
         if not varied.axes:
-            return scores.replicates(varied.networks, varied.cells)
+            cells = room.few(varied.cells, {"series": room.SERIES}).cells
+            return scores.replicates(varied.networks[varied.networks["cell"].isin(cells["cell"])], cells)
         count = int(varied.cells["n_networks"].max())
         along = " and ".join(axes.LABELS[axis] for axis in scores.split_axes(varied.axes)[:2] if axis)
         words = scores.marked(varied.cells)
         what = capital(varied.error.label("test"))
         title = f"{what} by {along}: {words} of {count} networks a point (sweep {varied.name})"
-        fixed = axes.Fixed.at_best(varied.cells, scores.split_axes(varied.axes)[2])
-        return glance(fixed.select(varied.cells), varied.axes, title, _fits(plain))
+        x_axis, line_axis, held = scores.split_axes(varied.axes)
+        fixed = axes.Fixed.at_best(varied.cells, held)
+        cells = room.few(fixed.select(varied.cells), scores.room_of(x_axis, line_axis, room.AT_A_GLANCE)).cells
+        return glance(cells, varied.axes, title, _fits(plain))
 
 
 def _fits(results: SweepResults) -> Fits | None:
@@ -35,7 +38,8 @@ def _fits(results: SweepResults) -> Fits | None:
     dataset = results.dataset
     if dataset.n_inputs > 1 or dataset.classes or not len(results.best):
         return None
-    best = results.best_of_series
+    few = room.few(results.cells, {"series": room.AT_A_GLANCE}).cells
+    best = results.best_of_series.loc[lambda networks: networks["series"].isin(few["series"])]
     cells = results.cells.set_index("cell", drop=False).loc[best.index]
     outputs = {str(cell): results.predictor(str(cell)).predict(dataset.grid.x) for cell in best.index}
     return Fits(f"fits (sweep {results.name})", cells, dataset.grid.x[:, 0], outputs, truth(dataset))

@@ -6,7 +6,7 @@ import numpy as np
 
 from shoal.pipeline import store
 from shoal.pipeline.data.dataset import Dataset, Split
-from shoal.pipeline.figures import curves, fits, heatmap, scores, style
+from shoal.pipeline.figures import curves, fits, heatmap, room, scores, style
 from shoal.pipeline.hyperparameters import DURATIONS
 from shoal.pipeline.report.claims.limits.sentences import is_sine
 from shoal.pipeline.report.claims.wording import capital
@@ -35,17 +35,20 @@ def score_plot(results: SweepResults) -> Plot:
     """Test error along the axes of the sweep, or of every network where there are none."""
     path = f"{results.name}/{results.task.error.metric('test')}"
     if not results.axes:
+        drawn = room.few(results.cells, {"series": room.SERIES})
+        networks = results.networks[results.networks["cell"].isin(drawn.cells["cell"])]
         caption = f"{capital(results.error.label('test'))} of every network (points) and the median (line)"
-        caption += f"; black: {scores.marked(results.cells)}." if scores.has_intervals(results.cells) else "."
-        caption += _zeros_marked(results.networks[[results.error.of("test")]].to_numpy(np.float64))
-        n = int(results.cells["n_networks"].max())
-        caption += points_note(n, "networks of a column")
-        return Plot(path, caption, scores.replicates(results.networks, results.cells))
-    fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2])
-    cells = fixed.select(results.cells)
+        caption += f"; black: {scores.marked(drawn.cells)}." if scores.has_intervals(drawn.cells) else "."
+        caption += _zeros_marked(networks[[results.error.of("test")]].to_numpy(np.float64))
+        n = int(drawn.cells["n_networks"].max())
+        caption += points_note(n, "networks of a column") + drawn.note
+        return Plot(path, caption, scores.replicates(networks, drawn.cells))
+    x_axis, line_axis, held = scores.split_axes(results.axes)
+    fixed = axes.Fixed.at_best(results.cells, held)
+    cells, left_out = room.few(fixed.select(results.cells), scores.room_of(x_axis, line_axis))
     marks = scores.marks(cells)
     label = capital(results.error.label("test"))
-    caption = f"{label} of the networks of a cell: {scores.marked(cells)}.{fixed.note}"
+    caption = f"{label} of the networks of a cell: {scores.marked(cells)}.{fixed.note}{left_out}"
     caption += _zeros_marked(marks[["centre", "low"]].to_numpy())
     if np.isinf(marks["high"]).any():
         caption += " An arrow: the upper end is a diverged network; a cross at the upper edge: the mark itself is one."
@@ -62,19 +65,21 @@ def heat_plot(results: SweepResults) -> Plot | None:
     if not results.axes and results.cells["width"].isna().any():
         return None
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2] if results.axes else [])
-    caption = f"Median {results.error.label('test')}, a colour for its power of ten.{fixed.note}"
-    return Plot(f"{results.name}/heat_map", caption, heatmap.heat_map(fixed.select(results.cells), results.axes))
+    cells, left_out = room.few(fixed.select(results.cells), heatmap.room_of(results.axes))
+    caption = f"Median {results.error.label('test')}, a colour for its power of ten.{fixed.note}{left_out}"
+    return Plot(f"{results.name}/heat_map", caption, heatmap.heat_map(cells, results.axes))
 
 
 def fit_plot(results: SweepResults) -> Plot:
     """What the best network of each cell puts out over the one feature."""
     dataset = results.dataset
-    facets = axes.facets(results.cells, results.axes)
-    shown = [cell for cell in facets.shown(results.cells)["cell"] if cell in results.best.index]
+    cells, left_out = room.few(results.cells, {"series": room.SERIES})
+    facets = axes.facets(cells, results.axes)
+    shown = [cell for cell in facets.shown(cells)["cell"] if cell in results.best.index]
     outputs = {cell: results.predictor(cell).predict(dataset.grid.x) for cell in shown}
-    figure = fits.fits(results.cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
+    figure = fits.fits(cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
     smallest = f"the smallest {results.task.error.label('validation')}"
-    caption = f"Fits: of each cell the replicate with {smallest}.{facets.note}{targets_note(dataset)}"
+    caption = f"Fits: of each cell the replicate with {smallest}.{facets.note}{left_out}{targets_note(dataset)}"
     if not is_sine(dataset):
         caption += points_note(len(dataset.test.x), "test samples")
     return Plot(f"{results.name}/fits", caption, figure)
@@ -96,7 +101,7 @@ def curve_plot(results: SweepResults) -> Plot:
     """Learning curves; of cells that differ only in their number of steps, the longest."""
     found = [axis for axis in results.axes if axis not in DURATIONS]
     longest = results.cells.sort_values("steps", ascending=False, kind="stable")
-    cells = longest.drop_duplicates(["series", *found]).sort_index()
+    cells, left_out = room.few(longest.drop_duplicates(["series", *found]).sort_index(), {"series": room.SERIES})
     facets = axes.facets(cells, found)
     shown = facets.shown(cells)["cell"]
     validation = results.bands(shown, store.VALIDATION_COST) if results.is_validated else {}
@@ -105,6 +110,7 @@ def curve_plot(results: SweepResults) -> Plot:
     if validation:
         drawn += " (solid) and the same cost over the validation split (dashed)"
     caption = f"Learning curves: {drawn} against the step, median and quartile band over replicates.{facets.note}"
+    caption += left_out
     if "stopped_step" in results.networks:
         caption += " A network that stopped early counts from then on with the last cost that it had."
     return Plot(f"{results.name}/learning_curves", caption, figure)
@@ -113,11 +119,12 @@ def curve_plot(results: SweepResults) -> Plot:
 def gradient_plot(results: SweepResults) -> Plot:
     """dC/dx of the best network of each architecture, by the backward pass and by central differences."""
     points, name = gradient_points(results.dataset), results.dataset.feature_names[0]
-    best = results.best_of_series["series"]
+    cells, left_out = room.few(results.cells, {"series": room.SERIES})
+    best = results.best_of_series["series"].loc[lambda series: series.isin(cells["series"])]
     gradients = {series: results.input_gradient(str(cell), points) for cell, series in best.items()}
     cost = f"C is the {results.cost_names} of one sample, whose target is fixed"
     caption = f"dC/d{name} of the best network of each architecture; {cost}."
-    caption += points_note(len(points.x), "points")
+    caption += points_note(len(points.x), "points") + left_out
     return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))
 
 

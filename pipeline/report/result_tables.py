@@ -19,8 +19,10 @@ from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.tasks import Error
 
 MISSING = "-"
-MOST_CELLS = 100
-"""In larger sweeps, tables hold all axes but two at their best levels; the table of every cell has the rest."""
+MOST_ROWS = 100
+"""Of the largest tables. In sweeps of more cells, tables first hold all axes but two at their best levels."""
+MOST_BEST = 20
+"""Cells that are listed where even that leaves more than MOST_ROWS."""
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -64,17 +66,36 @@ def beside(results: SweepResults) -> str:
     return f"; {baselines.beside(results.baselines, results.error, number)}"
 
 
+def best_cells(results: SweepResults, most: int = MOST_ROWS) -> tuple[pd.DataFrame, str]:
+    """All cells in their order; of more than `most` the best ones, the best first, and what a caption says of that."""
+    cells, error = results.cells, results.error
+    if len(cells) <= most:
+        return cells, ""
+    ranked = cells.sort_values(f"{error.of('validation')}_median", kind="stable")
+    return ranked.head(most), left_out(most, len(cells), "cells", f"median {error.label('validation')}", "cells")
+
+
+def left_out(most: int, n: int, nouns: str, by: str, table: str) -> str:
+    """Which rows a table has and where all of them are, as the end of its caption; empty where it has them all."""
+    return (
+        f"; the {most} of {n:,} {nouns} with the smallest {by}, all in evaluation/{table}.parquet" if n > most else ""
+    )
+
+
 def score_table(results: SweepResults) -> Table:
-    """The cells of a sweep: the second axis that varies along the columns, the others and the series down the rows."""
+    """The cells of a sweep: the second axis that varies along the columns, the others and the series down the rows.
+
+    Where that has no room for them, a row for each of the best cells.
+    """
     error = results.error
-    fixed = axes.Fixed.at_best(results.cells, results.axes[2:] if len(results.cells) > MOST_CELLS else [])
+    fixed = axes.Fixed.at_best(results.cells, results.axes[2:] if len(results.cells) > MOST_ROWS else [])
+    if fixed.n_shown > MOST_ROWS:
+        cells, note = best_cells(results, MOST_BEST)
+        return _listed(results, cells, "cell", "cell", note)
     cells, found = fixed.select(results.cells), [axis for axis in results.axes if axis not in fixed.levels]
     series_name = "network" if results.settings.architecture else "activation"
     if not found:
-        columns = {error.of(split): error.label(split) for split in ("test", "validation")}
-        columns |= {"train_cost": cost_label(results.cells)}
-        rows = [[row["series"], *(entry(row, name) for name in columns)] for _, row in cells.iterrows()]
-        return Table(f"Median [quartiles] over replicates{beside(results)}", [series_name, *columns.values()], rows)
+        return _listed(results, cells, "series", series_name)
     column_axis = found[0] if len(found) == 1 else found[1]
     heads = ["series", *found[2:], *([found[0]] if len(found) > 1 else [])]
     columns_levels = axes.levels(cells, column_axis)
@@ -89,6 +110,14 @@ def score_table(results: SweepResults) -> Table:
     header = [*names, *(axes.level_text(column_axis, level) for level in columns_levels)]
     caption = f"Median {error.label('test')} [quartiles]{beside(results)}{fixed.note.rstrip('.')}"
     return Table(caption, header, rows, len(heads))
+
+
+def _listed(results: SweepResults, cells: pd.DataFrame, head: str, name: str, note: str = "") -> Table:
+    """A row a cell, by what is in the column `head`."""
+    columns = {results.error.of(split): results.error.label(split) for split in ("test", "validation")}
+    columns |= {"train_cost": cost_label(results.cells)}
+    rows = [[row[head], *(entry(row, column) for column in columns)] for _, row in cells.iterrows()]
+    return Table(f"Median [quartiles] over replicates{beside(results)}{note}", [name, *columns.values()], rows)
 
 
 def summary_table(sweeps: Sequence[SweepResults]) -> Table:
@@ -142,8 +171,8 @@ def _key_text(header: Sequence[str], key: Sequence[str]) -> str:
 
 
 def cell_table(results: SweepResults) -> Table:
-    """Every cell of a sweep with all its errors."""
-    cells, error = results.cells, results.error
+    """Every cell of a sweep with all its errors, as far as there is room."""
+    (cells, note), error = best_cells(results), results.error
     test = error.label("test")
     columns = {error.of(split): error.label(split) for split in ("test", "validation", "train")}
     columns |= {"train_cost": cost_label(cells)}
@@ -159,5 +188,6 @@ def cell_table(results: SweepResults) -> Table:
         for _, row in cells.iterrows()
     ]
     header = ["cell", "networks", "diverged", f"typical {test} [95 %]", *columns.values(), f"range of {test}"]
-    caption = f"Every cell: typical {test} with its interval, median [quartiles] over its networks{beside(results)}"
+    which = "Every cell" if not note else f"The best {len(cells)} cells"
+    caption = f"{which}: typical {test} with its interval, median [quartiles] over its networks{beside(results)}{note}"
     return Table(caption, header, rows)

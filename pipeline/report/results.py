@@ -18,7 +18,8 @@ from shoal.pipeline.figures.fits import InputGradient
 from shoal.pipeline.hyperparameters import LOSSES
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Predictor
-from shoal.pipeline.statistics import axes, quantile
+from shoal.pipeline.statistics import axes, quantiles
+from shoal.pipeline.statistics.cells import log10
 from shoal.pipeline.statistics.errors import best_first, best_networks, costs_of, deciding, task_of
 from shoal.pipeline.tasks import Cost, Error, Task
 
@@ -90,6 +91,12 @@ class SweepResults:
         winners = best_first(self.best).drop_duplicates("series")
         return winners.sort_values("series", key=lambda s: s.map(axes.series_of(self.cells).index), kind="stable")
 
+    @cached_property
+    def log10_errors(self) -> pd.DataFrame:
+        """log10 of the test error, a row a replicate and a column a cell."""
+        networks = self.networks.assign(log10=log10(self.networks[self.error.of("test")]))
+        return networks.pivot(index="replicate", columns="cell", values="log10")
+
     def predictor(self, cell: str) -> Predictor:
         """The best network of a cell, in the user's units."""
         return self.dataset.predictor(*self.fitted(str(self.best.loc[cell, "network_id"])))
@@ -104,9 +111,10 @@ class SweepResults:
 
         One that stopped early keeps its last cost from then on. `column` is that of the curves.
         """
-        members = self.networks.groupby("cell")[["network_id", "status"]]
-        curves = self.curves.dropna(subset=[column]).set_index(["network_id", "step"])[column]
-        return {cell: _band(curves, members.get_group(cell)) for cell in cells}
+        networks = self.networks[self.networks["cell"].isin(names := list(cells))]
+        curves = self.curves[self.curves["network_id"].isin(networks["network_id"])].dropna(subset=[column])
+        members = networks.groupby("cell")[["network_id", "status"]]
+        return {cell: _band(curves, members.get_group(cell), column) for cell in names}
 
     def input_gradient(self, cell: str, split: Split) -> InputGradient:
         """dC/dx of every sample's own cost along the first input, for the best network of a cell.
@@ -128,18 +136,18 @@ class SweepResults:
         return InputGradient(split.x[:, 0], analytic, (above - below) / (2 * DIFFERENCE_STEP))
 
 
-def _band(curves: pd.Series, networks: pd.DataFrame) -> Band:
-    """The band of these networks at no more than DRAWN_POINTS steps; `curves` are costs by network and step."""
-    names = networks["network_id"].tolist()
-    rows = curves[curves.index.isin(names, level="network_id")]
-    table = rows.unstack("step").sort_index(axis=1).reindex(names)
+def _band(curves: pd.DataFrame, networks: pd.DataFrame, column: str) -> Band:
+    """The band of these networks at no more than DRAWN_POINTS steps; `curves` has them and others."""
+    own = curves[curves["network_id"].isin(networks["network_id"])]
+    table = own.pivot(index="network_id", columns="step", values=column)
+    table = table.sort_index(axis=1).reindex(networks["network_id"])
     stopped = (networks["status"] == "stopped").to_numpy()
     table[stopped] = table[stopped].ffill(axis=1)
     n = max(table.shape[1], 1)
     kept = np.unique(np.rint(np.geomspace(1, n, min(DRAWN_POINTS, n))).astype(int)) - 1
     table = table.iloc[:, kept[: table.shape[1]]].fillna(np.inf)
     values = table.to_numpy(np.float64)
-    q1, median, q3 = (np.array([quantile(column, q) for column in values.T]) for q in (0.25, 0.5, 0.75))
+    q1, median, q3 = (quantiles(values, q) for q in (0.25, 0.5, 0.75))
     return Band(table.columns.to_numpy(np.float64), q1, median, q3)
 
 

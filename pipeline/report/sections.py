@@ -15,9 +15,10 @@ from shoal.pipeline.report.claims.divergence import divergence_sentences, pass_s
 from shoal.pipeline.report.claims.findings import contrast_table, findings
 from shoal.pipeline.report.claims.limits.sentences import floor_sentences, pieces_blocks
 from shoal.pipeline.report.claims.stopping import stopping_sentences
+from shoal.pipeline.report.claims.wording import shortened
 from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
 from shoal.pipeline.report.plots import gradient_points, plots
-from shoal.pipeline.report.result_tables import by_series, cell_table, number, score_table
+from shoal.pipeline.report.result_tables import MOST_ROWS, by_series, cell_table, number, score_table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 
@@ -56,10 +57,10 @@ def description(results: SweepResults) -> str:
     """What varies in the sweep, what does not, how its networks are fitted, and how many diverged."""
     cells = results.cells
     kind = "architecture" if results.settings.architecture else "activation"
-    varied = [f"{kind} ({', '.join(axes.series_of(cells))})"]
+    varied = [f"{kind} ({', '.join(shortened(axes.series_of(cells)))})"]
     for axis in results.axes:
         texts = [axes.level_text(axis, level) for level in axes.levels(cells, axis)]
-        varied.append(f"{axes.LABELS[axis]} ({', '.join(texts)})")
+        varied.append(f"{axes.LABELS[axis]} ({', '.join(shortened(texts))})")
     same = [text for axis in axes.LABELS if axis not in results.axes if (text := _constant(cells, axis))]
     fixed = f" Fixed: {'; '.join(same)}." if same else ""
     counts = " or ".join(map(str, dict.fromkeys(cells["n_networks"])))
@@ -83,14 +84,14 @@ def _constant(cells: pd.DataFrame, axis: str) -> str:
     if by_series.nunique().max() > 1:
         return ""
     texts = [f"{axes.level_text(axis, level)} ({series})" for series, level in by_series.first().items()]
-    return f"{axes.LABELS[axis]} {', '.join(texts)}"
+    return f"{axes.LABELS[axis]} {', '.join(shortened(texts))}"
 
 
 def gradient_table(results: SweepResults) -> Table:
     """dC/dx of the best network of each series: the backward pass against central differences."""
     points = gradient_points(results.dataset)
     rows = []
-    for cell, series in results.best_of_series["series"].items():
+    for cell, series in results.best_of_series["series"].head(MOST_ROWS).items():
         gradient = results.input_gradient(str(cell), points)
         largest, difference = np.abs(gradient.analytic), np.abs(gradient.analytic - gradient.numerical)
         rows.append([str(series), str(len(points.x)), number(largest.max()), number(difference.max(), 1)])

@@ -12,7 +12,7 @@ from shoal.pipeline.report.claims.divergence import all_diverged, divergence_cou
 from shoal.pipeline.report.claims.findings import findings, is_untestable, strongest
 from shoal.pipeline.report.claims.in_units import verdict
 from shoal.pipeline.report.claims.trends import trend
-from shoal.pipeline.report.claims.wording import counted, listed
+from shoal.pipeline.report.claims.wording import MOST_TEXTS, counted, listed, shortened
 from shoal.pipeline.report.document.blocks import Section
 from shoal.pipeline.report.result_tables import number, summary_table
 from shoal.pipeline.report.results import SweepResults
@@ -66,9 +66,31 @@ def summary(study: Study) -> Section:
     """What was trained, the best network, a sentence on each sweep, and the table of the sweeps."""
     lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
-    paragraph = f"{extent(study)} {chosen_sentence(study)}"
-    paragraphs = [paragraph, *verdict(study), *lines, CLAIMS, *caveats(study)]
+    found = f"{extent(study)} {chosen_sentence(study)}"
+    paragraphs = [*_about(study), *verdict(study), found, *lines, CLAIMS, *caveats(study)]
     return Section("Summary", [*paragraphs, table, definitions(study)])
+
+
+def _about(study: Study) -> list[str]:
+    """What a table is, how its rows are used, and what is predicted of them; empty where the samples are made."""
+    config, dataset = study.config.data, study.dataset
+    if not config.is_table:
+        return []
+    uses = {"to train on": dataset.train, "to choose by": dataset.validation, "to test on": dataset.test}
+    rows = [f"{len(split.x):,} {use}" for use, split in uses.items()]
+    if dataset.calibration is not None:
+        rows.insert(2, f"{len(dataset.calibration.x):,} for the intervals")
+    names = dataset.target_names
+    targets = listed(names if len(names) <= MOST_TEXTS else [*names[:MOST_TEXTS], f"{len(names) - MOST_TEXTS} more"])
+    units = "in the unit of its column" if len(names) == 1 else "each in the unit of its column"
+    if dataset.classes:
+        units = f"one of {len(dataset.classes.names)} classes ({', '.join(shortened(dataset.classes.names))})"
+    features = counted(len(dataset.feature_names), "feature")
+    n = sum(len(split.x) for split in (*uses.values(), dataset.calibration) if split is not None)
+    return [
+        f"{config.path or config.train}: {counted(n, 'row')}, of which {listed(rows)}. Predicted is {targets}, {units}, "
+        f"from {features}."
+    ]
 
 
 def caveats(study: Study) -> list[str]:

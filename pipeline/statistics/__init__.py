@@ -25,3 +25,12 @@ def summary(values: np.ndarray) -> dict[str, float]:
     if np.isnan(values).any():
         return dict.fromkeys(RANKS, float("nan"))
     return {name: quantile(values, q) for name, q in RANKS.items()}
+
+
+def quantiles(values: np.ndarray, q: float) -> np.ndarray:
+    """The quantile of each column of values (n, m), by the rule of `quantile` for all columns at once, (m,)."""
+    with np.errstate(invalid="ignore"):
+        between = np.quantile(values, q, axis=0)
+    lower, higher = (np.quantile(values, q, axis=0, method=method) for method in ("lower", "higher"))
+    found: np.ndarray = np.select([(lower == higher) | np.isinf(higher), np.isinf(lower)], [higher, lower], between)
+    return found

@@ -22,6 +22,8 @@ AXES = ("activation", *HYPERPARAMETERS)
 WORDS = ("activation", "cell", *axes.NAMES)
 """Columns of names."""
 BEST = "*"
+MOST_CELLS = 100
+"""Of a sweep; of more, those with the smallest validation error are shown."""
 RANKS = {"median": 0, "q1": 1, "q3": 1}
 """Columns of numbers, and which of them go first where the terminal is narrow (0: none)."""
 TYPICAL = {"typical": 0, "low": 2, "high": 2}
@@ -51,9 +53,12 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         if found.empty:
             console.print(f"{sweep}: no results yet; run `dvc repro`", highlight=False, markup=False)
             continue
-        columns = columns_of(_in_its_units(paths, found, settings.sweeps[sweep]))
+        columns = columns_of(_in_its_units(paths, best_of(found), settings.sweeps[sweep]))
         wanted |= dict.fromkeys(column.name for column in columns)
         shown |= set(print_table(console, title_of(sweep, found, beside), columns))
+        if len(found) > MOST_CELLS:
+            rest = f"{sweep}: the {MOST_CELLS} cells of {len(found):,} with the smallest validation error; all are in "
+            console.print(f"{rest}{paths.below_root(paths.cells)}", highlight=False, markup=False)
     some = cells[cells["sweep"].isin(sweeps)]
     if beside is not None and len(some) and told(some) == "test":
         title, columns = in_units(paths, some)
@@ -67,6 +72,13 @@ def show(paths: Paths, sweeps: list[str]) -> None:
     scope = [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet"))] if told(cells) == "test" else [UNTESTED]
     lines += filter(None, [*scope, *_answers(paths, cells)])
     console.print(*lines, sep="\n", highlight=False, markup=False)
+
+
+def best_of(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of a sweep in their order; of more than MOST_CELLS the best ones, the best first."""
+    if len(cells) <= MOST_CELLS:
+        return cells
+    return cells.sort_values(f"{deciding(cells).of('validation')}_median", kind="stable").head(MOST_CELLS)
 
 
 def _answers(paths: Paths, cells: pd.DataFrame) -> list[str]:

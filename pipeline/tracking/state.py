@@ -26,6 +26,8 @@ TRAVELS = [Path(str(module.__file__)) for module in (classes, predictor, prepara
 """Code of the chosen network's model, and what of the pipeline it needs: where it changes, the model is another one."""
 
 LISTED_CELLS = 10
+MOST_RUNS = 1000
+"""Cells of a sweep that have a run each, those with the smallest validation error: MLflow takes 50 ms for one."""
 Granularity = Literal["cell", "network"]
 
 
@@ -73,9 +75,20 @@ class SweepState:
         return [f"{self.cell_key(cell)}/{network_name(network)}" for network in self.networks.get(cell, [])]
 
     @property
+    def shown(self) -> list[str]:
+        """The cells that have a run, in their order: as many as MOST_RUNS."""
+        kept = {str(cell["cell"]) for cell in self._ranked[:MOST_RUNS]}
+        return [name for cell in self.cells if (name := str(cell["cell"])) in kept]
+
+    @property
+    def _ranked(self) -> list[dict[str, Any]]:
+        """The cells in order of their validation error."""
+        return sorted(self.cells, key=lambda cell: float(cell[f"{self.error.of('validation')}_median"]))
+
+    @property
     def keys(self) -> list[str]:
         """Keys of all runs, the sweep's own first, then each cell's and its networks', in their order."""
-        names = [str(cell["cell"]) for cell in self.cells]
+        names = self.shown
         return [self.key, *(key for cell in names for key in (self.cell_key(cell), *self.network_keys(cell)))]
 
     @property
@@ -84,7 +97,7 @@ class SweepState:
 
         MLflow lists the newest first.
         """
-        names = [str(cell["cell"]) for cell in reversed(self.cells)]
+        names = self.shown[::-1]
         return [key for cell in names for key in (self.cell_key(cell), *reversed(self.network_keys(cell)))]
 
     @property
@@ -100,14 +113,15 @@ class SweepState:
         """Markdown: counts, and the cells in order of their validation error."""
         networks, diverged = (sum(cell[name] for cell in self.cells) for name in ("n_networks", "n_diverged"))
         validation, test = (f"{self.error.of(split)}_median" for split in ("validation", "test"))
-        ranked = sorted(self.cells, key=lambda cell: float(cell[validation]))
         rows = [
             f"| {cell['cell']} | {cell[validation]:.3e} | {'unknown' if cell[test] is None else f'{cell[test]:.3e}'} "
             f"| {cell['n_diverged']} of {cell['n_networks']} |"
-            for cell in ranked[:LISTED_CELLS]
+            for cell in self._ranked[:LISTED_CELLS]
         ]
-        shown = f"the best {LISTED_CELLS} cells" if len(ranked) > LISTED_CELLS else "all cells"
+        shown = f"the best {LISTED_CELLS} cells" if len(self.cells) > LISTED_CELLS else "all cells"
         head = f"{len(self.cells)} cells, {networks} networks, {diverged} diverged; figures and table in Artifacts."
+        if len(self.cells) > MOST_RUNS:
+            head += f" Runs below this one: the {MOST_RUNS:,} cells with the smallest validation error; all: cells.csv."
         if diverged == networks:
             head += f" All networks diverged, the first at step {self.diverged_step}."
         head += f" Medians of {shown}, by validation error:"

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.statistics import quantiles
+
 CURVE_POINTS = 50
 BAND = {"": 0.5, "_q1": 0.25, "_q3": 0.75}
 """Endings of the names of the curves of a cell, and the quantile over its networks that each shows."""
@@ -45,7 +47,7 @@ class Curves:
             if network in self._stopped and len(own):
                 row[steps > own[-1]] = costs[-1]
         values[np.isnan(values)] = np.inf
-        return {name + ending: _finite(steps, _quantile(values, q)) for ending, q in BAND.items()}
+        return {name + ending: _finite(steps, quantiles(values, q)) for ending, q in BAND.items()}
 
     def single(self, network: str, name: str) -> dict[str, Curve]:
         """The cost of one network at no more than CURVE_POINTS steps."""
@@ -66,15 +68,6 @@ def thinned(steps: np.ndarray) -> np.ndarray:
         return steps
     wanted = np.geomspace(1, steps[-1] - steps[0] + 1, CURVE_POINTS) + steps[0] - 1
     return np.unique(steps[np.searchsorted(steps, np.rint(wanted))])
-
-
-def _quantile(values: np.ndarray, q: float) -> np.ndarray:
-    """The quantile of each column of values (n, m), by the rule of statistics.quantile for all columns at once."""
-    with np.errstate(invalid="ignore"):
-        between = np.quantile(values, q, axis=0)
-    lower, higher = (np.quantile(values, q, axis=0, method=method) for method in ("lower", "higher"))
-    quantile: np.ndarray = np.where(np.isinf(higher) | (lower == higher), higher, between)
-    return quantile
 
 
 def _finite(steps: np.ndarray, values: np.ndarray) -> Curve:

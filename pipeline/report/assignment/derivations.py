@@ -15,22 +15,17 @@ from shoal.pipeline.report.results import SweepResults
 
 TEXT = "derivations.md"
 BRANCHES, NUMBERS = "branches", "numbers"
-CODE = "Code:"
-"""Paragraphs that name files of the sources, which lie beside the assignment's study alone."""
 
 
-def derivations(sweeps: Sequence[SweepResults], is_assignment: bool) -> list[Section]:
-    """Notation, then a section for each derivation that the networks of these sweeps need.
-
-    The assignment's own words, and its parts, are there where the study is the assignment's.
-    """
+def derivations(sweeps: Sequence[SweepResults]) -> list[Section]:
+    """Notation, then a section for each derivation that the networks of these sweeps need."""
     needed: set[str] = {results.settings.optimizer for results in sweeps}
     losses = {cost.loss for results in sweeps for cost in results.costs}
     needed |= losses if losses == {CLASSES_LOSS} else {*losses, NUMBERS}
     if any(_has_branches(results) for results in sweeps):
         needed.add(BRANCHES)
     _, *texts = source().split("\n## ")
-    found = [_section(part, needed, is_assignment, _activations(sweeps)) for part in texts]
+    found = [_section(part, needed, _activations(sweeps)) for part in texts]
     return [section for section in found if section.blocks]
 
 
@@ -52,13 +47,12 @@ def _activations(sweeps: Sequence[SweepResults]) -> list[str]:
     return [name for name in NAMES if name in used]
 
 
-def _section(text: str, needed: Collection[str], is_assignment: bool, used: Sequence[str]) -> Section:
+def _section(text: str, needed: Collection[str], used: Sequence[str]) -> Section:
     heading, *paragraphs = re.split(r"\n\n+", text.strip())
     title, *parts = reversed(heading.split(" · "))
     paragraphs = [part for paragraph in paragraphs for part in _with_formulas(paragraph, used)]
-    shown = [text for text in _needed(paragraphs, needed) if is_assignment or not text.startswith(CODE)]
-    blocks = [_block(paragraph, is_assignment) for paragraph in shown]
-    return Section(title, blocks, parts[0] if parts and is_assignment else "")
+    blocks = [_block(paragraph) for paragraph in _needed(paragraphs, needed)]
+    return Section(title, blocks, parts[0] if parts else "")
 
 
 def _with_formulas(paragraph: str, used: Sequence[str]) -> list[str]:
@@ -80,12 +74,11 @@ def _needed(paragraphs: Sequence[str], needed: Collection[str]) -> Iterator[str]
             yield paragraph
 
 
-def _block(paragraph: str, is_assignment: bool) -> Block:
+def _block(paragraph: str) -> Block:
     if paragraph.startswith("|"):
         header, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in paragraph.splitlines())
         return Table("", header, rows)
     line = " ".join(paragraph.split())
     if line[0] == line[-1] == "$":
         return Formula(line.strip("$ "))
-    words = re.sub(r"\{([^{}|]*)\|([^{}|]*)\}", r"\1" if is_assignment else r"\2", line)
-    return re.sub(r"\{(\w+)\.(\w+)\}", lambda number: f"{OPTIMIZERS[number[1]].hypers[number[2]]:g}", words)
+    return re.sub(r"\{(\w+)\.(\w+)\}", lambda number: f"{OPTIMIZERS[number[1]].hypers[number[2]]:g}", line)

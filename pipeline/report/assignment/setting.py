@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.data import Dataset
+from shoal.pipeline.figures import room
 from shoal.pipeline.figures.network import drawing
 from shoal.pipeline.figures.style import COLOUR_NAMES
 from shoal.pipeline.preparation import BOOLEAN, Preparation
@@ -38,7 +39,7 @@ def colours(architecture: Architecture) -> str:
 
 
 def network_plots(results: SweepResults) -> list[Plot]:
-    """Drawings of the architectures that a sweep describes itself."""
+    """Drawings of the architectures that a sweep describes itself, as many as there is room for."""
     if not results.settings.architecture:
         return []
     return [
@@ -47,7 +48,7 @@ def network_plots(results: SweepResults) -> list[Plot]:
             f"{cell['series']}: {cell['architecture']}",
             drawing(Architecture.parse(cell["architecture"]), results.dataset.n_inputs),
         )
-        for _, cell in results.cells.drop_duplicates("series").iterrows()
+        for _, cell in room.few(results.cells, {"series": room.SERIES}).cells.drop_duplicates("series").iterrows()
     ]
 
 

@@ -14,7 +14,6 @@ from shoal.pipeline.report.document.blocks import Block, Folded, Table
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
-from shoal.pipeline.statistics.cells import log10
 from shoal.pipeline.statistics.contrasts import Contrast, contrast_table
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
 
@@ -43,14 +42,8 @@ def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) ->
         Contrast("optimizer", f"{row['cell_ridge']} ridge", row["cell"], KEY, trained.settings.optimizer)
         for _, row in pairs.iterrows()
     ]
-    errors = _errors(ridge).add_suffix(" ridge").join(_errors(trained), how="inner")
+    errors = ridge.log10_errors.add_suffix(" ridge").join(trained.log10_errors, how="inner")
     return contrast_table(trained.name, declared, errors)
-
-
-def _errors(results: SweepResults) -> pd.DataFrame:
-    """log10 of the test error, a row a replicate and a column a cell."""
-    networks = results.networks.assign(log10=log10(results.networks[results.error.of("test")]))
-    return networks.pivot(index="replicate", columns="cell", values="log10")
 
 
 def _paragraph(ridge: SweepResults, trained: SweepResults, contrasts: pd.DataFrame) -> str:

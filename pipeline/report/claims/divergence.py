@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import xlogy
 
 from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.hyperparameters import DURATIONS
-from shoal.pipeline.report.claims.wording import counted, level, listed
+from shoal.pipeline.report.claims.wording import counted, level, listed, shortened
 from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
@@ -44,7 +45,11 @@ def _worse_than_constant(results: SweepResults) -> list[str]:
     networks = results.networks[results.networks["cell"].isin(longest(results)["cell"])]
     error, dataset = results.error, results.dataset
     finite = networks.loc[networks["status"] != "diverged", error.of("test")]
-    worse = finite[finite > (dataset.test.y / dataset.error_scale).var(axis=0).mean()]
+    shares = dataset.test.y.mean(axis=0)
+    constant = (
+        -xlogy(shares, shares).sum() if dataset.classes else (dataset.test.y / dataset.error_scale).var(axis=0).mean()
+    )
+    worse = finite[finite > constant]
     if worse.empty:
         return []
     text = f"{len(worse)} of the {len(finite)} networks that did not diverge {'has' if len(worse) == 1 else 'have'}"
@@ -61,7 +66,7 @@ def divergence_counts(results: SweepResults) -> list[str]:
                 f"{row['n_diverged']} of {row['n_networks']} with {level(axis, axes.level_text(axis, at))}"
                 for at, row in counts.iterrows()
             ]
-            sentences.append(f"Diverged: {listed(texts)}.")
+            sentences.append(f"Diverged: {listed(shortened(texts))}.")
     return sentences
 
 
@@ -111,7 +116,8 @@ def pass_sentences(results: SweepResults) -> list[str]:
         parts.append(f"{listed(passes)} with {level('batch_size', axes.level_text('batch_size', batch))}")
     steps = np.unique(cells["steps"])
     taken = f"All take {counted(int(steps[0]), 'gradient step')}" if len(steps) == 1 else "They differ in their steps"
+    seen = listed(shortened(parts))
     return [
-        f"{taken}. How many times each of the {n:,} training samples is seen: {listed(parts)}. The arithmetic grows in "
+        f"{taken}. How many times each of the {n:,} training samples is seen: {seen}. The arithmetic grows in "
         "that proportion."
     ]

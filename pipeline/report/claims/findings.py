@@ -20,7 +20,7 @@ from shoal.pipeline.report.claims.wording import (
     ratios,
 )
 from shoal.pipeline.report.document.blocks import Table
-from shoal.pipeline.report.result_tables import MISSING, number
+from shoal.pipeline.report.result_tables import MISSING, MOST_ROWS, left_out, number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics.contrasts import ERROR_RATE
 from shoal.pipeline.statistics.intervals import FEWEST
@@ -30,6 +30,8 @@ from shoal.pipeline.tasks import Error
 
 MOST_PLACES = 8
 """Where a claim holds is listed up to so many places; the table of comparisons has all."""
+MOST_PAIRS = 12
+"""Pairs of levels of an axis that have a sentence each: those of which most is shown."""
 
 
 def findings(results: SweepResults) -> list[str]:
@@ -53,15 +55,26 @@ def is_untestable(contrasts: pd.DataFrame) -> bool:
 
 def claims(results: SweepResults, contrasts: pd.DataFrame) -> list[str]:
     """A sentence for each pair of levels among comparisons along one axis."""
-    by_cell = results.cells.set_index("cell")
-    return [_claim(results, by_cell, part) for _, part in contrasts.groupby(["axis", "level_a", "level_b"], sort=False)]
+    by_cell, pairs = results.cells.set_index("cell"), _pairs(contrasts)
+    kept = sorted(sorted(range(len(pairs)), key=lambda place: _strength(pairs[place]), reverse=True)[:MOST_PAIRS])
+    sentences = [_claim(results, by_cell, pairs[place]) for place in kept]
+    if rest := len(pairs) - len(kept):
+        sentences.append(f"{counted(rest, 'other pair')} of levels: evaluation/contrasts.parquet.")
+    return sentences
 
 
 def strongest(results: SweepResults) -> str:
     """The sentence on the pair of levels with the largest share of comparisons shown, then the largest ratio."""
-    pairs = [part for _, part in results.contrasts.groupby(["axis", "level_a", "level_b"], sort=False)]
-    best = max(pairs, key=lambda part: (part["verdict"].isin([A_BEATS_B, B_BEATS_A]).mean(), _ratio_size(part)))
-    return claims(results, best)[0]
+    return claims(results, max(_pairs(results.contrasts), key=_strength))[0]
+
+
+def _pairs(contrasts: pd.DataFrame) -> list[pd.DataFrame]:
+    """The comparisons of each pair of levels."""
+    return [part for _, part in contrasts.groupby(["axis", "level_a", "level_b"], sort=False)]
+
+
+def _strength(part: pd.DataFrame) -> tuple[float, float]:
+    return float(part["verdict"].isin([A_BEATS_B, B_BEATS_A]).mean()), _ratio_size(part)
 
 
 def _ratio_size(part: pd.DataFrame) -> float:
@@ -133,7 +146,11 @@ def _where(others: list[str], by_cell: pd.DataFrame, held: pd.DataFrame, part: p
 
 
 def contrast_table(results: SweepResults) -> Table:
-    """Every declared comparison of a sweep with its test."""
+    """Every declared comparison of a sweep with its test, as far as there is room."""
+    n, shown = len(results.contrasts), results.contrasts
+    if n > MOST_ROWS:
+        shown = shown.sort_values("p", kind="stable").head(MOST_ROWS)
+    note = left_out(MOST_ROWS, n, "comparisons", "p", "contrasts")
     error, by_cell = results.error, results.cells.set_index("cell")
     rows = [
         [
@@ -144,7 +161,7 @@ def contrast_table(results: SweepResults) -> Table:
             *(MISSING if pd.isna(row[name]) else f"{row[name]:.2g}" for name in ("p", "p_holm")),
             row["verdict"],
         ]
-        for _, row in results.contrasts.iterrows()
+        for _, row in shown.iterrows()
     ]
     header = [
         "a against b",
@@ -155,7 +172,8 @@ def contrast_table(results: SweepResults) -> Table:
         "p after Holm",
         "shown",
     ]
-    return Table(f"Every declared comparison: paired {error.label('test')}, exact signed-rank test", header, rows)
+    which = "Declared comparisons" if note else "Every declared comparison"
+    return Table(f"{which}: paired {error.label('test')}, exact signed-rank test{note}", header, rows)
 
 
 def _ratio(contrast: pd.Series, by_cell: pd.DataFrame, error: Error) -> str:

@@ -13,6 +13,8 @@ from shoal.pipeline.tasks import Error
 
 NOUNS = {name: row.nouns for name, row in HYPERPARAMETERS.items() if row.nouns}
 """Axes whose levels count something."""
+MOST_TEXTS = 12
+"""What a sentence lists."""
 
 
 def counted(n: int, noun: str, nouns: str = "") -> str:
@@ -23,6 +25,12 @@ def counted(n: int, noun: str, nouns: str = "") -> str:
 def listed(texts: Sequence[str]) -> str:
     """Texts as one: a, b and c."""
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
+def shortened(texts: Sequence[str]) -> list[str]:
+    """The texts of a sentence; of more than MOST_TEXTS the first ones, how many are left out, and the last."""
+    left_out = len(texts) - MOST_TEXTS
+    return list(texts) if left_out <= 0 else [*texts[: MOST_TEXTS - 1], f"... ({left_out} more)", texts[-1]]
 
 
 def level(axis: str, text: str) -> str:
