@@ -13,6 +13,7 @@ import pytest
 from shoal.kernels.compile import cache
 from shoal.kernels.ensemble import NetworkSpec, Samples
 from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.execution import local
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import _stage, data, sweep
 from shoal.pipeline.store.entries import Store, probes
@@ -122,7 +123,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     (tmp_path / "study").mkdir()
     paths = studies.write(tmp_path / "study", {"first": FIRST})
     data.run(paths)
-    train_on, calls = training.train_on, list[int]()
+    train_on, calls = local.train_on, list[int]()
 
     def stopped(specs: Sequence[NetworkSpec], *of: Any, **options: Any) -> Any:
         calls.append(len(specs))
@@ -131,8 +132,8 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
         return train_on(specs, *of, **options)
 
     with monkeypatch.context() as small:
-        small.setattr(training, "SECONDS", 0)
-        small.setattr(training, "train_on", stopped)
+        small.setattr(local.Threads, "seconds", 0)
+        small.setattr(local, "train_on", stopped)
         with pytest.raises(KeyboardInterrupt):
             sweep.run(paths, "first")
     assert counts(paths, "first") == (sum(calls[:2]), 32 - sum(calls[:2]))
@@ -217,21 +218,19 @@ def test_there_may_be_no_store(
 
 @pytest.mark.parametrize("batch_size", [None, 8, 50])
 @pytest.mark.parametrize("seconds", [0, 1e-3, 3])
-def test_chunks_are_all_networks_once_and_those_of_a_kind_together(
-    batch_size: int | None, seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training, "SECONDS", seconds)
+def test_chunks_are_all_networks_once_and_those_of_a_kind_together(batch_size: int | None, seconds: float) -> None:
     architecture = Architecture.parse("dense 5 > tanh > dense 1")
     specs = [
         NetworkSpec(architecture, "assignment", n, learning_rate=rate, steps=steps, batch_size=batch_size)
         for steps, rate, n in product((10, 300), (0.1, 0.2), range(40))
     ]
-    queue, chunks = training.Queue(specs, Samples(np.zeros((100, 2)), np.zeros((100, 1)))), list[list[int]]()
-    while chunk := queue.next():
-        chunks.append(chunk)
-        queue.took(0.5)
+    data, chunks = Samples(np.zeros((100, 2)), np.zeros((100, 1))), list[list[int]]()
+    queue = training.Queue(specs, data, 2, seconds)
+    for chunk in queue:
+        chunks.append(chunk.places)
+        assert chunk.specs == [specs[i] for i in chunk.places]
+        queue.took(chunk, 0.5)
     assert sorted(i for chunk in chunks for i in chunk) == [*range(160)]
     assert all({i % 80 for i in chunk if i < 80} == {i % 80 for i in chunk if i >= 80} for chunk in chunks)
     assert len(chunks) == 1 if seconds == 3 else len(chunks) > 1
     assert queue.done == pytest.approx(queue.work)
-    assert queue.seconds == 0.5 * len(chunks)

@@ -39,7 +39,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     ids = list(map(identifier(settings, dataset), specs))
     kept = Store(folder_of(paths))
     with progress.bar(f"sweep {name}", "networks") as advance:
-        told = advance, progress.note
+        told = settings.execution, advance, progress.note
         training = trained(specs, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
     results = training.results
     costs, scale = [dataset.task.trained_on(spec.loss) for spec in specs], dataset.y_scaling.scale

@@ -6,7 +6,6 @@ is wrong with it is said in a line, and the sweep goes on without.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import sys
@@ -58,7 +57,7 @@ class Store:
             known |= {name: digests[probe.name] for name, probe in unknown.items()}
         if new := {name: known[name] for name in wanted if name not in kept}:
             self._write(lambda: self.index.add_digests(source, new))
-        engines = {own: _engine({probe.name: known[f"{probe.name}, {dtype}"] for probe in own}) for own in set(of)}
+        engines = {own: probes.engine({one.name: known[f"{one.name}, {dtype}"] for one in own}) for own in set(of)}
         return [engines[own] for own in of]
 
     def get(self, keys: Sequence[Key]) -> dict[Key, Trained]:
@@ -168,11 +167,6 @@ class Store:
         _say(f"{self.index.path}: found {found}; it is made anew of the networks beside it")
         self.index.rebuild()
         return call()
-
-
-def _engine(digests: Mapping[str, str]) -> str:
-    text = ", ".join(f"{name}: {digest}" for name, digest in sorted(digests.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _say(text: str) -> None:
