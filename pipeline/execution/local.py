@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numba
 
 from shoal.kernels.ensemble import train_on
-from shoal.kernels.training.run import Note
+from shoal.kernels.training.run import Note, Progress
 from shoal.pipeline.execution import Chunk, Done, Task, Tell
 
 
@@ -33,6 +33,11 @@ class Threads:
         data, seed, dtype, _ = self._task
         for chunk in chunks:
             start = time.perf_counter()
-            told = {"progress": lambda done, total, share, chunk=chunk: tell(chunk, done, share), "note": self._note}
-            results = train_on(chunk.specs, [data], [0] * len(chunk.specs), seed=seed, dtype=dtype, **told)
+            told, n = _of_chunk(tell, chunk), len(chunk.specs)
+            results = train_on(chunk.specs, [data], [0] * n, seed=seed, dtype=dtype, progress=told, note=self._note)
             yield Done(chunk, results, time.perf_counter() - start)
+
+
+def _of_chunk(tell: Tell, chunk: Chunk) -> Progress:
+    """What the kernels tell, without how many there are in all."""
+    return lambda done, total, share: tell(chunk, done, share)
