@@ -1,6 +1,7 @@
 # make repro: the whole study from nothing.   make test: lint, types, import contract and tests, from nothing.
 # make bench: shoal beside its peers (slow).   make bench-quick: two minutes of it.   make fcnet: see bench/fcnet.py.
-# make accuracy: its predictions beside scikit-learn's.
+# make accuracy: its predictions beside scikit-learn's.   make soak MINUTES=10: random networks, configurations, kills.
+# make audit: known weaknesses of the pinned packages, by pip-audit, which asks the network.
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -9,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro test kernels lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
-.PHONY: kills fuzz-tables
+.PHONY: kills fuzz-tables soak audit
 
 repro: $(VENV)/installed
 	shoal check
@@ -75,6 +76,18 @@ kills: $(VENV)/installed
 fuzz-tables: $(VENV)/installed
 	N=$(or $(N),500) SEED=$(SEED) python -W ignore -m tests.fuzz_tables
 
+
+# Random rounds against the oracle, each with its seed: `python -m tests.soak 0 SEED` repeats one.
+MINUTES ?= 10
+soak: $(VENV)/installed
+	python -m tests.soak $(MINUTES) $(SEED)
+
+# In an environment of its own, as the lock file does not have pip-audit.
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)-audit/bin/pip-audit --no-deps --disable-pip --requirement requirements.lock
+
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed
 	python -m tests.coverage
@@ -94,4 +107,4 @@ bench-tracking: $(VENV)/installed
 	python -m bench.tracking
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-audit

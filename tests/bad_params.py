@@ -68,6 +68,8 @@ DATA_KEYS = (
     f"standardise, {FORM}"
 )
 
+ADDRESSES = "HOST:PORT or tcp://HOST:PORT of a Dask scheduler; or local, for a cluster of its own"
+
 ACCEPTANCE = [
     ("    replicates: 20", "    replicats: 20",
      f"sweeps.sizes.replicats: found an unknown key; allowed: {SWEEP_KEYS}; did you mean 'replicates'?"),
@@ -97,7 +99,18 @@ SINGLE = [
     ("tracking: {granularity: network}\n", "",
      "tracking: found nothing; allowed: a mapping with the keys granularity, experiment"),
     ("dtype: float64", "dtype: float64\nthreads: 4",
-     "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, choose, interval, sweeps"),
+     "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, choose, interval, execution, "
+     "sweeps"),
+    ("dtype: float64", "dtype: float64\nexecution: {engine: slurm}",
+     "execution.engine: found 'slurm'; allowed: local, dask"),
+    ("dtype: float64", "dtype: float64\nexecution: {engine: dask, address: 10.0.0.1}",
+     f"execution.address: found '10.0.0.1'; allowed: {ADDRESSES}"),
+    ("dtype: float64", "dtype: float64\nexecution: {engine: dask, address: tcp://a/b:80000}",
+     f"execution.address: found 'tcp://a/b:80000'; allowed: {ADDRESSES}"),
+    ("dtype: float64", "dtype: float64\nexecution: {engine: dask}",
+     f"execution: found {{'engine': 'dask'}}; allowed: an address beside engine dask: {ADDRESSES}"),
+    ("dtype: float64", "dtype: float64\nexecution: {address: local}",
+     "execution: found {'address': 'local'}; allowed: no address for engine local; it is for dask"),
     ("source: function", "source: url", "data.source: found 'url'; allowed: function, file"),
     ("source: function\n", "sorce: function\n", "data.sorce: found an unknown key; allowed: source, path, train, "
      "validation, test, targets, features, fractions, split_seed, standardise, " + FORM + "; did you mean 'source'?"),
@@ -268,10 +281,10 @@ SINGLE = [
 
 WHOLE = [
     ("", "found nothing; allowed: a mapping with the keys seed, dtype, data, tracking, report, choose, "
-     "interval, sweeps"),
+     "interval, execution, sweeps"),
     ("[1, two, null]",
      "found [1, 'two', None]; allowed: a mapping with the keys seed, dtype, data, tracking, report, choose, "
-     "interval, sweeps"),
+     "interval, execution, sweeps"),
     ("seed: [1\ndtype: 2", "line 2, column 6: found a fault in the YAML (while parsing a flow sequence: expected ',' "
      "or ']', but got ':'); allowed: YAML 1.2"),
     ("seed:\t1", "line 1, column 6: found a fault in the YAML (while scanning for the next token: found character "

@@ -1,6 +1,6 @@
 """Programs that are killed and interrupted at random moments, and run again: `make kills` (some minutes).
 
-The sweep is a small copy of `sizes`, with chunks that are as short beside it as those of `training.py` beside `sizes`.
+The sweep is a small copy of `sizes`, with chunks that are as short beside it as those of a sweep beside `sizes`.
 After each kill it is run again; its files have to be those of a run that was left alone, to the bit.
 """
 
@@ -21,10 +21,11 @@ from typing import Any
 
 import psutil
 
+from shoal.kernels.ensemble import Replicates
 from shoal.pipeline.begin.study import begin
+from shoal.pipeline.execution import local
 from shoal.pipeline.stages import _stage, data, sweep
 from shoal.pipeline.store.entries import Store
-from shoal.pipeline.study import training
 from tests import interrupts, studies
 
 SIZES = {
@@ -48,14 +49,14 @@ AT_MOST = 0.10
 
 def small_chunks(name: str) -> None:
     """The sweep stage, which writes down what it begins to train."""
-    train_on = training.train_on
+    train_replicates = local.train_replicates
 
-    def told(specs: Sequence[Any], *of: Any, **options: Any) -> Any:
+    def told(wanted: Sequence[Replicates], *of: Any, **options: Any) -> Any:
         with Path(BEGUN).open("a", encoding="utf-8") as file:
-            file.write(f"{len(specs)}\n")
-        return train_on(specs, *of, **options)
+            file.write(f"{sum(len(numbers) for _, numbers in wanted)}\n")
+        return train_replicates(wanted, *of, **options)
 
-    training.SECONDS, training.train_on = SECONDS, told  # type: ignore[attr-defined]
+    local.Threads.seconds, local.train_replicates = SECONDS, told  # type: ignore[attr-defined]
     _stage.main(f"sweep-{name}", sweep.run, name)
 
 

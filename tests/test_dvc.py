@@ -136,6 +136,17 @@ def test_words_for_the_report_make_data_and_report_anew_and_nothing_else(
     commit(study, "report")
 
 
+def test_where_networks_are_trained_makes_nothing_anew_behind_the_data(study: Path) -> None:
+    """DVC cannot leave a key out of a file that it watches."""
+    before = studies.files(study / "data")
+    edited(study, lambda params: params.update(execution={"engine": "dask", "address": "local"}))
+    assert stale(study) == ["data"]
+    data.run(studies.Paths(study))
+    assert studies.files(study / "data") == before
+    commit(study, "data")
+    assert stale(study) == []
+
+
 def test_another_choice_makes_predictions_and_report_anew(study: Path) -> None:
     edited(study, lambda params: params.update(choose={"best": 2}))
     assert stale(study) == ["data"]

@@ -13,6 +13,7 @@ import pytest
 from shoal.kernels.compile import cache
 from shoal.kernels.ensemble import NetworkSpec, Replicates, Samples
 from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.execution import local
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import _stage, data, sweep
 from shoal.pipeline.store.entries import Store, probes
@@ -124,7 +125,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     (tmp_path / "study").mkdir()
     paths = studies.write(tmp_path / "study", {"first": FIRST})
     data.run(paths)
-    train_replicates, calls = training.train_replicates, list[int]()
+    train_replicates, calls = local.train_replicates, list[int]()
 
     def stopped(wanted: Sequence[Replicates], *of: Any, **options: Any) -> Any:
         calls.append(sum(len(numbers) for _, numbers in wanted))
@@ -133,8 +134,8 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
         return train_replicates(wanted, *of, **options)
 
     with monkeypatch.context() as small:
-        small.setattr(training, "SECONDS", 0)
-        small.setattr(training, "train_replicates", stopped)
+        small.setattr(local.Threads, "seconds", 0)
+        small.setattr(local, "train_replicates", stopped)
         with pytest.raises(KeyboardInterrupt):
             sweep.run(paths, "first")
     assert counts(paths, "first") == (sum(calls[:2]), 32 - sum(calls[:2]))
@@ -223,10 +224,7 @@ def test_there_may_be_no_store(
 
 @pytest.mark.parametrize("batch_size", [None, 8, 50])
 @pytest.mark.parametrize("seconds", [0, 1e-3, 3])
-def test_chunks_are_all_networks_once_and_those_of_a_kind_together(
-    batch_size: int | None, seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(training, "SECONDS", seconds)
+def test_chunks_are_all_networks_once_and_those_of_a_kind_together(batch_size: int | None, seconds: float) -> None:
     architecture = Architecture.parse("dense 5 > tanh > dense 1")
     wanted = [
         Replicates(
@@ -234,19 +232,17 @@ def test_chunks_are_all_networks_once_and_those_of_a_kind_together(
         )
         for steps, rate, own in product((10, 300), (0.1, 0.2), (np.arange(40), np.arange(30, 50), np.arange(0)))
     ]
-    queue, chunks = (
-        training.Queue(wanted, Samples(np.zeros((100, 2)), np.zeros((100, 1)))),
-        list[set[tuple[int, int]]](),
-    )
-    while chunk := queue.next():
-        chunks.append({(i, int(wanted[i].numbers[place])) for i, places in chunk for place in places})
-        queue.took(0.5)
+    data, chunks = Samples(np.zeros((100, 2)), np.zeros((100, 1))), list[set[tuple[int, int]]]()
+    queue = training.Queue(wanted, data, 2, seconds)
+    for chunk in queue:
+        chunks.append({(i, int(wanted[i].numbers[place])) for i, places in chunk.places for place in places})
+        assert [own.spec for own in chunk.networks] == [wanted[i].spec for i, _ in chunk.places]
+        queue.took(chunk, 0.5)
     every = {(i, n) for i, (_, numbers) in enumerate(wanted) for n in numbers.tolist()}
     assert sum(map(len, chunks)) == len(every) and set().union(*chunks) == every
-    for chunk in chunks:  # a replicate with all its steps, in whichever of the lists it stands
+    for chunk_of in chunks:  # a replicate with all its steps, in whichever of the lists it stands
         assert {
-            (j, n) for i, n in chunk for j in range(i % 6 // 3 * 3, 12, 6) for j in (j, j + 1) if (j, n) in every
-        } <= chunk
+            (j, n) for i, n in chunk_of for j in range(i % 6 // 3 * 3, 12, 6) for j in (j, j + 1) if (j, n) in every
+        } <= chunk_of
     assert len(chunks) == 1 if seconds == 3 else len(chunks) > 1
     assert queue.done == pytest.approx(queue.work)
-    assert queue.seconds == 0.5 * len(chunks)

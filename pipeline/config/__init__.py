@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from shoal.pipeline.config import rules, yamlfile
 from shoal.pipeline.config.faults import ConfigError, Fault, below, faults_of
 from shoal.pipeline.config.fields import Choose
-from shoal.pipeline.config.schema import Config, DataConfig, Fractions, ReportConfig, Sweep
+from shoal.pipeline.config.schema import Config, DataConfig, Execution, Fractions, ReportConfig, Sweep
 from shoal.pipeline.paths import Paths
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataConfig",
+    "Execution",
     "Fault",
     "Fractions",
     "ReportConfig",

@@ -21,6 +21,7 @@ LONGEST_NAME = 100
 """Letters of a name: files are named after it, and file systems allow 255 with what is added to it."""
 LONGEST_LINE = 100
 """Characters of a line of text that a document shows as a heading."""
+LAST_PORT = 2**16 - 1
 
 
 def _as_tuple(raw: Any) -> Any:
@@ -90,6 +91,14 @@ def _line(text: str) -> str:
     return text
 
 
+def _address(value: str) -> str:
+    """A host, in brackets where it is numbers of IPv6, and a port, of a scheduler without or with TLS."""
+    found = re.fullmatch(r"((tcp|tls)://)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", value)
+    if value != "local" and not (found and 1 <= int(found[4]) <= LAST_PORT):
+        raise ValueError(value)
+    return value
+
+
 def _text_or_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value in (inf, -inf) or value != value:
         raise ValueError(value)
@@ -128,6 +137,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 BatchSize = Annotated[int | Literal["full"], PlainValidator(_batch_size)]
 Choose = Annotated[Literal["network", "cell"] | dict[Literal["best"], int], PlainValidator(_choose)]
 Name = Annotated[str, AfterValidator(_name)]
+Address = Annotated[str, AfterValidator(_address)]
 Line = Annotated[str, AfterValidator(_line)]
 ColumnName = Annotated[str, Field(min_length=1)]
 Blank = Annotated[str | float, PlainValidator(_text_or_number)]

@@ -26,6 +26,7 @@ from shoal.pipeline.config.fields import (
     LONGEST_LINE,
     POSITIVE,
     Activation,
+    Address,
     Axis,
     Bias,
     Blanks,
@@ -219,6 +220,23 @@ class ReportConfig(Closed):
     )
 
 
+class Execution(Closed):
+    """Where networks are trained, which decides how long that takes, and no result."""
+
+    engine: Literal["local", "dask"] = Field(default="local", description="local, dask")
+    address: Address | None = Field(
+        default=None, description="HOST:PORT or tcp://HOST:PORT of a Dask scheduler; or local, for a cluster of its own"
+    )
+
+    @model_validator(mode="after")
+    def _address_of_a_cluster(self) -> Execution:
+        if self.engine == "dask" and self.address is None:
+            raise refusal(f"an address beside engine dask: {type(self).model_fields['address'].description}")
+        if self.engine == "local" and self.address is not None:
+            raise refusal("no address for engine local; it is for dask")
+        return self
+
+
 class _Shape(Closed):
     """The keys of a sweep that come before those of the table of hyper-parameters."""
 
@@ -322,6 +340,9 @@ class Config(Closed):
     )
     choose: Choose = Field(default="network", description="network, cell, or {best: N}, N a whole number of 1 or more")
     interval: Share | None = Field(default=None, description="a number above 0, below 1")
+    execution: Execution = Field(
+        default=Execution(), description=f"a mapping with the keys {', '.join(Execution.model_fields)}"
+    )
     sweeps: dict[Name, Sweep] = Field(description="at least one block of sweep keys under a name")
 
     def with_losses(self) -> Config:

@@ -88,8 +88,8 @@ def _about(study: Study) -> list[str]:
     features = counted(len(dataset.feature_names), "feature")
     n = sum(len(split.x) for split in (*uses.values(), dataset.calibration) if split is not None)
     return [
-        f"{config.path or config.train}: {counted(n, 'row')}, of which {listed(rows)}. Predicted is {targets}, {units}, "
-        f"from {features}."
+        f"{config.path or config.train}: {counted(n, 'row')}, of which {listed(rows)}. Predicted is {targets}, "
+        f"{units}, from {features}."
     ]
 
 

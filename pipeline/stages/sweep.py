@@ -51,7 +51,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
             print(f"sweep-{name}: {found}", flush=True)
 
     with progress.bar(f"sweep {name}", "networks") as advance:
-        told = advance, progress.note, begin, so_far
+        told = settings.execution, advance, progress.note, begin, so_far
         training = trained(wanted, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
     ends = [
         outcome(results, dataset.task.trained_on(spec.loss), dataset.y_scaling.scale)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.pipeline import data
+from shoal.pipeline import data, execution
 from shoal.pipeline.config import Config, ConfigError, DataConfig, Fault, Sweep, examine
 from shoal.pipeline.config import load as load_config
 from shoal.pipeline.config.faults import Notice, below, shown
@@ -41,7 +41,7 @@ def check(paths: Paths) -> Findings:
         return Findings(error.faults)
     if config is None:
         return Findings(faults)
-    faults += _watched_file_faults(config.data, paths)
+    faults += [*_watched_file_faults(config.data, paths), *execution.faults(config.execution)]
     try:
         dataset = data.build(config, paths)
     except ConfigError as error:

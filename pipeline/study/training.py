@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numba
 import numpy as np
 
-from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, recorded_steps, train_replicates
+from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, recorded_steps
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.results import joined
 from shoal.kernels.training.run import Note
 from shoal.kernels.training.side_by_side import MINIBATCH_TILE, SIDE_BY_SIDE
 from shoal.kernels.training.stopping import validation_steps
 from shoal.kernels.training.work import operations
+from shoal.pipeline import execution
+from shoal.pipeline.config import Execution
+from shoal.pipeline.execution import Chunk, Task
 from shoal.pipeline.progress import Advance
 from shoal.pipeline.store.entries import Store
 from shoal.pipeline.store.entries.records import Block
 from shoal.pipeline.study.so_far import SoFar
 
-SECONDS = 3.0
-"""Of work in a chunk: what a kill may cost, unless one network takes longer."""
 KNOWN = 1.0
 """Seconds that all networks in the store count as, where it is looked at how good they are."""
 SPEED = 1e9
@@ -48,6 +48,7 @@ def trained(
     ids: Sequence[np.ndarray],
     data: Samples,
     kept: Store,
+    where: Execution,
     advance: Advance,
     note: Note,
     begin: Callable[[Sequence[Replicates]], None],
@@ -68,31 +69,36 @@ def trained(
     n = sum(map(len, ids))
     n_done = n - sum(map(len, missing))
     left = [Replicates(spec, numbers[own]) for (spec, numbers), own in zip(wanted, missing, strict=True)]
-    queue = Queue(left, data)
+    is_trained = [~is_known for is_known, _ in known]
     begin(left)
     if so_far:
         specs = [spec for spec, _ in wanted]
         so_far.add([(spec, own) for spec, (_, own) in zip(specs, known, strict=True) if own is not None], KNOWN)
+    if n_done == n:
+        return Training([_in_order(own) for own in parts], is_trained, 0.0)
+    bits = {engine: spec for engine, (spec, numbers) in zip(engines, left, strict=True) if len(numbers)}
+    seconds = 0.0
+    with execution.started(where, Task(data, seed, dtype, bits), note) as engine:
+        queue = Queue(left, data, engine.n_threads, engine.seconds)
 
-    def tell(done: int, total: int, share: float) -> None:
-        advance(n_done + done, n, (queue.done + share * queue.last) / queue.work, str(so_far or ""))
+        def tell(chunk: Chunk, done: int, share: float) -> None:
+            advance(n_done + done, n, (queue.done + share * chunk.work) / queue.work, str(so_far or ""))
 
-    while chunk := queue.next():
         start = time.perf_counter()
-        own = [Replicates(left[i].spec, left[i].numbers[places]) for i, places in chunk]
-        results = train_replicates(own, [data], [0] * len(own), seed=seed, dtype=dtype, progress=tell, note=note)
-        seconds = time.perf_counter() - start
-        queue.took(seconds)
-        blocks = []
-        for (i, places), found in zip(chunk, results, strict=True):
-            parts[i].append((missing[i][places], found))
-            blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
-        kept.put(blocks)
-        if so_far:
-            so_far.add([(spec, found) for (spec, _), found in zip(own, results, strict=True)], seconds)
-        n_done += sum(len(found) for found in results)
-    is_trained = [~is_known for is_known, _ in known]
-    return Training([_in_order(own) for own in parts], is_trained, queue.seconds)
+        for chunk, results, took in engine.train(iter(queue), tell):
+            seconds += time.perf_counter() - start
+            queue.took(chunk, took)
+            blocks = []
+            for (i, places), found in zip(chunk.places, results, strict=True):
+                parts[i].append((missing[i][places], found))
+                blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
+            kept.put(blocks)
+            if so_far:
+                so_far.add([(spec, found) for (spec, _), found in zip(chunk.networks, results, strict=True)], took)
+            n_done += sum(len(found) for found in results)
+            advance(n_done, n, queue.done / queue.work, str(so_far or ""))
+            start = time.perf_counter()
+    return Training([_in_order(own) for own in parts], is_trained, seconds)
 
 
 def _in_order(parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
@@ -102,34 +108,37 @@ def _in_order(parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
 
 
 class Queue:
-    """Networks in chunks of about SECONDS; those that are trained once for all their steps stay together.
+    """Networks in chunks of about so many seconds; those that are trained once for all their steps stay together.
 
     A chunk has enough networks for all threads, which share the last of those that have samples in their lanes.
     """
 
-    def __init__(self, wanted: Sequence[Replicates], data: Samples) -> None:
+    def __init__(self, wanted: Sequence[Replicates], data: Samples, n_threads: int, seconds: float) -> None:
         families: dict[NetworkSpec, list[int]] = {}
         for i, (spec, numbers) in enumerate(wanted):
             if len(numbers):
                 families.setdefault(replace(spec.without_steps(), replicate=0), []).append(i)
-        self._wanted, self._families = wanted, list(families.values())
+        self._wanted, self._families, self._seconds = wanted, list(families.values()), seconds
         self._numbers = [np.unique(np.concatenate([wanted[i].numbers for i in own])) for own in self._families]
         longest = [max((wanted[i].spec for i in own), key=lambda spec: spec.steps or 0) for own in self._families]
-        n_threads = numba.config.NUMBA_NUM_THREADS
         self._work = [operations_of(spec, data) for spec in longest]
         self._fewest = [n_threads * lanes_of(spec, data) for spec in longest]
         self._least = self._speed = SPEED * n_threads
         self._family, self._at = 0, 0
         self.work = sum(len(own) * work for own, work in zip(self._numbers, self._work, strict=True))
-        self.done, self.last, self.seconds = 0.0, 0.0, 0.0
+        self.done = 0.0
 
-    def next(self) -> list[tuple[int, np.ndarray]]:
-        """The networks of the next chunk: places among what is wanted, and there; none where all were given."""
+    def __iter__(self) -> Iterator[Chunk]:
+        """Every network once; a chunk is made when it is asked for."""
+        while self._family < len(self._families):
+            yield self._next()
+
+    def _next(self) -> Chunk:
         chunk: list[tuple[int, np.ndarray]] = []
-        n_given, self.last = 0, 0.0
+        n_given, given = 0, 0.0
         while self._family < len(self._families):
             numbers, work = self._numbers[self._family][self._at :], self._work[self._family]
-            room = max(int((SECONDS * self._speed - self.last) / work), self._fewest[self._family] - n_given)
+            room = max(int((self._seconds * self._speed - given) / work), self._fewest[self._family] - n_given)
             if room <= 0:
                 break
             own = numbers[:room]
@@ -137,17 +146,17 @@ class Queue:
                 places = np.flatnonzero(np.isin(self._wanted[i].numbers, own))
                 if len(places):
                     chunk.append((i, places))
-            n_given, self.last, self._at = n_given + len(own), self.last + len(own) * work, self._at + len(own)
+            n_given, given, self._at = n_given + len(own), given + len(own) * work, self._at + len(own)
             if len(own) < len(numbers):
                 break
             self._family, self._at = self._family + 1, 0
-        return chunk
+        networks = [Replicates(self._wanted[i].spec, self._wanted[i].numbers[places]) for i, places in chunk]
+        return Chunk(chunk, networks, given)
 
-    def took(self, seconds: float) -> None:
-        """Note that the last chunk is done, and in how many seconds."""
-        self.done += self.last
-        self.seconds += seconds
-        self._speed = max(self._least, self.last / seconds)
+    def took(self, chunk: Chunk, seconds: float) -> None:
+        """Note that a chunk is done, and in how many seconds."""
+        self.done += chunk.work
+        self._speed = max(self._least, chunk.work / seconds)
 
 
 def operations_of(spec: NetworkSpec, data: Samples) -> float:

@@ -6,7 +6,6 @@ is wrong with it is said in a line, and the sweep goes on without.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import sys
@@ -59,7 +58,7 @@ class Store:
             known |= {name: digests[probe.name] for name, probe in unknown.items()}
         if new := {name: known[name] for name in wanted if name not in kept}:
             self._write(lambda: self.index.add_digests(source, new))
-        engines = {own: _engine({probe.name: known[f"{probe.name}, {dtype}"] for probe in own}) for own in set(of)}
+        engines = {own: probes.engine({one.name: known[f"{one.name}, {dtype}"] for one in own}) for own in set(of)}
         return [engines[own] for own in of]
 
     def held(self) -> list[Held]:
@@ -236,11 +235,6 @@ def _ordered(n: int, parts: Sequence[tuple[np.ndarray, Results]]) -> tuple[np.nd
     is_there[places] = True
     results, order = joined([own for _, own in parts]), np.argsort(places)
     return is_there, results if (np.diff(places) > 0).all() else results.taken(order)
-
-
-def _engine(digests: Mapping[str, str]) -> str:
-    text = ", ".join(f"{name}: {digest}" for name, digest in sorted(digests.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _say(text: str) -> None:

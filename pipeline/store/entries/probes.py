@@ -7,7 +7,7 @@ and so on, each in the way that it is trained: few kernels are compiled for prob
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -176,6 +176,19 @@ def digests(probes: Sequence[Probe], dtype: str, note: Note | None = None) -> di
                  seed=SEED, dtype=dtype, note=note)
     )  # fmt: skip
     return {probe.name: _digest([next(results) for _ in probe.specs]) for probe in probes}
+
+
+def engine(digests: Mapping[str, str]) -> str:
+    """16 hex digits over the digests of all probes that a network depends on."""
+    text = ", ".join(f"{name}: {digest}" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def engines(specs: Sequence[NetworkSpec], n_samples: int, dtype: str) -> list[str]:
+    """The bits of this engine as far as each network depends on them, from probes that are trained for it now."""
+    of = [probes_of(spec, n_samples) for spec in specs]
+    known = digests(list({probe.name: probe for own in of for probe in own}.values()), dtype)
+    return [engine({probe.name: known[probe.name] for probe in own}) for own in of]
 
 
 def _digest(results: Sequence[Trained]) -> str:
