@@ -49,9 +49,11 @@ def test_a_stage_that_trains_ends_soon_with_a_line(study: Path, number: signal.S
     stage.send_signal(number)
     began = time.monotonic()
     try:
-        assert stage.communicate(timeout=30) == ("", SAID)
+        said, error = stage.communicate(timeout=30)
     finally:
         stage.kill()
+    assert error == SAID
+    assert said.startswith("sweep-sizes: ") and " to train: " in said and said.count("\n") == 1
     assert stage.returncode == 128 + number
     assert time.monotonic() - began < 10
     assert studies.files(study) == before
