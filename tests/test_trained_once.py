@@ -226,7 +226,10 @@ def test_chunks_are_all_networks_once_and_those_of_a_kind_together(
         NetworkSpec(architecture, "assignment", n, learning_rate=rate, steps=steps, batch_size=batch_size)
         for steps, rate, n in product((10, 300), (0.1, 0.2), range(40))
     ]
-    queue, chunks = training.Queue(specs, Samples(np.zeros((100, 2)), np.zeros((100, 1)))), list[list[int]]()
+    queue, chunks = (
+        training.Queue(specs, [Samples(np.zeros((100, 2)), np.zeros((100, 1)))] * len(specs)),
+        list[list[int]](),
+    )
     while chunk := queue.next():
         chunks.append(chunk)
         queue.took(0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from shoal.pipeline.scaling import FLOAT64, Scaling
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250
 USES = {"train": "to train on", "validation": "to validate", "calibration": "to calibrate", "test": "to test"}
+LEAST_IN_FOLDS = 4
+"""Rows that leave two to train on, however they are cut into folds."""
 LAST = "last"
 """The target of a table without names of columns."""
 
@@ -54,11 +57,46 @@ def _from_function(seed: int) -> Dataset:
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     table = readers.read(paths.root, settings.path, "data.path", given(settings))
     settings = _with_last(settings, table)
+    labelled = labels.read(table, settings) if settings.is_classification else None
+    strata = labelled.strata if labelled else None
+    rows, faults = splitting.split(table, settings, strata)
+    folds = splitting.in_folds(rows["train"], settings, strata)
+    sizes = {name: len(part) for name, part in rows.items()}
+    if not folds:
+        return _split_so(table, settings, labelled, rows, [*faults, *_size_faults(table, sizes)])
+    faults += _fold_faults(table, settings, sizes)
+    whole = _split_so(table, settings, labelled, rows | {"validation": rows["train"]}, faults)
+    found = _in_folds(table, settings, labelled, [fold | {"test": rows["test"]} for fold in folds])
+    grids = (whole.prepared_by(fold.preparation, whole.grid) for fold in found)
+    return replace(whole, folds=tuple(replace(fold, grid=grid) for fold, grid in zip(found, grids, strict=True)))
+
+
+def _in_folds(
+    table: UserTable, settings: DataConfig, labelled: Labels | None, folds: Sequence[Mapping[str, np.ndarray]]
+) -> list[Dataset]:
+    """The data of each fold; raises ConfigError with the faults of those that cannot be."""
+    found, faults = list[Dataset](), list[Fault]()
+    for rows in folds:
+        try:
+            found.append(_split_so(table, settings, labelled, rows, []))
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(some_of(list(dict.fromkeys(faults)), "such faults of folds"))
+    return found
+
+
+def _split_so(
+    table: UserTable,
+    settings: DataConfig,
+    labelled: Labels | None,
+    rows: Mapping[str, np.ndarray],
+    split_faults: Sequence[Fault],
+) -> Dataset:
+    """The dataset with these rows in each part; what is fitted is fitted to those to train on."""
     others = [column for column in table.columns if column not in _apart(settings)]
     names = tuple(others if settings.features is None else settings.features)
     targets = settings.targets
-    labelled = labels.read(table, settings) if settings.is_classification else None
-    rows, split_faults = splitting.split(table, settings, labelled.strata if labelled else None)
     fitted_on = rows["train"]
     used = features.fitted(table, [name for name in dict.fromkeys(names) if name in table.columns], settings, fitted_on)
     y, classes, faults = _outcomes(table, targets, labelled, fitted_on, used.preparation.blanks)
@@ -67,7 +105,6 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         *_choice_faults(table, settings),
         *split_faults,
         *_column_faults(settings, used, faults),
-        *_size_faults(table, {name: len(part) for name, part in rows.items()}),
     ]:
         raise ConfigError(every)
 
@@ -176,6 +213,17 @@ def _size_faults(table: UserTable, sizes: Mapping[str, int]) -> list[Fault]:
     *first, last = map(str, least.values())
     allowed = f"at least {', '.join(first)} and {last}; add rows or change the fractions"
     return [Fault("data.fractions", f"{table.name} with {sum(sizes.values())} rows: {found}", allowed)]
+
+
+def _fold_faults(table: UserTable, settings: DataConfig, sizes: Mapping[str, int]) -> list[Fault]:
+    """A fault where there are too few rows for the folds, or none to test on."""
+    folds = settings.splits.folds if settings.splits and settings.splits.folds else 1
+    least = max(folds, LEAST_IN_FOLDS)
+    if table.faults or (sizes["train"] >= least and sizes["test"]):
+        return []
+    found = f"{table.name} with {sum(sizes.values())} rows: {sizes['train']} for {folds} folds, {sizes['test']} to test"
+    allowed = f"at least {least} and 1; add rows, or change the folds or data.fractions.test"
+    return [Fault("data.splits.folds", found, allowed)]
 
 
 def _check_scales(table: UserTable, columns: Sequence[str], scales: np.ndarray) -> None:

@@ -69,11 +69,11 @@ def _engine(config: Config, dataset: Dataset) -> Table:
 def _identities(config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]) -> str:
     """Whether the networks are those that these parameters, data and engine give: their ids, computed anew."""
     n, strangers = 0, []
-    identify = identifier(config, dataset)
+    identify = [identifier(config, part) for part in dataset.parts]
     for results in sweeps:
-        grid = cells(results.settings, dataset.n_outputs, len(dataset.train.x))
-        expected = {identify(spec) for cell in grid for spec in cell.specs()}
-        n += len(results.networks)
+        grid, n = cells(results.settings, dataset.n_outputs, dataset.n_train), n + len(results.networks)
+        specs = [spec for cell in grid for spec in cell.specs(len(identify))]
+        expected = {identify[spec.replicate % len(identify)](spec) for spec in specs}
         if set(results.networks["network_id"]) != expected:
             strangers.append(results.name)
     if not strangers:

@@ -18,6 +18,7 @@ from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import cell_table, with_errors
 from shoal.pipeline.statistics.contrasts import contrast_table, declared
 from shoal.pipeline.statistics.errors import best_cell, bounded, deciding, errors_of
+from shoal.pipeline.statistics.resampled import Splits
 from shoal.pipeline.tasks import SPLITS
 
 Ranks = dict[str, dict[str, float | None]]
@@ -50,11 +51,12 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
     """The declared contrasts of every sweep."""
     tables = []
     for name, sweep in settings.sweeps.items():
-        samples = len(dataset.train.x) if sweep.duration == "epochs" else None
+        samples = dataset.n_train if sweep.duration == "epochs" else None
         names = axes.architecture_names(sweep, dataset.n_outputs)
         prepared = axes.prepare(cells[cells["sweep"] == name], names, samples)
-        paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)
-        tables.append(contrast_table(name, declared(prepared), paired))
+        own = errors[errors["sweep"] == name]
+        paired = own.pivot(index="replicate", columns="cell", values=deciding(errors).log10)
+        tables.append(contrast_table(name, declared(prepared), paired, Splits.of(own)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -63,12 +65,17 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
     with progress.bar("evaluate", "networks") as advance:
         for sweep, part in runs.groupby("sweep", sort=False):
             weights = store.read_weights(paths, str(sweep))
-            for network, text, status in zip(part["network_id"], part["architecture"], part["status"], strict=True):
-                diverged = status == "diverged"
-                errors.append({} if diverged else _errors(dataset, dataset.predictor(text, weights[network])))
+            columns = (part[name] for name in ("network_id", "architecture", "status", "replicate"))
+            for network, text, status, replicate in zip(*columns, strict=True):
+                own, diverged = dataset.part_of(replicate), status == "diverged"
+                errors.append({} if diverged else _errors(dataset, own, own.predictor(text, weights[network])))
                 advance(len(errors), len(runs))
-    table = runs[["network_id", "sweep", "cell", "replicate", "status"]].assign(error=dataset.task.error.name)
+    folded = [store.FOLD] if dataset.folds else []
+    table = runs[["network_id", "sweep", "cell", "replicate", *folded, "status"]].assign(error=dataset.task.error.name)
     table = table.astype({"error": "string"})
+    if dataset.folds:
+        held_out = np.array([len(part.validation.x) / len(part.train.x) for part in dataset.folds])
+        table[store.HELD_OUT] = held_out[table[store.FOLD].to_numpy(int)]
     found = pd.DataFrame(errors, table.index, [*_error_columns(dataset), *_measure_columns(dataset)], np.float64)
     lost = table["status"] == "diverged"
     found.loc[lost, _error_columns(dataset)] = np.inf
@@ -88,8 +95,8 @@ def _measure_columns(dataset: Dataset) -> list[str]:
     return [measure.of(split) for measure in beside for split in SPLITS]
 
 
-def _errors(dataset: Dataset, predictor: Predictor) -> dict[str, float]:
-    """Errors of a network on each split, by their columns, and what is beside them.
+def _errors(dataset: Dataset, own: Dataset, predictor: Predictor) -> dict[str, float]:
+    """Errors of a network on each split of its `own` data, by their columns, and what is beside them.
 
     With several targets also the test error of each.
     """
@@ -97,7 +104,7 @@ def _errors(dataset: Dataset, predictor: Predictor) -> dict[str, float]:
     measured, beside = dataset.task.reported(dataset.n_outputs), dataset.task.in_units.beside(dataset.n_outputs)
     with np.errstate(over="ignore", invalid="ignore"):
         for name in SPLITS:
-            y, y_hat = (split := getattr(dataset, name)).y, predictor.predict(split.x)
+            y, y_hat = (split := getattr(own, name)).y, predictor.predict(split.x)
             errors |= {error.of(name): bounded(error.measure(y_hat, y, dataset.error_scale)) for error in measured}
             errors |= {measure.of(name): measure.measure(y_hat, y) for measure in beside}
         for k, column in enumerate(_of_targets(dataset)):  # y_hat and y are those of the test split

@@ -31,33 +31,40 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     Raises ConfigError where params.yaml is bad, or asks for what the data cannot give.
     """
     settings, dataset = load(paths)
-    grid = cells(settings.sweep(name), dataset.n_outputs, len(dataset.train.x))
+    grid, parts = cells(settings.sweep(name), dataset.n_outputs, dataset.n_train), dataset.parts
     store.refuse_unwritable(paths.runs(name), paths.curves(name), paths.weights(name))
-    networks = [(cell, spec) for cell in grid for spec in cell.specs()]
+    networks = [(cell, spec) for cell in grid for spec in cell.specs(len(parts))]
     specs = [spec for _, spec in networks]
-    data = samples(dataset, is_validated=any(spec.is_validated for spec in specs))
-    ids = list(map(identifier(settings, dataset), specs))
+    of = [spec.replicate % len(parts) for spec in specs]
+    is_validated = any(spec.is_validated for spec in specs)
+    data = [samples(part, is_validated) for part in parts]
+    identifiers = [identifier(settings, part) for part in parts]
+    ids = [identifiers[part](spec) for part, spec in zip(of, specs, strict=True)]
     kept = Store(folder_of(paths))
     with progress.bar(f"sweep {name}", "networks") as advance:
         told = advance, progress.note
-        training = trained(specs, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
-    results = training.results
-    costs, scale = [dataset.task.trained_on(spec.loss) for spec in specs], dataset.y_scaling.scale
-    outcomes = [outcome(result, cost, scale) for result, cost in zip(results, costs, strict=True)]
-    train_costs = [train_cost(*parts, dataset) for parts in zip(specs, results, outcomes, costs, strict=True)]
-    common = {"sweep": name, "n_features": dataset.n_inputs, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
+        training = trained(specs, ids, data, of, kept, *told, seed=settings.seed, dtype=settings.dtype)
+    results, own = training.results, [parts[i] for i in of]
+    costs, scales = [dataset.task.trained_on(spec.loss) for spec in specs], [part.y_scaling.scale for part in own]
+    outcomes = [outcome(*found) for found in zip(results, costs, scales, strict=True)]
+    train_costs = [train_cost(*found) for found in zip(specs, results, outcomes, costs, own, strict=True)]
+    common = {"sweep": name, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
     rows = [
-        {"network_id": key, **common, **_row(cell, spec, end), "train_cost": cost}
-        for key, (cell, spec), end, cost in zip(ids, networks, outcomes, train_costs, strict=True)
+        {"network_id": key, **common, **_row(cell, spec, end), "n_features": part.n_inputs, "train_cost": cost}
+        for key, (cell, spec), end, cost, part in zip(ids, networks, outcomes, train_costs, own, strict=True)
     ]
+    if dataset.folds:
+        rows = [row | {store.FOLD: i} for row, i in zip(rows, of, strict=True)]
     store.write_table(paths.runs(name), store.runs_table(rows))
     store.write_table(paths.curves(name), _curves(ids, networks, outcomes))
     params = pd.DataFrame({"network_id": ids, "params": [result.params for result in results]})
     store.write_table(paths.weights(name), params)
     steps = [_steps_taken(spec, end) for spec, end in zip(specs, outcomes, strict=True)]
-    sizes = (dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x))
-    flops = sweep_flops(((specs[i], steps[i]) for i in training.trained), *sizes)
-    stopped = {"stopped": sum(row["status"] == "stopped" for row in rows)} if data.validation else {}
+    flops = 0.0
+    for k, part in enumerate(parts):
+        sizes = (part.n_inputs, len(part.train.x), len(part.validation.x))
+        flops += sweep_flops(((specs[i], steps[i]) for i in training.trained if of[i] == k), *sizes)
+    stopped = {"stopped": sum(row["status"] == "stopped" for row in rows)} if is_validated else {}
     return {
         "networks": len(rows),
         "known": len(rows) - len(training.trained),

@@ -5,23 +5,24 @@ Tibshirani and Wasserman, Journal of the American Statistical Association 113, 2
 Algorithmic Learning in a Random World, 2005). Where these rows and a new one are exchangeable, the interval holds the
 new value with a probability of at least the level, whatever the networks, and without ties of at most 1 / (n + 1) more.
 That is over rows for calibration and new ones together, and for each target by itself.
+
+Of folds, CV+ (cv_plus.py) makes intervals of the rows that they hold out. With one repeat of K folds of n rows it holds
+a new value with a probability of at least 2 level - 1 - sqrt(2 / n), in practice about the level, where these rows
+have no say in their networks: those that stop by them, and the choice of the best, have seen them a little.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
 import numpy as np
 
-from shoal.pipeline.data import Split
+from shoal.pipeline.cv_plus import OutOfFold, rank
+from shoal.pipeline.data import Dataset, Split
 from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.statistics.errors import LARGEST
-
-
-def rank(n: int, level: float) -> int:
-    """ceil((n + 1) level), of the level as it is written: in floating point, 0.55 times 20 is above 11."""
-    return ceil((n + 1) * Fraction(str(level)))
 
 
 def rows_needed(level: float) -> int:
@@ -47,6 +48,25 @@ def calibrated(predictor: Predictor, rows: Split, level: float) -> Predictor:
     return predictor.with_half_widths(half_widths(rows.y - predictor.predict(rows.x), level).tolist())
 
 
+def out_of_fold(predictor: Predictor, dataset: Dataset, level: float) -> Predictor:
+    """The predictor with intervals of this level, from the rows that its folds hold out.
+
+    A residual beyond float64, or of a fold without networks, counts as LARGEST.
+    """
+    off = np.abs(dataset.validation.y - dataset.predicted(predictor, "validation"))
+    residuals = np.where(off < LARGEST, off, LARGEST)
+    return replace(predictor, out_of_fold=OutOfFold(residuals, dataset.folds_of_rows, level))
+
+
+def coverage_of_folds(predictor: Predictor, dataset: Dataset) -> list[float | None]:
+    """The share of the test rows whose value lies within intervals of `out_of_fold`, as `coverage` has it."""
+    y, n_targets = dataset.test.y, dataset.test.y.shape[1]
+    answer = predictor.answer(np.hstack(dataset.seen("test")))
+    low, high = answer[:, -2 * n_targets : -n_targets], answer[:, -n_targets:]
+    shares = ((low <= y) & (y <= high)).mean(axis=0)
+    return [None if np.isnan(answer).any() else float(share) for share in shares]
+
+
 def coverage(predictor: Predictor, rows: Split) -> list[float | None]:
     """The share of the rows whose value lies within the interval, target by target; None where there is none."""
     if predictor.half_widths is None or np.isnan(predictor.half_widths).any():
@@ -55,12 +75,12 @@ def coverage(predictor: Predictor, rows: Split) -> list[float | None]:
     return [float(share) for share in inside.mean(axis=0)]
 
 
-def too_few(n: int, level: float) -> str:
-    """A line where so many rows give no interval; empty where they do."""
+def too_few(n: int, level: float, key: str = "data.fractions.calibration") -> str:
+    """A line where so many rows give no interval; empty where they do. `key` is of a share that would have more."""
     if rank(n, level) <= n:
         return ""
     need = rows_needed(level)
     return (
         f"no prediction interval: found {n} rows to calibrate on; allowed: {need} or more for interval: {level:g} "
-        "(a larger data.fractions.calibration, more rows, or a lower level); the columns of its ends are empty"
+        f"(a larger {key}, more rows, or a lower level); the columns of its ends are empty"
     )

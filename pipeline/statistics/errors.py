@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from shoal.pipeline.hyperparameters import TRAINING
+from shoal.pipeline.store import HELD_OUT
 from shoal.pipeline.tasks import SPLITS, Cost, Error, Task, reporting
 
 LARGEST = 1e308
@@ -29,7 +32,8 @@ def errors_of(table: Table) -> list[Error]:
     """The errors that a table has: the first one of the task, and, of several targets, the others."""
     first, *others = task_of(table).errors
     columns = [str(column) for column in (table.columns if isinstance(table, pd.DataFrame) else table.index)]
-    return [first, *(error for error in others if any(column.startswith(error.of("test")) for column in columns))]
+    found = [first, *(error for error in others if any(column.startswith(error.of("test")) for column in columns))]
+    return [replace(error, judged="validation") for error in found] if HELD_OUT in columns else found
 
 
 def measures_of(table: Table) -> list[str]:

@@ -36,10 +36,14 @@ class Cell:
     spec: NetworkSpec
     replicates: int
 
-    def specs(self) -> list[NetworkSpec]:
-        """The networks of the cell. Only replicate 0 comes from the assignment's stream, the others from their own."""
+    def specs(self, folds: int = 1) -> list[NetworkSpec]:
+        """The networks of the cell. Only replicate 0 comes from the assignment's stream, the others from their own.
+
+        Of so many folds there are `replicates` on each: replicate n is trained on fold n modulo their number, so that
+        each network has a start of its own.
+        """
         others = replace(self.spec, initialiser="assignment") if self.spec.initialiser == STREAM else self.spec
-        return [self.spec, *(replace(others, replicate=n) for n in range(1, self.replicates))]
+        return [self.spec, *(replace(others, replicate=n) for n in range(1, self.replicates * folds))]
 
     def columns(self) -> dict[str, Any]:
         """What the result tables say of the cell's networks, None where it does not apply."""

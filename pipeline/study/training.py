@@ -36,7 +36,8 @@ class Training:
 def trained(
     specs: Sequence[NetworkSpec],
     ids: Sequence[str],
-    data: Samples,
+    data: Sequence[Samples],
+    of: Sequence[int],
     kept: Store,
     advance: Advance,
     note: Note,
@@ -44,15 +45,19 @@ def trained(
     seed: int,
     dtype: str,
 ) -> Training:
-    """Have every network of `specs`, whose network_ids are `ids`, from the store or trained on `data`.
+    """Have every network specs[i], whose network_id is ids[i], from the store or trained on data[of[i]].
 
     A result is bit for bit the same either way, and whichever others are trained with it.
     """
-    engines = kept.engines(specs, len(data.x), dtype, note)
+    engines = [""] * len(specs)
+    for k, samples in enumerate(data):
+        own = [i for i in range(len(specs)) if of[i] == k]
+        for i, engine in zip(own, kept.engines([specs[i] for i in own], len(samples.x), dtype, note), strict=True):
+            engines[i] = engine
     keys = [Key(*key) for key in zip(ids, engines, strict=True)]
     found = kept.get(keys)
     missing = [i for i, key in enumerate(keys) if key not in found]
-    queue = Queue([specs[i] for i in missing], data)
+    queue = Queue([specs[i] for i in missing], [data[of[i]] for i in missing])
     n_known = len(specs) - len(missing)
 
     def tell(done: int, total: int, share: float) -> None:
@@ -61,8 +66,8 @@ def trained(
     while chunk := queue.next():
         start = time.perf_counter()
         own = [missing[i] for i in chunk]
-        own_specs = [specs[i] for i in own]
-        results = train_on(own_specs, [data], [0] * len(own), seed=seed, dtype=dtype, progress=tell, note=note)
+        own_specs, own_of = [specs[i] for i in own], [of[i] for i in own]
+        results = train_on(own_specs, data, own_of, seed=seed, dtype=dtype, progress=tell, note=note)
         queue.took(time.perf_counter() - start)
         new = {keys[i]: result for i, result in zip(own, results, strict=True)}
         kept.put(new)
@@ -74,18 +79,20 @@ def trained(
 class Queue:
     """Networks in chunks of about SECONDS; those that are trained once for all their steps stay together.
 
+    `data` has the samples of each of `specs`; those that differ in nothing but steps have the same.
+
     A chunk has enough networks for all threads, which share the last of those that have samples in their lanes.
     """
 
-    def __init__(self, specs: Sequence[NetworkSpec], data: Samples) -> None:
+    def __init__(self, specs: Sequence[NetworkSpec], data: Sequence[Samples]) -> None:
         groups: dict[NetworkSpec, list[int]] = {}
         for i, spec in enumerate(specs):
             groups.setdefault(spec.without_steps(), []).append(i)
-        longest = [max((specs[i] for i in group), key=lambda spec: spec.steps or 0) for group in groups.values()]
+        longest = [max(group, key=lambda i: specs[i].steps or 0) for group in groups.values()]
         n_threads = numba.config.NUMBA_NUM_THREADS
         self._groups = list(groups.values())
-        self._work = [_operations(spec, data) for spec in longest]
-        self._fewest = [n_threads * _lanes(spec, data) for spec in longest]
+        self._work = [_operations(specs[i], data[i]) for i in longest]
+        self._fewest = [n_threads * _lanes(specs[i], data[i]) for i in longest]
         self._least = self._speed = SPEED * n_threads
         self._next = 0
         self.work, self.done, self.last, self.seconds = sum(self._work), 0.0, 0.0, 0.0

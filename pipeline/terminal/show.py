@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 
 from shoal.pipeline import baselines, config, store
-from shoal.pipeline.config import Sweep
+from shoal.pipeline.config import Config
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS, taking
 from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import axes, ensembles
-from shoal.pipeline.statistics.cells import typical
+from shoal.pipeline.statistics.cells import has_interval, typical
 from shoal.pipeline.statistics.errors import best_cell, deciding
-from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
+from shoal.pipeline.statistics.intervals import FEWEST, few_rows
+from shoal.pipeline.statistics.resampled import scope
 from shoal.pipeline.terminal.in_units import in_units
 from shoal.pipeline.terminal.tables import Column, print_table, terminal
 
@@ -30,8 +31,8 @@ LEGEND = {
     "median": f"{BEST}: smallest median {{validation}}. A diverged network counts as infinite.",
     "q1": "q1, q3: quartiles over the replicates",
     "min": f"min, max: their range, where they are fewer than {FEWEST}",
-    "typical": f"typical: 10^(interquartile mean of log10 {{test}}), from {FEWEST} replicates on",
-    "low": "low, high: 95 % bootstrap interval of typical",
+    "typical": f"typical: 10^(interquartile mean of log10 {{judged}}), from {FEWEST} replicates on",
+    "low": "low, high: 95 % interval of typical",
 }
 """What to say of columns, if they are shown."""
 
@@ -51,7 +52,7 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         if found.empty:
             console.print(f"{sweep}: no results yet; run `dvc repro`", highlight=False, markup=False)
             continue
-        columns = columns_of(_in_its_units(paths, found, settings.sweeps[sweep]))
+        columns = columns_of(_in_its_units(paths, found, settings, sweep))
         wanted |= dict.fromkeys(column.name for column in columns)
         shown |= set(print_table(console, title_of(sweep, found, beside), columns))
     some = cells[cells["sweep"].isin(sweeps)]
@@ -60,11 +61,14 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         wanted |= dict.fromkeys(column.name for column in columns)
         console.print(title, highlight=False, markup=False)
         shown |= set(print_table(console, "", columns))
-    labels = {split: deciding(cells).label(split) for split in ("validation", "test")}
+    error = deciding(cells)
+    labels = {"validation": error.label("validation"), "judged": error.label(error.judged)}
     lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
     if left_out := [name for name in wanted if name not in shown]:
         lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
-    lines += filter(None, [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet")), *_answers(paths, cells)])
+    lines += filter(
+        None, [scope(cells), few_rows(store.count_rows(paths.data / "test.parquet")), *_answers(paths, cells)]
+    )
     console.print(*lines, sep="\n", highlight=False, markup=False)
 
 
@@ -76,18 +80,18 @@ def _answers(paths: Paths, cells: pd.DataFrame) -> list[str]:
     return [ensembles.answers(choice, deciding(cells), number), ensembles.intervals(choice)]
 
 
-def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+def _in_its_units(paths: Paths, cells: pd.DataFrame, settings: Config, sweep: str) -> pd.DataFrame:
     """The cells with `epochs` in the place of `steps` where the sweep counts those."""
-    if sweep.duration != "epochs":
+    if settings.sweeps[sweep].duration != "epochs":
         return cells
-    n_train = store.count_rows(paths.data / "train.parquet")
+    n_train = settings.data.n_train(store.count_rows(paths.data / "train.parquet"))
     return cells.assign(epochs=axes.epochs(cells, n_train)).drop(columns="steps")
 
 
 def title_of(sweep: str, cells: pd.DataFrame, beside: pd.DataFrame | None = None) -> str:
     """What stands above the table of a sweep's cells, `beside` the table of baselines where there is one."""
     error = deciding(cells)
-    title = f"{sweep}: {error.label('test')} = {error.definition}, over {cells['n_networks'].max()} replicates"
+    title = f"{sweep}: {error.label(error.judged)} = {error.definition}, over {cells['n_networks'].max()} replicates"
     return title if beside is None else f"{title}; {baselines.beside(beside, error, number)}"
 
 
@@ -102,9 +106,10 @@ def columns_of(cells: pd.DataFrame) -> list[Column]:
     for axis in _axes(cells):
         texts = [_text(axis, cell) for cell in rows]
         columns.append(Column(axis.replace("_", " "), texts, is_text=axis in WORDS))
-    many = cells["n_networks"].max() >= FEWEST
+    many = has_interval(cells).any()
     for name, rank in (RANKS | ({} if many else RANGE)).items():
-        columns.append(Column(name, [number(cell[f"{error.of('test')}_{name}"]) for cell in rows], rank=rank))
+        texts = [number(cell[f"{error.of(error.judged)}_{name}"]) for cell in rows]
+        columns.append(Column(name, texts, rank=rank))
     if many:
         for (name, rank), values in zip(TYPICAL.items(), zip(*map(typical, rows), strict=True), strict=True):
             columns.append(Column(name, list(map(number, values)), rank=rank))
