@@ -129,7 +129,7 @@ def test_little_time_is_spent_on_the_best_so_far(tmp_path: Path, monkeypatch: py
     """Of networks that took no time, the one with the smallest cost is looked at."""
     paths = studies.write(tmp_path, {"first": FIRST})
     looked = list[list[float]]()
-    monkeypatch.setattr(SoFar, "_look_at", lambda self, spec, params: looked.append(params.tolist()))
+    monkeypatch.setattr(SoFar, "_look_at", lambda self, part, spec, params: looked.append(params.tolist()))
     monkeypatch.setattr(so_far, "SHARE", 0.0)
     monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
     studies.train(paths, ["first"])

@@ -235,7 +235,7 @@ def test_chunks_are_all_networks_once_and_those_of_a_kind_together(
         for steps, rate, own in product((10, 300), (0.1, 0.2), (np.arange(40), np.arange(30, 50), np.arange(0)))
     ]
     queue, chunks = (
-        training.Queue(wanted, Samples(np.zeros((100, 2)), np.zeros((100, 1)))),
+        training.Queue(wanted, [Samples(np.zeros((100, 2)), np.zeros((100, 1)))], [0] * len(wanted)),
         list[set[tuple[int, int]]](),
     )
     while chunk := queue.next():

@@ -35,16 +35,18 @@ def score_plot(results: SweepResults) -> Plot:
     """Test error along the axes of the sweep, or of every network where there are none."""
     path = f"{results.name}/{results.task.error.metric('test')}"
     if not results.axes:
-        caption = f"{capital(results.error.label('test'))} of every network (points) and the median (line)"
+        caption = (
+            f"{capital(results.error.label(results.error.judged))} of every network (points) and the median (line)"
+        )
         caption += f"; black: {scores.marked(results.cells)}." if scores.has_intervals(results.cells) else "."
-        caption += _zeros_marked(results.networks[[results.error.of("test")]].to_numpy(np.float64))
+        caption += _zeros_marked(results.networks[[results.error.of(results.error.judged)]].to_numpy(np.float64))
         n = int(results.cells["n_networks"].max())
         caption += points_note(n, "networks of a column")
         return Plot(path, caption, scores.replicates(results.networks, results.cells))
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2])
     cells = fixed.select(results.cells)
     marks = scores.marks(cells)
-    label = capital(results.error.label("test"))
+    label = capital(results.error.label(results.error.judged))
     caption = f"{label} of the networks of a cell: {scores.marked(cells)}.{fixed.note}"
     caption += _zeros_marked(marks[["centre", "low"]].to_numpy())
     if np.isinf(marks["high"]).any():
@@ -62,7 +64,7 @@ def heat_plot(results: SweepResults) -> Plot | None:
     if not results.axes and results.cells["width"].isna().any():
         return None
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2] if results.axes else [])
-    caption = f"Median {results.error.label('test')}, a colour for its power of ten.{fixed.note}"
+    caption = f"Median {results.error.label(results.error.judged)}, a colour for its power of ten.{fixed.note}"
     return Plot(f"{results.name}/heat_map", caption, heatmap.heat_map(fixed.select(results.cells), results.axes))
 
 
@@ -85,7 +87,8 @@ def prediction_plot(results: SweepResults) -> Plot:
     dataset = results.dataset
     error = results.error
     cell = str(best_first(results.best).index[0])
-    figure = fits.predictions(dataset.test.y, results.predictor(cell).predict(dataset.test.x), dataset.target_names)
+    y_hat = results.predictor(cell).predict(results.trained_on(cell).test.x)
+    figure = fits.predictions(dataset.test.y, y_hat, dataset.target_names)
     which = f"the network with the smallest {error.label('validation')} of the sweep ({cell})"
     caption = f"Test split, predicted against true: {which}."
     caption += targets_note(dataset) + points_note(len(dataset.test.x), "test samples")

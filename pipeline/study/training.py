@@ -46,7 +46,8 @@ class Training:
 def trained(
     wanted: Sequence[Replicates],
     ids: Sequence[np.ndarray],
-    data: Samples,
+    data: Sequence[Samples],
+    of: Sequence[int],
     kept: Store,
     advance: Advance,
     note: Note,
@@ -56,23 +57,23 @@ def trained(
     seed: int,
     dtype: str,
 ) -> Training:
-    """Have all networks that are wanted, whose network_ids are `ids`, from the store or trained on `data`.
+    """Have all networks wanted[i], whose network_ids are ids[i], from the store or trained on data[of[i]].
 
     A result is bit for bit the same either way, and whichever others are trained with it. `begin` is told which
     will be trained, of each of what is wanted; what `so_far` says of those that are there goes with the progress.
     """
-    engines = kept.engines([networks.spec for networks in wanted], len(data.x), dtype, note)
+    engines = engines_of([spec for spec, _ in wanted], [len(data[which].x) for which in of], kept, dtype, note)
     known = kept.get(list(zip(engines, ids, strict=True)))
     missing = [np.flatnonzero(~is_known) for is_known, _ in known]
     parts = [[] if results is None else [(np.flatnonzero(is_known), results)] for is_known, results in known]
     n = sum(map(len, ids))
     n_done = n - sum(map(len, missing))
     left = [Replicates(spec, numbers[own]) for (spec, numbers), own in zip(wanted, missing, strict=True)]
-    queue = Queue(left, data)
+    queue = Queue(left, data, of)
     begin(left)
     if so_far:
-        specs = [spec for spec, _ in wanted]
-        so_far.add([(spec, own) for spec, (_, own) in zip(specs, known, strict=True) if own is not None], KNOWN)
+        there = zip(of, wanted, known, strict=True)
+        so_far.add([(which, spec, own) for which, (spec, _), (_, own) in there if own is not None], KNOWN)
 
     def tell(done: int, total: int, share: float) -> None:
         advance(n_done + done, n, (queue.done + share * queue.last) / queue.work, str(so_far or ""))
@@ -80,7 +81,8 @@ def trained(
     while chunk := queue.next():
         start = time.perf_counter()
         own = [Replicates(left[i].spec, left[i].numbers[places]) for i, places in chunk]
-        results = train_replicates(own, [data], [0] * len(own), seed=seed, dtype=dtype, progress=tell, note=note)
+        own_of = [of[i] for i, _ in chunk]
+        results = train_replicates(own, data, own_of, seed=seed, dtype=dtype, progress=tell, note=note)
         seconds = time.perf_counter() - start
         queue.took(seconds)
         blocks = []
@@ -89,10 +91,21 @@ def trained(
             blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
         kept.put(blocks)
         if so_far:
-            so_far.add([(spec, found) for (spec, _), found in zip(own, results, strict=True)], seconds)
+            trained_now = zip(own_of, own, results, strict=True)
+            so_far.add([(which, spec, found) for which, (spec, _), found in trained_now], seconds)
         n_done += sum(len(found) for found in results)
     is_trained = [~is_known for is_known, _ in known]
     return Training([_in_order(own) for own in parts], is_trained, queue.seconds)
+
+
+def engines_of(specs: Sequence[NetworkSpec], sizes: Sequence[int], kept: Store, dtype: str, note: Note) -> list[str]:
+    """What `Store.engines` says of networks that are trained on so many samples each."""
+    engines = [""] * len(specs)
+    for n_samples in dict.fromkeys(sizes):
+        own = [i for i, size in enumerate(sizes) if size == n_samples]
+        for i, engine in zip(own, kept.engines([specs[i] for i in own], n_samples, dtype, note), strict=True):
+            engines[i] = engine
+    return engines
 
 
 def _in_order(parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
@@ -104,20 +117,22 @@ def _in_order(parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
 class Queue:
     """Networks in chunks of about SECONDS; those that are trained once for all their steps stay together.
 
+    wanted[i] are trained on data[of[i]]; those on other data are of another kind.
+
     A chunk has enough networks for all threads, which share the last of those that have samples in their lanes.
     """
 
-    def __init__(self, wanted: Sequence[Replicates], data: Samples) -> None:
-        families: dict[NetworkSpec, list[int]] = {}
+    def __init__(self, wanted: Sequence[Replicates], data: Sequence[Samples], of: Sequence[int]) -> None:
+        families: dict[tuple[NetworkSpec, int], list[int]] = {}
         for i, (spec, numbers) in enumerate(wanted):
             if len(numbers):
-                families.setdefault(replace(spec.without_steps(), replicate=0), []).append(i)
+                families.setdefault((replace(spec.without_steps(), replicate=0), of[i]), []).append(i)
         self._wanted, self._families = wanted, list(families.values())
         self._numbers = [np.unique(np.concatenate([wanted[i].numbers for i in own])) for own in self._families]
-        longest = [max((wanted[i].spec for i in own), key=lambda spec: spec.steps or 0) for own in self._families]
+        longest = [max(own, key=lambda i: wanted[i].spec.steps or 0) for own in self._families]
         n_threads = numba.config.NUMBA_NUM_THREADS
-        self._work = [operations_of(spec, data) for spec in longest]
-        self._fewest = [n_threads * lanes_of(spec, data) for spec in longest]
+        self._work = [operations_of(wanted[i].spec, data[of[i]]) for i in longest]
+        self._fewest = [n_threads * lanes_of(wanted[i].spec, data[of[i]]) for i in longest]
         self._least = self._speed = SPEED * n_threads
         self._family, self._at = 0, 0
         self.work = sum(len(own) * work for own, work in zip(self._numbers, self._work, strict=True))

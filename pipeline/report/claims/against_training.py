@@ -16,6 +16,7 @@ from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import log10
 from shoal.pipeline.statistics.contrasts import Contrast, contrast_table
+from shoal.pipeline.statistics.resampled import Splits
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
 
 KEY = "ridge"
@@ -44,12 +45,12 @@ def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) ->
         for _, row in pairs.iterrows()
     ]
     errors = _errors(ridge).add_suffix(" ridge").join(_errors(trained), how="inner")
-    return contrast_table(trained.name, declared, errors)
+    return contrast_table(trained.name, declared, errors, Splits.of(trained.networks))
 
 
 def _errors(results: SweepResults) -> pd.DataFrame:
     """log10 of the test error, a row a replicate and a column a cell."""
-    networks = results.networks.assign(log10=log10(results.networks[results.error.of("test")]))
+    networks = results.networks.assign(log10=log10(results.networks[results.error.of(results.error.judged)]))
     return networks.pivot(index="replicate", columns="cell", values="log10")
 
 
@@ -83,7 +84,8 @@ def _where(trained: SweepResults, cells: pd.DataFrame) -> str:
 
 
 def _table(trained: SweepResults, pairs: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
-    median, label = f"{trained.error.of('test')}_median", trained.error.label("test")
+    judged = trained.error.judged
+    median, label = f"{trained.error.of(judged)}_median", trained.error.label(judged)
     rows = [
         [
             row["cell_ridge"],
