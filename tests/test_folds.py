@@ -30,7 +30,10 @@ from shoal.pipeline.stages import data as data_stage
 from shoal.pipeline.stages import evaluate, gradcheck, predict, report, sweep
 from shoal.pipeline.statistics import resampled
 from shoal.pipeline.statistics.intervals import interquartile_mean
+from shoal.pipeline.store.entries import Store
+from shoal.pipeline.study import ahead
 from shoal.pipeline.study.grid import cells
+from shoal.pipeline.study.so_far import SoFar
 from shoal.pipeline.terminal.show import show
 from shoal.pipeline.tracking import track
 from tests import naive, studies
@@ -153,6 +156,29 @@ def test_bits_are_those_of_a_call_for_each_fold(made: Paths) -> None:
         found = train_on([specs[i] for i in own], [samples], [0] * len(own), seed=9001)
         for i, result in zip(own, found, strict=True):
             assert weights[runs["network_id"][i]].tobytes() == result.params.tobytes()
+
+
+def test_what_is_new_is_trained_and_told_on_its_own_fold(study: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replicate more on each fold gives the files of a study without a store, and the best so far is the best."""
+    asked(study, sweeps={"s": SWEEP | {"replicates": 3}})
+    found = ahead.of_study(config.load(study), data.load(study), Store(study.store), print)["s"]
+    facts = sweep.run(study, "s")
+    assert (found.networks, found.known) == (facts["networks"], facts["known"]) == (6 * N, 4 * N)
+    new, files = facts["gflop"], studies.files(study.results)
+    shutil.rmtree(study.store)
+    told = list[SoFar]()
+
+    class Watched(SoFar):
+        def add(self, groups: Any, seconds: float) -> None:
+            told.append(self)
+            super().add(groups, 1e6)
+
+    monkeypatch.setattr(sweep, "SoFar", Watched)
+    monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
+    assert sweep.run(study, "s")["gflop"] == pytest.approx(3 * new, abs=2e-6)
+    assert studies.files(study.results) == files
+    evaluate.run(study)
+    assert told[0].best == pytest.approx(store.read_table(study.networks)["validation_error"].min(), rel=1e-12)
 
 
 def test_baselines_go_through_the_same_folds(made: Paths) -> None:
@@ -328,6 +354,7 @@ def test_a_study_of_classes_and_text_in_folds(tmp_path: Path) -> None:
         ({"splits": SPLITS | {"column": "a"}}, "data.splits: found {'kind': 'kfold', 'folds': 3, 'repeats': 2, 'col"),
         ({"splits": {"kind": "ordered", "folds": 3}}, "data.splits: found {'kind': 'ordered', 'folds': 3}; allowed: "),
         ({"splits": SPLITS | {"folds": 9}}, "data.splits.folds: found t.csv with 10 rows: 8 for 9 folds, 2 to test;"),
+        ({"path": None, "train": "t.csv", "test": "t.csv"}, "data: found train and test; allowed: path, a file"),
         ({"fractions": {"test": 0.01}}, "data.splits.folds: found t.csv with 10 rows: 10 for 3 folds, 0 to test; al"),
     ],
 )  # fmt: skip

@@ -175,7 +175,8 @@ def _predictor(paths: Paths, settings: Config, dataset: data.Dataset, network_id
         predictor = own.predictor(network.run["architecture"], network.params)
         if kept is not None and level is not None:
             predictor = conformal.calibrated(predictor, kept, level)
-    return predictor, conformal.too_few(len(kept.x), level) if kept is not None and level is not None else ""
+    key = ["share of rows in folds"] if dataset.folds else []
+    return predictor, conformal.too_few(len(kept.x), level, *key) if kept is not None and level is not None else ""
 
 
 def _network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetwork:
