@@ -63,14 +63,14 @@ def cpu_seconds() -> float:
 
 def run(name: str, wanted: Replicates) -> Took:
     """Train the networks; starting a cluster and examining its workers is not part of what is measured."""
-    [bits] = probes.engines([wanted.spec], len(X), "float64")
-    task = Task(DATA, SEED, "float64", {bits: wanted.spec})
+    [bits] = probes.engines([(wanted.spec, len(X))], "float64")
+    task = Task([DATA], SEED, "float64", {bits: (wanted.spec, len(X))})
     took = Took()
     with execution.started(WHERE[name], task, print) as engine:
         few = Replicates(wanted.spec, wanted.numbers[: 8 * psutil.cpu_count()])
-        for _ in engine.train(iter(Queue([few], DATA, engine.n_threads, 0.0)), lambda *_: None):
+        for _ in engine.train(iter(Queue([few], [DATA], [0], engine.n_threads, 0.0)), lambda *_: None):
             pass
-        queue = Queue([wanted], DATA, engine.n_threads, engine.seconds)
+        queue = Queue([wanted], [DATA], [0], engine.n_threads, engine.seconds)
         with measured(took):
             for done in engine.train(iter(queue), lambda *_: None):
                 queue.took(done.chunk, done.seconds)

@@ -1,15 +1,16 @@
 """Networks in the user's units: a preparation of columns, one network or several, and the way back.
 
 It travels with every network that leaves the project (see tracking/model.py), so of the pipeline it imports nothing but
-`classes`, `preparation` and `scaling`, which go with it.
+`classes`, `cv_plus`, `preparation` and `scaling`, which go with it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,8 @@ from shoal.kernels.ensemble import predict, predict_each
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.losses import LOSSES
 from shoal.pipeline.classes import NUMBERS, Classes
-from shoal.pipeline.preparation import Preparation
+from shoal.pipeline.cv_plus import OutOfFold
+from shoal.pipeline.preparation import Cells, Preparation
 from shoal.pipeline.scaling import Scaling
 
 PREDICTED, SPREAD, PROBABILITY = "predicted", "spread", "probability"
@@ -48,6 +50,10 @@ class Predictor:
     `half_widths` has half the width of each target's prediction interval, NaN for one that is not known; it is None
     where no intervals are asked for. Without a `preparation` the features are numbers, each an input as it is. With
     `classes` the one target has labels: what is averaged, and what `predict` gives, are their probabilities.
+
+    Networks that were trained on `folds` of the rows are those of these predictors, each with what was fitted to its
+    own rows; x is then the inputs of each of them side by side, and nothing else is scaled. Their intervals are made of
+    the rows that are `out_of_fold`.
     """
 
     feature_names: tuple[str, ...]
@@ -58,6 +64,16 @@ class Predictor:
     preparation: Preparation | None = None
     half_widths: tuple[float, ...] | None = None
     classes: Classes = NUMBERS
+    folds: tuple[Predictor, ...] = ()
+    out_of_fold: OutOfFold | None = None
+
+    @classmethod
+    def in_folds(cls, preparation: Preparation, folds: Sequence[Predictor]) -> Predictor:
+        """The mean of all networks of these; `preparation` is of all their rows."""
+        first, networks = folds[0], tuple(network for fold in folds for network in fold.networks)
+        scalings = (Scaling.identity(sum(fold.n_inputs for fold in folds)), Scaling.identity(len(first.y_scaling.mean)))
+        names = (first.feature_names, first.target_names)
+        return cls(*names, *scalings, networks, preparation, classes=first.classes, folds=tuple(folds))
 
     @classmethod
     def of(cls, columns: Mapping[str, Any], *networks: Fitted) -> Predictor:
@@ -70,8 +86,19 @@ class Predictor:
 
     @property
     def prepared(self) -> Preparation:
-        """What makes x of cells: `prepared.matrix`."""
+        """The features, and what their training rows had."""
         return self.preparation or Preparation.of_numbers(self.feature_names)
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of x."""
+        return len(self.x_scaling.mean)
+
+    def inputs(self, cells: Cells) -> np.ndarray:
+        """x (n, n_inputs) for the cells (n,) of each feature; raises what `Preparation.matrix` does."""
+        if self.folds:
+            return np.hstack([fold.inputs(cells) for fold in self.folds])
+        return self.prepared.matrix(cells)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """y_hat (n, n_outputs) float64 for x (n, n_inputs); NaN from parameters that are not finite.
@@ -88,7 +115,14 @@ class Predictor:
             yield self._mean([self._trained_for(outputs)])
 
     def _outputs(self, x: np.ndarray) -> list[np.ndarray]:
-        """Outputs (n, n_outputs) of each network, in the units that it was trained in; of classes, probabilities."""
+        """Outputs (n, n_outputs) of each network, in the units that it was trained in; of classes, probabilities.
+
+        Those of folds are in the user's.
+        """
+        if self.folds:
+            parts = np.split(x, np.cumsum([fold.n_inputs for fold in self.folds])[:-1], axis=1)
+            found = zip(self.folds, parts, strict=True)
+            return [fold.y_scaling.undo(output) for fold, own in found for output in fold._outputs(own)]
         inputs = self.x_scaling.apply(x)
         outputs = (predict(network.architecture, network.params, inputs) for network in self.networks)
         return list(map(self._trained_for, outputs))
@@ -106,7 +140,7 @@ class Predictor:
     def kinds(self) -> tuple[str, ...]:
         """What it answers for each target, as the endings of columns."""
         spread = (SPREAD,) if len(self.networks) > 1 else ()
-        return (PREDICTED, *spread, *(() if self.half_widths is None else ENDS))
+        return (PREDICTED, *spread, *(() if self.half_widths is None and self.out_of_fold is None else ENDS))
 
     @property
     def columns(self) -> list[str]:
@@ -143,16 +177,31 @@ class Predictor:
             answers.append(np.take_along_axis(spread, likeliest, axis=1) if self.classes else spread)
         if self.half_widths is not None:
             answers += [y_hat - self.half_widths, y_hat + self.half_widths]
+        if self.out_of_fold is not None:
+            answers += self.out_of_fold.ends(self._of_folds(outputs))
         return np.hstack(answers)
+
+    def _of_folds(self, outputs: list[np.ndarray]) -> np.ndarray:
+        """The mean of each fold's outputs (n_folds, n, n_outputs); NaN for one without networks."""
+        ends = np.cumsum([0, *(len(fold.networks) for fold in self.folds)]).tolist()
+        unknown = np.full_like(outputs[0], np.nan)
+        parts = [outputs[start:end] for start, end in pairwise(ends)]
+        return np.array([np.mean(part, axis=0) if part else unknown for part in parts])
 
     def to_json(self) -> dict[str, Any]:
         """As values that JSON has, with all the digits that tell numbers apart."""
         intervals = {}
         if self.half_widths is not None:
             intervals["half_widths"] = [None if np.isnan(width) else width for width in self.half_widths]
-        return {
+        names = {
             "feature_names": list(self.feature_names),
             "target_names": list(self.target_names),
+        }
+        if self.folds:
+            ends = {"out_of_fold": self.out_of_fold.to_json()} if self.out_of_fold else {}
+            return names | self.prepared.to_json() | {"folds": [fold.to_json() for fold in self.folds]} | ends
+        return {
+            **names,
             "x_scaling": self.x_scaling.to_json(),
             "y_scaling": self.y_scaling.to_json(),
             **self.prepared.to_json(),
@@ -167,6 +216,10 @@ class Predictor:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Predictor:
         """What `to_json` gave, bit for bit; other keys are ignored. Raises KeyError where one of its own is missing."""
+        if "folds" in content:
+            folds = [cls.from_json(fold) for fold in content["folds"]]
+            ends = OutOfFold.from_json(content["out_of_fold"]) if "out_of_fold" in content else None
+            return replace(cls.in_folds(Preparation.from_json(content), folds), out_of_fold=ends)
         networks = (
             Fitted.of(network["architecture"], np.array(network["params"], network["dtype"]))
             for network in content["networks"]

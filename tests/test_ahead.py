@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -93,7 +94,7 @@ def test_speeds_are_measured_once(tmp_path: Path, block: dict[str, Any], monkeyp
     grid, data = cells(config.sweeps["one"], 1, len(dataset.train.x)), samples(dataset, is_validated=True)
     one = [training.operations_of(cell.spec, data) for cell in grid]
     n = 8 if block is MINI else block["replicates"]  # two networks in lanes take as long as eight
-    python, threads = ahead.PYTHON * rows[0].networks, training.numba.config.NUMBA_NUM_THREADS
+    python, threads = ahead.PYTHON * rows[0].networks, numba.config.NUMBA_NUM_THREADS
     assert rows[0].seconds - python == pytest.approx(1e-3 * max(n * sum(one) / threads, max(one) * 8 * (n == 8)))
     first = len(calls)
     monkeypatch.setattr(machine, "name", lambda: "another machine")
@@ -129,7 +130,7 @@ def test_little_time_is_spent_on_the_best_so_far(tmp_path: Path, monkeypatch: py
     """Of networks that took no time, the one with the smallest cost is looked at."""
     paths = studies.write(tmp_path, {"first": FIRST})
     looked = list[list[float]]()
-    monkeypatch.setattr(SoFar, "_look_at", lambda self, spec, params: looked.append(params.tolist()))
+    monkeypatch.setattr(SoFar, "_look_at", lambda self, part, spec, params: looked.append(params.tolist()))
     monkeypatch.setattr(so_far, "SHARE", 0.0)
     monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
     studies.train(paths, ["first"])

@@ -82,7 +82,8 @@ def rates(n_diverged: list[int], steps: list[float], test_mse: float = 0.1) -> S
         {"series": "relu", "learning_rate": [0.1, 0.1, 0.5, 0.5], "steps": [10.0, 20.0] * 2, "n_networks": 4}
     ).assign(n_diverged=n_diverged, cell=["a", "b", "c", "d"])
     networks = pd.DataFrame({"diverged_step": steps, "test_error": test_mse, "cell": "d", "status": "ok"})
-    dataset = SimpleNamespace(test=SimpleNamespace(y=np.array([[0.0], [1.0]])), error_scale=np.ones(1))
+    test = SimpleNamespace(y=np.array([[0.0], [1.0]]))
+    dataset = SimpleNamespace(test=test, error_scale=np.ones(1), classes=None)
     return made_up(cells, ["learning_rate", "steps"], networks=networks, dataset=dataset)
 
 
@@ -112,7 +113,7 @@ def test_divergence_is_counted_apart_for_networks_that_keep_their_best_parameter
 
 def test_passes_over_the_data() -> None:
     cells = pd.DataFrame({"series": "relu", "batch_size": [1.0, 30.0, FULL_BATCH], "steps": 200.0})
-    dataset = SimpleNamespace(train=SimpleNamespace(x=np.zeros((100, 1))))
+    dataset = SimpleNamespace(n_train=100)
     [text] = pass_sentences(made_up(cells, ["batch_size"], dataset=dataset))
     assert text.startswith("All take 200 gradient steps. How many times each of the 100 training samples is seen: ")
     assert "2 with batch size 1, 50 with batch size 30 and 200 with the full batch" in text
@@ -123,15 +124,13 @@ def readouts(level: float, optimizer: str, n: int = 12) -> SweepResults:
     """Cells of two architectures with n replicates, log10 errors around `level` and around -3."""
     noise = np.linspace(-0.1, 0.1, n)
     names = {"relu-d1-w005": (level, noise), "tanh-d1-w005": (-3.0, noise if optimizer == "gd" else -noise)}
-    networks = [
-        {"cell": cell, "replicate": k, "test_error": 10.0 ** (start + shift)}
-        for cell, (start, shifts) in names.items()
-        for k, shift in enumerate(shifts)
-    ]
+    errors = pd.DataFrame({cell: start + shifts for cell, (start, shifts) in names.items()})
+    networks = errors.rename_axis("replicate").reset_index().melt("replicate", var_name="cell", value_name="test_error")
+    networks["test_error"] = 10.0 ** networks["test_error"]
     cells = pd.DataFrame({"cell": list(names), "series": ["relu", "tanh"], "architecture": ["a", "b"], "steps": 500.0})
     settings = SimpleNamespace(architecture=None, optimizer=optimizer, duration="steps")
     cells[["test_error_median", "n_diverged"]] = 1e-3, 0
-    return made_up(cells, [], networks=pd.DataFrame(networks), settings=settings)
+    return made_up(cells, [], networks=networks, log10_errors=errors, settings=settings)
 
 
 def test_ridge_against_training_at_equal_shape() -> None:

@@ -14,13 +14,13 @@ from shoal.kernels.network import dropout
 from shoal.kernels.network.architecture import Architecture, Dropout
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.simd.lanes import GROUP, NETWORKS, SAMPLES
-from shoal.kernels.streams import dropout_key
+from shoal.kernels.streams import dropout_keys
 from tests import naive
 from tests.fleet import DTYPES, samples
 from tests.naive import Array
 from tests.problems import SEED, Problem, flat, relative, tensors, unflat, worst
 
-KEYS = [dropout_key(SEED, replicate) for replicate in range(GROUP)]
+KEYS = dropout_keys(SEED, np.arange(GROUP)).tolist()
 NET = "dense 8 > tanh > dropout 0.3 > (skip | dense 8 > tanh > dropout 0.6) > dense 2"
 PLAIN = NET.replace(" > dropout 0.3", "").replace(" > dropout 0.6", "")
 

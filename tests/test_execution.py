@@ -38,7 +38,7 @@ def trained(folder: Path, where: Execution, advance: Any = lambda *_: None) -> l
     wanted = [Replicates(spec, np.array([spec.replicate])) for spec in SPECS]
     ids = [np.array([f"{n:016x}"], "S16") for n in range(len(SPECS))]
     told: Any = where, advance, lambda _: None, lambda _: None, None
-    done = training.trained(wanted, ids, DATA, Store(folder), *told, seed=7, dtype="float64")
+    done = training.trained(wanted, ids, [DATA], [0] * len(wanted), Store(folder), *told, seed=7, dtype="float64")
     assert done.n_trained == len(SPECS) == sum(len(block.ids) for block in Store(folder).blocks())
     return [results.network(0) for results in done.results]
 
@@ -110,8 +110,8 @@ def test_a_worker_that_gives_other_bits_is_refused_in_a_line(
 def test_bits_are_compared_where_sources_and_instruction_set_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = dask.Kind(dask.ENGINE, dask.probes.source(), "12345678")
     monkeypatch.setattr(dask.probes, "engines", lambda *_: ["b", "a", "b"])
-    assert dask._kind(wanted, [], 1, "float64") == wanted._replace(bits=dask._short(["a", "b"]))
-    assert dask._kind(wanted._replace(source="another"), [], 1, "float64").bits == ""
+    assert dask._kind(wanted, [], "float64") == wanted._replace(bits=dask._short(["a", "b"]))
+    assert dask._kind(wanted._replace(source="another"), [], "float64").bits == ""
 
 
 @pytest.mark.parametrize("has_scheduler", [False, True])
@@ -151,7 +151,7 @@ def test_a_package_that_is_missing_is_a_fault_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "shoal.pipeline.execution.dask")
-    task = Task(DATA, 7, "float64", {})
+    task = Task([DATA], 7, "float64", {})
     with pytest.raises(ConfigError) as error:
         execution.started(LOCAL, task, lambda _: None)
     assert str(error.value) == (

@@ -233,7 +233,7 @@ def test_chunks_are_all_networks_once_and_those_of_a_kind_together(batch_size: i
         for steps, rate, own in product((10, 300), (0.1, 0.2), (np.arange(40), np.arange(30, 50), np.arange(0)))
     ]
     data, chunks = Samples(np.zeros((100, 2)), np.zeros((100, 1))), list[set[tuple[int, int]]]()
-    queue = training.Queue(wanted, data, 2, seconds)
+    queue = training.Queue(wanted, [data], [0] * len(wanted), 2, seconds)
     for chunk in queue:
         chunks.append({(i, int(wanted[i].numbers[place])) for i, places in chunk.places for place in places})
         assert [own.spec for own in chunk.networks] == [wanted[i].spec for i, _ in chunk.places]

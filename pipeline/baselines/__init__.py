@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,17 @@ from shoal.pipeline.statistics.errors import bounded
 from shoal.pipeline.statistics.measures import by_target
 from shoal.pipeline.tasks import SPLITS, Error, Task
 
-__all__ = ["BASELINES", "Baseline", "beside", "fitted", "of_task", "overall", "table"]
+__all__ = ["BASELINES", "Baseline", "beside", "fitted", "of_task", "overall", "predicted", "table"]
 
 BASELINES = {baseline.name: baseline for baseline in (CONSTANT, RIDGE, PRIOR, LOGISTIC)}
+
+
+class Predicted(NamedTuple):
+    """What a baseline predicts of each split (n, n_outputs), by their names, and the penalties (n_targets,) that were
+    chosen for it: the median where several models are averaged."""
+
+    y_hats: dict[str, np.ndarray]
+    penalties: np.ndarray
 
 
 def of_task(task: Task) -> list[Baseline]:
@@ -35,12 +45,36 @@ def fitted(dataset: Dataset) -> dict[str, Linear]:
         return {baseline.name: baseline.fit(*rows) for baseline in of_task(dataset.task)}
 
 
+def predicted(dataset: Dataset) -> dict[str, Predicted]:
+    """What the baselines predict of each split, by their names.
+
+    Where rows are validated on in folds: the mean of the models that were fitted to each of them, of the rows that
+    folds hold out of those alone that were not fitted to these.
+    """
+    models = [fitted(part) for part in dataset.parts]
+    return {name: _predicted(dataset, [one[name] for one in models]) for name in models[0]}
+
+
+def _predicted(dataset: Dataset, models: Sequence[Linear]) -> Predicted:
+    """The same of one baseline, by the models of all parts."""
+    y_hats: dict[str, np.ndarray] = {}
+    for split in SPLITS:
+        if split == "validation" and dataset.folds:
+            found = zip(models, dataset.folds, strict=True)
+            y_hats[split] = dataset.out_of_fold(model.predict(fold.inputs(fold.validation)) for model, fold in found)
+            continue
+        rows = zip(models, dataset.parts, dataset.seen(split), strict=True)
+        each = [model.predict(part.x_scaling.apply(x)) for model, part, x in rows]
+        y_hats[split] = reduce(np.add, each) / len(each)
+    return Predicted(y_hats, np.median([model.penalties for model in models], axis=0))
+
+
 def table(dataset: Dataset) -> pd.DataFrame:
     """A row for each baseline and target, and of several targets one for all of them, whose `target` is null.
 
     The errors have their names of tables of networks; a measure has one where a target is alone.
     """
-    return pd.concat([_rows(dataset, name, model) for name, model in fitted(dataset).items()], ignore_index=True)
+    return pd.concat([_rows(dataset, name, found) for name, found in predicted(dataset).items()], ignore_index=True)
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:
@@ -49,21 +83,23 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     return table if every.empty else every
 
 
-def beside(table: pd.DataFrame, error: Error, written: Callable[[float], str], split: str = "test") -> str:
-    """The errors of baselines on a split as half a sentence, numbers as `written`: the constant has 84, ridge 24."""
+def beside(table: pd.DataFrame, error: Error, written: Callable[[float], str], split: str | None = None) -> str:
+    """The errors of baselines as half a sentence, numbers as `written`: the constant has 84, ridge 24.
+
+    They are those on a split, or on the one that is judged.
+    """
     rows = overall(table)
-    errors = zip(rows["baseline"], rows[error.of(split)], strict=True)
+    errors = zip(rows["baseline"], rows[error.of(split or error.judged)], strict=True)
     texts = [(BASELINES[name].subject, written(float(value))) for name, value in errors]
     return ", ".join(f"{subject}{'' if n else ' has'} {value}" for n, (subject, value) in enumerate(texts))
 
 
-def _rows(dataset: Dataset, name: str, model: Linear) -> pd.DataFrame:
+def _rows(dataset: Dataset, name: str, found: Predicted) -> pd.DataFrame:
     """The rows of one baseline."""
-    y_hats = {split: model.predict(dataset.inputs(getattr(dataset, split))) for split in SPLITS}
-    alone = dataset.outputs_of
+    y_hats, alone = found.y_hats, dataset.outputs_of
     together = [list(range(dataset.n_outputs))] if len(alone) > 1 else []
     errors = pd.DataFrame([_errors(dataset, y_hats, outputs) for outputs in (*together, *alone)])
-    measures = by_target(dataset, y_hats.__getitem__).assign(penalty=model.penalties)
+    measures = by_target(dataset, y_hats.__getitem__).assign(penalty=found.penalties)
     measures.index += len(together)
     names = {"baseline": name, "target": measures.pop("target"), "penalty": measures.pop("penalty")}
     described = pd.DataFrame(names | {"error": dataset.task.error.name}, errors.index)

@@ -142,9 +142,9 @@ def _owner(model: type[BaseModel], loc: Iterable[str | int]) -> tuple[type[BaseM
         if field is None:
             break
         allowed = field.description or ""
-        by_name = get_origin(field.annotation) is dict
-        inner = get_args(field.annotation)[-1] if by_name else field.annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        by_name, kinds = get_origin(field.annotation) is dict, (field.annotation, *get_args(field.annotation))
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if inner is None:
             break
         model = inner
         if by_name:

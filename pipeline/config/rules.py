@@ -61,7 +61,9 @@ def interval_faults(interval: Any, data: DataConfig) -> Iterator[Fault]:
     if interval is not None and data.is_classification:
         allowed = "nothing, as data.task is classification, where probabilities stand beside predictions"
         yield Fault("interval", shown(interval), allowed)
-    elif interval is not None and (data.source == "function" or data.fractions.calibration is None):
+    elif (
+        interval is not None and not data.is_in_folds and (data.source == "function" or not data.fractions.calibration)
+    ):
         allowed = "data.source: file and a share data.fractions.calibration (such as 0.1); or no interval"
         yield Fault("interval", f"{shown(interval)}, but no rows to calibrate it on", allowed)
 

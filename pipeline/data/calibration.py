@@ -6,11 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from shoal.pipeline.config.faults import Notice
-
-
-def rank(n: int, level: float) -> int:
-    """ceil((n + 1) level), of the level as it is written: in floating point, 0.55 times 20 is above 11."""
-    return ceil((n + 1) * Fraction(str(level)))
+from shoal.pipeline.cv_plus import rank
 
 
 def rows_needed(level: float) -> int:
@@ -19,14 +15,14 @@ def rows_needed(level: float) -> int:
     return ceil(exact / (1 - exact))
 
 
-def too_few(n: int, level: float) -> str:
-    """A line where so many rows give no interval; empty where they do."""
+def too_few(n: int, level: float, key: str = "data.fractions.calibration") -> str:
+    """A line where so many rows give no interval; empty where they do. `key` is of a share that would have more."""
     if rank(n, level) <= n:
         return ""
     need = rows_needed(level)
     return (
         f"no prediction interval: found {n} rows to calibrate on; allowed: {need} or more for interval: {level:g} "
-        "(a larger data.fractions.calibration, more rows, or a lower level); the columns of its ends are empty"
+        f"(a larger {key}, more rows, or a lower level); the columns of its ends are empty"
     )
 
 

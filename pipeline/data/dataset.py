@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,6 +17,7 @@ from shoal.pipeline.preparation import Preparation
 from shoal.pipeline.scaling import Scaling
 from shoal.pipeline.tasks import CLASSIFICATION, REGRESSION, Task
 
+_ALL = slice(None)
 _DTYPES = {str: "string", int: "Int64", bool: "boolean"}
 """Of pandas, by the kind of labels."""
 
@@ -63,6 +65,67 @@ class Dataset:
     """Those of the one target, which are the outputs; none where targets are numbers."""
     notices: tuple[Notice, ...] = field(default=(), kw_only=True)
     """What looks wrong with the user's table; known where the dataset is made of it, not where it is loaded."""
+    folds: tuple[Dataset, ...] = field(default=(), kw_only=True)
+    """Where rows are validated on in folds, the data of each: train and validation are those of one split there, and
+    preparation and scalings are fitted to its own training rows. `train` and `validation` here are both all these rows,
+    and what is fitted to them describes the data; no network sees it."""
+
+    @property
+    def parts(self) -> tuple[Dataset, ...]:
+        """What networks are trained on: the folds, or this alone."""
+        return self.folds or (self,)
+
+    def part_of(self, replicate: int) -> Dataset:
+        """What the networks of a replicate are trained on: in turn each of the parts."""
+        return self.parts[replicate % len(self.parts)]
+
+    @property
+    def n_train(self) -> int:
+        """The rows that every network has at least to train on."""
+        return min(len(part.train.x) for part in self.parts)
+
+    def out_of_fold(self, y_hats: Iterable[np.ndarray]) -> np.ndarray:
+        """The mean over repeats (n, n_outputs) of predictions of the rows that each fold holds out, in the order of
+        `validation`."""
+        total = np.zeros_like(self.validation.y)
+        for fold, y_hat in zip(self.folds, y_hats, strict=True):
+            total[np.searchsorted(self.validation.rows, fold.validation.rows)] += y_hat
+        mean: np.ndarray = total / self.folds_of_rows.shape[1]
+        return mean
+
+    @cached_property
+    def folds_of_rows(self) -> np.ndarray:
+        """The folds that hold out each row of `validation`, (n, n_repeats)."""
+        held = np.zeros((len(self.validation.x), len(self.folds)), bool)
+        for i, fold in enumerate(self.folds):
+            held[np.searchsorted(self.validation.rows, fold.validation.rows), i] = True
+        return np.nonzero(held)[1].reshape(len(held), -1)
+
+    def predicted(self, predictor: Predictor, split: str) -> np.ndarray:
+        """What networks trained on this predict of a split (n, n_outputs), in the user's units.
+
+        Of rows that folds hold out, by the networks of these folds alone; NaN where there are none.
+        """
+        if split == "validation" and self.folds:
+            found = zip(predictor.folds, self.folds, strict=True)
+            parts = ((one, fold.validation) for one, fold in found)
+            return self.out_of_fold(one.predict(own.x) if one.networks else own.y * np.nan for one, own in parts)
+        return predictor.predict(np.hstack(self.seen(split)))
+
+    def seen(self, split: str) -> list[np.ndarray]:
+        """x of a split (n, n_inputs), not standardised, as each of the parts has it."""
+        if not self.folds or split == "test":
+            return [getattr(part, split).x for part in self.parts]
+        pool = [np.empty((len(self.train.x), fold.n_inputs)) for fold in self.folds]
+        for x, fold in zip(pool, self.folds, strict=True):
+            for own in (fold.train, fold.validation):
+                x[np.searchsorted(self.train.rows, own.rows)] = own.x
+        return pool
+
+    def prepared_by(self, preparation: Preparation, split: Split, kept: np.ndarray | slice = _ALL) -> Split:
+        """The rows of a split that are kept, as places or bool, with what else was fitted to their columns."""
+        ids = split.ids[kept] if len(split.ids.columns) else split.ids
+        return Split.of(preparation, self.features(split)[kept], split.y[kept], split.rows[kept], ids)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -145,7 +208,18 @@ class Dataset:
 
     def predictor(self, architecture: str, params: np.ndarray) -> Predictor:
         """A network that was trained on this, in the user's units: its notation, and its parameters (n_params,)."""
-        fitted = Fitted.of(architecture, params)
+        return self._mean_of([Fitted.of(architecture, params)])
+
+    def mean_of(self, networks: Sequence[tuple[int, Fitted]]) -> Predictor:
+        """The mean of networks, each with its replicate, trained on the parts of this, in the user's units."""
+        if not self.folds:
+            return self._mean_of([network for _, network in networks])
+        n = len(self.folds)
+        own = ([network for replicate, network in networks if replicate % n == i] for i in range(n))
+        folds = [fold._mean_of(some) for fold, some in zip(self.folds, own, strict=True)]
+        return Predictor.in_folds(self.preparation, folds)
+
+    def _mean_of(self, networks: Sequence[Fitted]) -> Predictor:
         scalings = (self.x_scaling, self.y_scaling)
         names = (self.feature_names, self.target_names)
-        return Predictor(*names, *scalings, (fitted,), self.preparation, classes=self.classes)
+        return Predictor(*names, *scalings, tuple(networks), self.preparation, classes=self.classes)

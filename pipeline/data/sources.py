@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault
 from shoal.pipeline.data import features, joined, labels, notices, splitting
 from shoal.pipeline.data.dataset import Dataset, Split
+from shoal.pipeline.data.joined import Rows
 from shoal.pipeline.data.labels import Labels
 from shoal.pipeline.data.user_table import UserTable, in_all, some_of
 from shoal.pipeline.paths import Paths
@@ -22,6 +24,8 @@ from shoal.pipeline.scaling import FLOAT64, Scaling
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250
 USES = {"train": "to train on", "validation": "to validate", "calibration": "to calibrate", "test": "to test"}
+LEAST_IN_FOLDS = 4
+"""Rows that leave two to train on, however they are cut into folds."""
 
 
 def build(config: Config, paths: Paths) -> Dataset:
@@ -50,14 +54,48 @@ def _from_function(seed: int) -> Dataset:
 
 def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     settings, found = joined.read(settings, paths)
+    labelled = labels.read(found.known, settings) if settings.is_classification else None
+    strata = None if labelled is None or labelled.strata is None else labelled.strata[: len(found.first.rows)]
+    cut, faults = splitting.split(found.first, settings, strata)
+    rows = {name: part for name in splitting.PARTS if (part := (cut | found.parts).get(name)) is not None}
+    folds = splitting.in_folds(rows["train"], settings, strata)
+    sizes = {name: len(part) for name, part in rows.items()}
+    if not folds:
+        return _split_so(found, settings, labelled, rows, [*faults, *_size_faults(found.every, sizes)])
+    faults += _fold_faults(found.every, settings, sizes)
+    whole = _split_so(found, settings, labelled, rows | {"validation": rows["train"]}, faults)
+    parts = _in_folds(found, settings, labelled, [fold | {"test": rows["test"]} for fold in folds])
+    grids = (whole.prepared_by(part.preparation, whole.grid) for part in parts)
+    return replace(whole, folds=tuple(replace(part, grid=grid) for part, grid in zip(parts, grids, strict=True)))
+
+
+def _in_folds(
+    found: Rows, settings: DataConfig, labelled: Labels | None, folds: Sequence[Mapping[str, np.ndarray]]
+) -> list[Dataset]:
+    """The data of each fold; raises ConfigError with the faults of those that cannot be."""
+    parts, faults = list[Dataset](), list[Fault]()
+    for rows in folds:
+        try:
+            parts.append(_split_so(found, settings, labelled, rows, []))
+        except ConfigError as error:
+            faults += error.faults
+    if faults:
+        raise ConfigError(some_of(list(dict.fromkeys(faults)), "such faults of folds"))
+    return parts
+
+
+def _split_so(
+    found: Rows,
+    settings: DataConfig,
+    labelled: Labels | None,
+    rows: Mapping[str, np.ndarray],
+    split_faults: Sequence[Fault],
+) -> Dataset:
+    """The dataset with these rows in each part; what is fitted is fitted to those to train on."""
     table, first = found.every, found.first
     others = [column for column in table.columns if column not in joined.apart(settings)]
     names = tuple(others if settings.features is None else settings.features)
     targets = settings.targets
-    labelled = labels.read(found.known, settings) if settings.is_classification else None
-    strata = labelled.strata if labelled else None
-    cut, split_faults = splitting.split(first, settings, None if strata is None else strata[: len(first.rows)])
-    rows = {name: part for name in splitting.PARTS if (part := (cut | found.parts).get(name)) is not None}
     fitted_on = rows["train"]
     used = features.fitted(table, [name for name in dict.fromkeys(names) if name in table.columns], settings, fitted_on)
     y, classes, faults = _outcomes(found.known, targets, labelled, fitted_on, used.preparation.blanks)
@@ -66,7 +104,6 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
         *_choice_faults(table, settings),
         *split_faults,
         *_column_faults(settings, used, faults),
-        *_size_faults(table, {name: len(part) for name, part in rows.items()}),
     ]:
         raise ConfigError(in_all(every))
 
@@ -170,6 +207,17 @@ def _size_faults(table: UserTable, sizes: Mapping[str, int]) -> list[Fault]:
     *first, last = map(str, least.values())
     allowed = f"at least {', '.join(first)} and {last}; add rows or change the fractions"
     return [Fault("data.fractions", f"{table.name} with {sum(sizes.values())} rows: {found}", allowed)]
+
+
+def _fold_faults(table: UserTable, settings: DataConfig, sizes: Mapping[str, int]) -> list[Fault]:
+    """A fault where there are too few rows for the folds, or none to test on."""
+    folds = settings.splits.folds if settings.splits and settings.splits.folds else 1
+    least = max(folds, LEAST_IN_FOLDS)
+    if table.faults or (sizes["train"] >= least and sizes["test"]):
+        return []
+    found = f"{table.name} with {sum(sizes.values())} rows: {sizes['train']} for {folds} folds, {sizes['test']} to test"
+    allowed = f"at least {least} and 1; add rows, or change the folds or data.fractions.test"
+    return [Fault("data.splits.folds", found, allowed)]
 
 
 def _check_scales(table: UserTable, columns: Sequence[str], scales: np.ndarray) -> None:

@@ -26,6 +26,7 @@ def split(
     random: any row anywhere; where rows are in `strata` (n_rows,), whole numbers, each of these is spread over the
     parts in proportion. ordered: the first rows, or those with the smallest values of a column, are trained on,
     the last are tested on; rows of one value stay in their order. group: rows of one value of a column stay together.
+    kfold: as random, with all that are not tested on in the part `train`, of which `in_folds` makes folds.
     """
     n = len(table.rows)
     sizes = _sizes(n, settings.fractions)
@@ -64,18 +65,36 @@ def spread(order: np.ndarray, strata: np.ndarray) -> np.ndarray:
     return even
 
 
-def held_out(n: int, folds: int, repeats: int, seed: int) -> list[np.ndarray]:
+def in_folds(pool: np.ndarray, settings: DataConfig, strata: np.ndarray | None = None) -> list[dict[str, np.ndarray]]:
+    """The rows of `pool` (n,) that each fold is trained and validated on, in the order of the pool; none unless kfold.
+
+    Where all rows of the table are in `strata` (n_rows,), each of these is spread over the folds in proportion.
+    """
+    splits = settings.splits or RANDOM
+    if splits.folds is None:
+        return []
+    own = None if strata is None else strata[pool]
+    parts = held_out(len(pool), splits.folds, splits.repeats or 1, settings.split_seed, own)
+    return [{"train": np.delete(pool, part), "validation": pool[part]} for part in parts]
+
+
+def held_out(n: int, folds: int, repeats: int, seed: int, strata: np.ndarray | None = None) -> list[np.ndarray]:
     """The places among n rows that each fold holds out, in increasing order: `folds` parts of each of `repeats` orders.
 
-    Sizes are those of scikit-learn's KFold: the first n mod `folds` have one row more.
+    Sizes are those of scikit-learn's KFold: the first n mod `folds` have one row more. `strata` (n,) as in `split`.
     """
     orders = [stream(seed, "folds", repeat).permutation(n) for repeat in range(repeats)]
+    if strata is not None:
+        orders = [spread(order, strata[order]) for order in orders]
     return [np.sort(part) for order in orders for part in np.array_split(order, folds)]
 
 
 def _sizes(n: int, fractions: Fractions) -> dict[str, int]:
     """Rows of each part of n, in the order in which time goes: running sums are rounded, so that no row is lost."""
-    shares = {name: fractions.shares[name] for name in PARTS if name in fractions.shares}
+    given = fractions.shares
+    if fractions.is_of_folds:
+        given["train"] = 1 - given["test"]
+    shares = {name: given[name] for name in PARTS if name in given}
     ends = [round(n * share) for share in accumulate(shares.values())]
     ends[-1] = n
     return {name: end - start for name, start, end in zip(shares, [0, *ends], ends, strict=False)}

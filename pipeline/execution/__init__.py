@@ -6,7 +6,7 @@ that gives an Engine. What it needs beside shoal's own dependencies it imports a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
@@ -23,20 +23,21 @@ Tell = Callable[["Chunk", int, float], None]
 
 class Task(NamedTuple):
     """What all networks to train have in common; `engines` are their engine's bits (store/entries), each with one of
-    the networks that depend on them."""
+    the networks that depend on them, and how many samples that is trained on."""
 
-    data: Samples
+    data: Sequence[Samples]
     seed: int
     dtype: str
-    engines: Mapping[str, NetworkSpec]
+    engines: Mapping[str, tuple[NetworkSpec, int]]
 
 
 class Chunk(NamedTuple):
     """Networks that are trained in one go, their operations in all, and where they are in a list of the caller's: which
-    of its groups, and at which places there."""
+    of its groups, and at which places there; `of` says which of the task's data sets each group is trained on."""
 
     places: list[tuple[int, np.ndarray]]
     networks: list[Replicates]
+    of: list[int]
     work: float
 
 

@@ -158,7 +158,7 @@ class Workers:
 
     def _submit(self, chunk: Chunk) -> None:
         fit = frozenset(self._fit)
-        call = _trained, chunk.networks, self._data, self._task.seed, self._task.dtype
+        call = _trained, chunk.networks, chunk.of, self._data, self._task.seed, self._task.dtype
         future = self._client.submit(*call, workers=list(fit), pure=False)
         self._at[future] = chunk, fit
         future.add_done_callback(self._ended.put)
@@ -198,7 +198,7 @@ class Workers:
 
     def _examine(self, address: str) -> None:
         task, kind = self._task, self._kind
-        call = _kind, kind, [*task.engines.values()], len(task.data.x), task.dtype
+        call = _kind, kind, [*task.engines.values()], task.dtype
         future = self._client.submit(*call, workers=[address], pure=False)
         self._examined[future] = address
         future.add_done_callback(self._ended.put)
@@ -221,26 +221,27 @@ class Workers:
         return ClusterError(self._address, "no scheduler any more", f"one that runs, and {AGAIN}")
 
 
-def _same(data: Samples) -> Samples:
+def _same(data: Sequence[Samples]) -> Sequence[Samples]:
     """The data as a result, which Dask brings to whoever needs it, and makes anew where it is lost."""
     return data
 
 
-def _kind(wanted: Kind, specs: Sequence[NetworkSpec], n_samples: int, dtype: str) -> Kind:
+def _kind(wanted: Kind, networks: Sequence[tuple[NetworkSpec, int]], dtype: str) -> Kind:
     """On a worker: what it is. Where nothing else tells it from what is wanted, it trains the networks' probes."""
     kind = Kind(ENGINE, probes.source())
     if kind != wanted._replace(bits=""):
         return kind
     with _one:
-        return kind._replace(bits=_short(probes.engines(specs, n_samples, dtype)))
+        return kind._replace(bits=_short(probes.engines(networks, dtype)))
 
 
-def _trained(networks: list[Replicates], data: Samples, seed: int, dtype: str) -> tuple[list[Results], float]:
+def _trained(
+    networks: list[Replicates], of: list[int], data: Sequence[Samples], seed: int, dtype: str
+) -> tuple[list[Results], float]:
     """On a worker: the results, and the seconds that they took; one chunk at a time on all of its threads."""
     with _one:
         start, n_threads = time.perf_counter(), get_worker().state.nthreads
-        of = [0] * len(networks)
-        results = train_replicates(networks, [data], of, seed=seed, dtype=dtype, n_threads=n_threads)
+        results = train_replicates(networks, data, of, seed=seed, dtype=dtype, n_threads=n_threads)
         return results, time.perf_counter() - start
 
 

@@ -33,10 +33,8 @@ class Threads:
         data, seed, dtype, _ = self._task
         for chunk in chunks:
             start = time.perf_counter()
-            of, told = [0] * len(chunk.networks), _of_chunk(tell, chunk)
-            results = train_replicates(
-                chunk.networks, [data], of, seed=seed, dtype=dtype, progress=told, note=self._note
-            )
+            wanted, told = (chunk.networks, data, chunk.of), _of_chunk(tell, chunk)
+            results = train_replicates(*wanted, seed=seed, dtype=dtype, progress=told, note=self._note)
             yield Done(chunk, results, time.perf_counter() - start)
 
 

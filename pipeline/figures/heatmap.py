@@ -48,7 +48,7 @@ def heat_map(cells: pd.DataFrame, axes: Sequence[str]) -> Figure:
         if panel_axis:
             panel.set_title(f"{sweep_axes.LABELS[panel_axis]}: {sweep_axes.level_text(panel_axis, level)}")
     panels[0, 0].set_yticks(range(len(all_series)), map(style.name, all_series))
-    figure.colorbar(image, ax=list(panels[0]), label=f"log10 of median {deciding(cells).label('test')}")
+    figure.colorbar(image, ax=list(panels[0]), label=f"log10 of median {deciding(cells).label(deciding(cells).judged)}")
     return figure
 
 
@@ -66,7 +66,7 @@ def _grid(
     rows = part["series"].map(list(all_series).index)
     places = part[column_axis].map(list(columns).index)
     with np.errstate(divide="ignore"):
-        grid[rows, places] = np.log10(part[f"{deciding(part).of('test')}_median"].to_numpy(np.float64))
+        grid[rows, places] = np.log10(part[f"{deciding(part).of(deciding(part).judged)}_median"].to_numpy(np.float64))
     return grid
 
 

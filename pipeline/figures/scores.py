@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from shoal.pipeline.figures import room, style
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS
 from shoal.pipeline.statistics import axes as sweep_axes
-from shoal.pipeline.statistics.cells import typical
+from shoal.pipeline.statistics.cells import has_interval, typical
 from shoal.pipeline.statistics.errors import deciding
-from shoal.pipeline.statistics.intervals import FEWEST
 
 X_ORDER = sorted(HYPERPARAMETERS, key=lambda name: HYPERPARAMETERS[name].along_x)
 """Which of the axes that vary runs along x: the first of these."""
@@ -40,7 +39,7 @@ def room_of(x_axis: str, line_axis: str | None, series: int = room.SERIES) -> di
 
 def has_intervals(cells: pd.DataFrame) -> bool:
     """Whether every cell has enough replicates for an interval."""
-    return bool((cells["n_networks"] >= FEWEST).all())
+    return bool(has_interval(cells).all())
 
 
 def marks(cells: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +47,7 @@ def marks(cells: pd.DataFrame) -> pd.DataFrame:
     if has_intervals(cells):
         ends = np.array([typical(cell) for _, cell in cells.iterrows()])
     else:
-        column = deciding(cells).of("test")
+        column = deciding(cells).of(deciding(cells).judged)
         ends = cells[[f"{column}_{rank}" for rank in ("median", "min", "max")]].to_numpy(float)
     ends = np.where(np.isinf(ends), ends, np.minimum(ends, style.HIGHEST))
     return cells.assign(**dict(zip(("centre", "low", "high"), ends.T, strict=True)))
@@ -95,7 +94,7 @@ def fill_panels(panels: Sequence[Axes], cells: pd.DataFrame, axes: Sequence[str]
         style.log_y(panel)
     for panel in panels:
         style.mark_zeros(panel)
-    panels[0].set_ylabel(f"{deciding(cells).label('test')} ({marked(cells)})")
+    panels[0].set_ylabel(f"{deciding(cells).label(deciding(cells).judged)} ({marked(cells)})")
 
 
 def _draw_scores(
@@ -178,7 +177,7 @@ def replicates(networks: pd.DataFrame, cells: pd.DataFrame) -> Figure:
     figure, grid = style.panels(1, 1, max(3.2, 1.1 * len(all_series) + 1.6), 3.0)
     panel = grid[0, 0]
     for place, series in enumerate(all_series):
-        values = np.sort(networks.loc[networks["series"] == series, error.of("test")].to_numpy(float))
+        values = np.sort(networks.loc[networks["series"] == series, error.of(error.judged)].to_numpy(float))
         finite = np.minimum(values[np.isfinite(values)], style.HIGHEST)
         spread = np.linspace(-0.16, 0.16, len(finite)) if len(finite) > 1 else np.zeros(len(finite))
         colour, drawn = style.colour(series, all_series), style.thinned(len(finite))
@@ -190,12 +189,12 @@ def replicates(networks: pd.DataFrame, cells: pd.DataFrame) -> Figure:
         if len(finite) < len(values):
             note = f"{len(values) - len(finite)} diverged"
             panel.annotate(note, (place, 0.97), xycoords=("data", "axes fraction"), ha="center", va="top", fontsize=8)
-    style.log_scale_if_wide(panel, networks[error.of("test")].to_numpy(float))
+    style.log_scale_if_wide(panel, networks[error.of(error.judged)].to_numpy(float))
     style.mark_zeros(panel)
     panel.set_xticks(range(len(all_series)), map(style.name, all_series))
     panel.set_xlim(-0.6, len(all_series) - 0.4)
     panel.grid(axis="x", visible=False)
-    panel.set_ylabel(error.label("test"))
+    panel.set_ylabel(error.label(error.judged))
     return figure
 
 

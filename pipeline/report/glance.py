@@ -25,7 +25,7 @@ def at_a_glance(sweeps: Sequence[SweepResults]) -> Figure:
         count = int(varied.cells["n_networks"].max())
         along = " and ".join(axes.LABELS[axis] for axis in scores.split_axes(varied.axes)[:2] if axis)
         words = scores.marked(varied.cells)
-        what = capital(varied.error.label("test"))
+        what = capital(varied.error.label(varied.error.judged))
         title = f"{what} by {along}: {words} of {count} networks a point (sweep {varied.name})"
         x_axis, line_axis, held = scores.split_axes(varied.axes)
         fixed = axes.Fixed.at_best(varied.cells, held)

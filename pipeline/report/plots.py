@@ -37,9 +37,11 @@ def score_plot(results: SweepResults) -> Plot:
     if not results.axes:
         drawn = room.few(results.cells, {"series": room.SERIES})
         networks = results.networks[results.networks["cell"].isin(drawn.cells["cell"])]
-        caption = f"{capital(results.error.label('test'))} of every network (points) and the median (line)"
+        caption = (
+            f"{capital(results.error.label(results.error.judged))} of every network (points) and the median (line)"
+        )
         caption += f"; black: {scores.marked(drawn.cells)}." if scores.has_intervals(drawn.cells) else "."
-        caption += _zeros_marked(networks[[results.error.of("test")]].to_numpy(np.float64))
+        caption += _zeros_marked(networks[[results.error.of(results.error.judged)]].to_numpy(np.float64))
         n = int(drawn.cells["n_networks"].max())
         caption += points_note(n, "networks of a column") + drawn.note
         return Plot(path, caption, scores.replicates(networks, drawn.cells))
@@ -47,7 +49,7 @@ def score_plot(results: SweepResults) -> Plot:
     fixed = axes.Fixed.at_best(results.cells, held)
     cells, left_out = room.few(fixed.select(results.cells), scores.room_of(x_axis, line_axis))
     marks = scores.marks(cells)
-    label = capital(results.error.label("test"))
+    label = capital(results.error.label(results.error.judged))
     caption = f"{label} of the networks of a cell: {scores.marked(cells)}.{fixed.note}{left_out}"
     caption += _zeros_marked(marks[["centre", "low"]].to_numpy())
     if np.isinf(marks["high"]).any():
@@ -66,7 +68,9 @@ def heat_plot(results: SweepResults) -> Plot | None:
         return None
     fixed = axes.Fixed.at_best(results.cells, scores.split_axes(results.axes)[2] if results.axes else [])
     cells, left_out = room.few(fixed.select(results.cells), heatmap.room_of(results.axes))
-    caption = f"Median {results.error.label('test')}, a colour for its power of ten.{fixed.note}{left_out}"
+    caption = (
+        f"Median {results.error.label(results.error.judged)}, a colour for its power of ten.{fixed.note}{left_out}"
+    )
     return Plot(f"{results.name}/heat_map", caption, heatmap.heat_map(cells, results.axes))
 
 
@@ -90,7 +94,8 @@ def prediction_plot(results: SweepResults) -> Plot:
     dataset = results.dataset
     error = results.error
     cell = str(best_first(results.best).index[0])
-    figure = fits.predictions(dataset.test.y, results.predictor(cell).predict(dataset.test.x), dataset.target_names)
+    y_hat = results.predictor(cell).predict(results.trained_on(cell).test.x)
+    figure = fits.predictions(dataset.test.y, y_hat, dataset.target_names)
     which = f"the network with the smallest {error.label('validation')} of the sweep ({cell})"
     caption = f"Test split, predicted against true: {which}."
     caption += targets_note(dataset) + points_note(len(dataset.test.x), "test samples")

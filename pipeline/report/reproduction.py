@@ -69,10 +69,12 @@ def _engine(config: Config, dataset: Dataset) -> Table:
 def _identities(config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]) -> str:
     """Whether the networks are those that these parameters, data and engine give: their ids, computed anew."""
     n, strangers = 0, []
-    identify = identifier(config, dataset)
+    identify = [identifier(config, part) for part in dataset.parts]
     for results in sweeps:
-        grid = cells(results.settings, dataset.n_outputs, len(dataset.train.x))
-        expected = {name.decode() for cell in grid for own in cell.networks() for name in identify(own).tolist()}
+        grid = cells(results.settings, dataset.n_outputs, dataset.n_train)
+        networks = [own for cell in grid for own in cell.networks(len(identify))]
+        ids = (identify[own.numbers[0] % len(identify)](own) for own in networks)
+        expected = {name.decode() for some in ids for name in some.tolist()}
         n += len(results.networks)
         if set(results.networks["network_id"]) != expected:
             strangers.append(results.name)

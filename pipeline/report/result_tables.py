@@ -108,7 +108,7 @@ def score_table(results: SweepResults) -> Table:
     names = [series_name if head == "series" else axes.LABELS[head] for head in heads]
     names[-1] += f" ↓ {axes.LABELS[column_axis]} →"
     header = [*names, *(axes.level_text(column_axis, level) for level in columns_levels)]
-    caption = f"Median {error.label('test')} [quartiles]{beside(results)}{fixed.note.rstrip('.')}"
+    caption = f"Median {error.label(error.judged)} [quartiles]{beside(results)}{fixed.note.rstrip('.')}"
     return Table(caption, header, rows, len(heads))
 
 
@@ -130,13 +130,13 @@ def summary_table(sweeps: Sequence[SweepResults]) -> Table:
         of_best = [MISSING] * 3
         if place is not None:
             best = cells.iloc[place]
-            of_best = [best["cell"], spread(best, results.error.of("test")), typical_entry(best)]
+            of_best = [best["cell"], spread(best, results.error.of(results.error.judged)), typical_entry(best)]
         rows.append([results.name, *counts, *of_best])
     if (table := sweeps[0].baselines) is not None:
         for _, row in baselines.overall(table).iterrows():
             what = f"{row['baseline']}: {baselines.BASELINES[row['baseline']].definition}"
-            rows.append([MISSING] * 3 + [what, number(row[sweeps[0].error.of("test")]), MISSING])
-    texts = [f"its {sweeps[0].error.label('test')}, median [quartiles]", "typical [95 % interval]"]
+            rows.append([MISSING] * 3 + [what, number(row[sweeps[0].error.of(sweeps[0].error.judged)]), MISSING])
+    texts = [f"its {sweeps[0].error.label(sweeps[0].error.judged)}, median [quartiles]", "typical [95 % interval]"]
     header = ["sweep", "networks", "diverged", "best cell (by validation)", *texts]
     return Table("The sweeps", header, rows)
 
@@ -146,7 +146,7 @@ def _levels(cells: pd.DataFrame, head: str) -> list[Any]:
 
 
 def _entry(part: pd.DataFrame, error: Error) -> str:
-    return entry(part.iloc[0], error.of("test")) if len(part) else MISSING
+    return entry(part.iloc[0], error.of(error.judged)) if len(part) else MISSING
 
 
 def by_series(table: Table) -> list[Table]:
@@ -173,7 +173,7 @@ def _key_text(header: Sequence[str], key: Sequence[str]) -> str:
 def cell_table(results: SweepResults) -> Table:
     """Every cell of a sweep with all its errors, as far as there is room."""
     (cells, note), error = best_cells(results), results.error
-    test = error.label("test")
+    test = error.label(error.judged)
     columns = {error.of(split): error.label(split) for split in ("test", "validation", "train")}
     columns |= {"train_cost": cost_label(cells)}
     rows = [
@@ -183,7 +183,7 @@ def cell_table(results: SweepResults) -> Table:
             str(row["n_diverged"]),
             typical_entry(row),
             *(spread(row, name) for name in columns),
-            "\nto ".join(number(row[f"{error.of('test')}_{end}"]) for end in ("min", "max")),
+            "\nto ".join(number(row[f"{error.of(error.judged)}_{end}"]) for end in ("min", "max")),
         ]
         for _, row in cells.iterrows()
     ]

@@ -93,13 +93,17 @@ class SweepResults:
 
     @cached_property
     def log10_errors(self) -> pd.DataFrame:
-        """log10 of the test error, a row a replicate and a column a cell."""
-        networks = self.networks.assign(log10=log10(self.networks[self.error.of("test")]))
+        """log10 of the error that cells are judged by, a row a replicate and a column a cell."""
+        networks = self.networks.assign(log10=log10(self.networks[self.error.of(self.error.judged)]))
         return networks.pivot(index="replicate", columns="cell", values="log10")
+
+    def trained_on(self, cell: str) -> Dataset:
+        """What the best network of a cell was trained on."""
+        return self.dataset.part_of(int(self.best["replicate"].loc[cell]))
 
     def predictor(self, cell: str) -> Predictor:
         """The best network of a cell, in the user's units."""
-        return self.dataset.predictor(*self.fitted(str(self.best.loc[cell, "network_id"])))
+        return self.trained_on(cell).predictor(*self.fitted(str(self.best.loc[cell, "network_id"])))
 
     def fitted(self, network_id: str) -> tuple[str, np.ndarray]:
         """Notation and parameters of a network."""
@@ -123,7 +127,8 @@ class SweepResults:
         """
         [(architecture, params)] = self.predictor(cell).networks
         params = params.astype(np.float64)
-        x, y = self.dataset.inputs(split), self.dataset.outputs(split)
+        own = self.trained_on(cell)
+        x, y = own.inputs(split), own.outputs(split)
         _, row = next(self.cells[self.cells["cell"] == cell].iterrows())
         [cost] = costs_of(row)
         hypers = tuple((name, float(row[name])) for name in LOSSES[cost.loss])
@@ -157,7 +162,7 @@ def load(
     """Read a sweep's tables, curves and weights."""
     files = (paths.cells, paths.networks, paths.contrasts)
     cells, networks, contrasts = (table[table["sweep"] == name] for table in map(store.read_table, files))
-    samples = len(dataset.train.x) if settings.duration == "epochs" else None
+    samples = dataset.n_train if settings.duration == "epochs" else None
     cells = axes.prepare(cells, axes.architecture_names(settings, dataset.n_outputs), samples)
     runs = store.read_table(paths.runs(name))
     stopping = [column for column in store.STOPPING_COLUMNS if column in runs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -79,11 +79,9 @@ class Study:
         """
         if self.chosen is None:
             return {}
-        splits = {name: getattr(self.dataset, name) for name in SPLITS}
-        found = {self.answering: {name: self._predictor().predict(split.x) for name, split in splits.items()}}
-        for baseline, model in baselines.fitted(self.dataset).items():
-            found[baseline] = {name: model.predict(self.dataset.inputs(split)) for name, split in splits.items()}
-        return found
+        predictor = self._predictor()
+        found = {self.answering: {name: self.dataset.predicted(predictor, name) for name in SPLITS}}
+        return found | {name: baseline.y_hats for name, baseline in baselines.predicted(self.dataset).items()}
 
     @property
     def answering(self) -> str:
@@ -93,8 +91,9 @@ class Study:
     def _predictor(self) -> Predictor:
         """What answers, in the user's units."""
         results = {results.name: results for results in self.sweeps}
-        members = [results[row["sweep"]].fitted(row["network_id"]) for row in store.answering(self.chosen or {})]
-        return replace(self.dataset.predictor(*members[0]), networks=tuple(Fitted.of(*member) for member in members))
+        members = store.answering(self.chosen or {})
+        fitted = [Fitted.of(*results[row["sweep"]].fitted(row["network_id"])) for row in members]
+        return self.dataset.mean_of([(row["replicate"], one) for row, one in zip(members, fitted, strict=True)])
 
     @property
     def is_assignment(self) -> bool:

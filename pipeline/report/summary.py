@@ -18,20 +18,22 @@ from shoal.pipeline.report.result_tables import number, summary_table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics import ensembles
-from shoal.pipeline.statistics.intervals import SCOPE, few_rows
+from shoal.pipeline.statistics.intervals import few_rows
+from shoal.pipeline.statistics.resampled import scope
 from shoal.pipeline.tasks.regression import HALF_MSE
 
 
 def definitions(study: Study) -> str:
     """What the costs and the errors are, which of them decides, and what an interval is over."""
-    test, error = study.error.label("test"), study.task.error
+    test, error = study.error.label(study.error.judged), study.task.error
     relations = "".join(f"{cost.relation} " for cost in study.costs if cost.relation)
+    law = "interval over splits" if study.dataset.folds else "BCa bootstrap interval"
     return (
         f"{_costs(study)} {error.name} = {error.formula} is what evaluation "
         f"reports; everything named train, validation or test {error.name} shows it. {relations}"
         f"{study.error.note}"
         f"The typical {test} of a cell is 10 to the power of the interquartile mean (the mean of the middle half) of "
-        f"log₁₀ {test} over its networks; in brackets, the 95 % BCa bootstrap interval of it. {SCOPE} A diverged "
+        f"log₁₀ {test} over its networks; in brackets, the 95 % {law} of it. {scope(study.sweeps[0].cells)} A diverged "
         "network counts as infinite everywhere and is never left out."
     )
 
@@ -77,6 +79,9 @@ def _about(study: Study) -> list[str]:
     if not config.is_table:
         return []
     uses = {"to train on": dataset.train, "to choose by": dataset.validation, "to test on": dataset.test}
+    if dataset.folds:
+        both = f"to train on and to choose by, in {len(dataset.folds)} splits by folds"
+        uses = {both: dataset.train, "to test on": dataset.test}
     rows = [f"{len(split.x):,} {use}" for use, split in uses.items()]
     if dataset.calibration is not None:
         rows.insert(2, f"{len(dataset.calibration.x):,} for the intervals")
@@ -120,7 +125,7 @@ def _name(results: SweepResults) -> str:
 def _single(results: SweepResults) -> str:
     """What to say of a sweep of one cell."""
     cell = results.cells.iloc[0]
-    median, label = cell[f"{results.error.of('test')}_median"], results.error.label("test")
+    median, label = cell[f"{results.error.of(results.error.judged)}_median"], results.error.label(results.error.judged)
     said = f"has a median {label} of {number(median)}" if np.isfinite(median) else "typically diverges"
     return f"Its one cell, {cell['cell']}, {said}."
 

@@ -18,6 +18,7 @@ from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import cell_table, with_errors
 from shoal.pipeline.statistics.contrasts import contrast_table, declared
 from shoal.pipeline.statistics.errors import best_cell, bounded, deciding, errors_of
+from shoal.pipeline.statistics.resampled import Splits
 from shoal.pipeline.tasks import SPLITS
 
 TOGETHER = 1000
@@ -52,11 +53,13 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
     """The declared contrasts of every sweep."""
     tables = []
     for name, sweep in settings.sweeps.items():
-        samples = len(dataset.train.x) if sweep.duration == "epochs" else None
+        samples = dataset.n_train if sweep.duration == "epochs" else None
         names = axes.architecture_names(sweep, dataset.n_outputs)
         prepared = axes.prepare(cells[cells["sweep"] == name], names, samples)
-        paired = errors[errors["sweep"] == name].pivot(index="replicate", columns="cell", values=deciding(errors).log10)
-        tables.append(contrast_table(name, declared(prepared) if dataset.is_tested else [], paired))
+        own = errors[errors["sweep"] == name]
+        paired = own.pivot(index="replicate", columns="cell", values=deciding(errors).log10)
+        contrasts = declared(prepared) if dataset.is_tested else []
+        tables.append(contrast_table(name, contrasts, paired, Splits.of(own)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -69,14 +72,21 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
     with progress.bar("evaluate", "networks") as advance:
         for sweep, part in runs[~lost].groupby("sweep", sort=False):
             weights = store.read_flat_weights(paths, str(sweep))
-            for text, networks in part.groupby("architecture", sort=False):
+            of = part["replicate"] % len(dataset.parts)
+            for _, networks in part.groupby(["architecture", of.rename("part")], sort=False):
+                text, trained_on = networks["architecture"].iloc[0], dataset.part_of(networks["replicate"].iloc[0])
                 for at in range(0, len(networks), TOGETHER):
                     own = networks.iloc[at : at + TOGETHER]
-                    errors[own.index] = _errors(dataset, str(text), weights.of(own["network_id"]), columns)
+                    params = weights.of(own["network_id"])
+                    errors[own.index] = _errors(dataset, trained_on, text, params, columns)
                     n_done += len(own)
                     advance(n_done, len(runs))
-    table = runs[["network_id", "sweep", "cell", "replicate", "status"]].assign(error=dataset.task.error.name)
+    folded = [store.FOLD] if dataset.folds else []
+    table = runs[["network_id", "sweep", "cell", "replicate", *folded, "status"]].assign(error=dataset.task.error.name)
     table = table.astype({"error": "string"})
+    if dataset.folds:
+        held_out = np.array([len(part.validation.x) / len(part.train.x) for part in dataset.folds])
+        table[store.HELD_OUT] = held_out[table[store.FOLD].to_numpy(int)]
     if not dataset.is_tested:
         errors[:, [name.startswith("test") for name in columns]] = np.nan
     return pd.concat([table, pd.DataFrame(errors, table.index, columns)], axis=1)
@@ -94,18 +104,20 @@ def _measure_columns(dataset: Dataset) -> list[str]:
     return [measure.of(split) for measure in beside for split in SPLITS]
 
 
-def _errors(dataset: Dataset, architecture: str, params: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-    """Errors of networks of this notation and parameters (n, n_params) on each split, and what is beside them, as
-    (n, n_columns).
+def _errors(
+    dataset: Dataset, part: Dataset, architecture: str, params: np.ndarray, columns: Sequence[str]
+) -> np.ndarray:
+    """Errors of networks of this notation and parameters (n, n_params) on each split of the part of the data that they
+    were trained on, and what is beside them, as (n, n_columns).
 
     With several targets also the test error of each.
     """
     found = {name: np.full(len(params), np.nan) for name in columns}
-    predictor = dataset.predictor(architecture, params[0])
+    predictor = part.predictor(architecture, params[0])
     measured, beside = dataset.task.reported(dataset.n_outputs), dataset.task.in_units.beside(dataset.n_outputs)
     with np.errstate(over="ignore", invalid="ignore"):
         for name in SPLITS:
-            y = (split := getattr(dataset, name)).y
+            y = (split := getattr(part, name)).y
             for i, y_hat in enumerate(predictor.of_each(split.x, params)):
                 for error in measured:
                     found[error.of(name)][i] = bounded(error.measure(y_hat, y, dataset.error_scale))

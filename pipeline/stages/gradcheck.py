@@ -50,7 +50,7 @@ def run(paths: Paths) -> dict[str, Any]:
     """Write gradcheck/gradcheck.parquet; raises GradientError naming the tensor that has not passed."""
     settings, dataset = load(paths)
     store.refuse_unwritable(paths.gradcheck)
-    grids = [cells(sweep, dataset.n_outputs, len(dataset.train.x)) for sweep in settings.sweeps.values()]
+    grids = [cells(sweep, dataset.n_outputs, dataset.n_train) for sweep in settings.sweeps.values()]
     shapes = {str(cell.spec.architecture): cell.shape for grid in grids for cell in grid}
     x, y = (values[:N_SAMPLES] for values in (dataset.inputs(dataset.train), dataset.outputs(dataset.train)))
     kept, new = Checks(folder_of(paths), Path(__file__), x, y, settings.seed), dict[str, list[dict[str, Any]]]()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -39,20 +38,24 @@ def run(paths: Paths) -> dict[str, Any]:
         weights = store.read_weights(paths, str(sweep))
         for _, winner in winners.iterrows():
             key = str(winner["network_id"])
-            outputs[key] = _y_hat(dataset, architectures[key], weights[key], winner["status"])
+            own = dataset.part_of(winner["replicate"])
+            outputs[key] = _y_hat(own, architectures[key], weights[key], winner["status"])
             table = _long(dataset, outputs[key])
             tables.append(table.assign(**{name: winner[name] for name in ("sweep", "cell", "network_id", "replicate")}))
     chosen = best_first(best).iloc[0]
     choice = None
     answer = {name: np.full(len(dataset.test.x), np.nan) for name in naming.predicted(dataset.target_names)}
-    if chosen["status"] != "diverged":
-        choice = _choice(dataset, chosen, len(best), len(networks), architectures[chosen["network_id"]])
-        choice |= _ensemble(paths, settings.choose, dataset, networks, architectures)
+    ensemble = _ensemble(paths, settings.choose, dataset, networks, architectures)
+    if chosen["status"] != "diverged" and (ensemble or not dataset.folds):
+        choice = _choice(dataset, chosen, len(best), len(networks), architectures[chosen["network_id"]]) | ensemble
         predictor = store.load_predictor(paths, store.answering(choice))
         if settings.interval is not None and dataset.calibration is not None:
             predictor = conformal.calibrated(predictor, dataset.calibration, settings.interval)
             choice["interval"] = _interval(predictor, dataset, dataset.calibration, settings.interval)
-        answer = predictor.table(dataset.test.x)
+        elif settings.interval is not None and dataset.folds:
+            predictor = conformal.out_of_fold(predictor, dataset, settings.interval)
+            choice["interval"] = _interval(predictor, dataset, dataset.validation, settings.interval)
+        answer = predictor.table(np.hstack(dataset.seen("test")))
     store.write_table(paths.all_cells, pd.concat(tables, ignore_index=True))
     store.write_csv(paths.test_predictions, _predictions(dataset, answer))
     store.write_sealed_json(paths.chosen, choice)
@@ -64,38 +67,43 @@ def run(paths: Paths) -> dict[str, Any]:
 def _ensemble(
     paths: Paths, choose: Choose, dataset: Dataset, networks: pd.DataFrame, architectures: pd.Series
 ) -> dict[str, Any]:
-    """The networks that answer where it is not one alone, and the errors of their mean; nothing where it is."""
-    if choose == "network":
+    """The networks that answer where it is not one alone, and the errors of their mean; nothing where it is.
+
+    Nor where networks of a fold are missing, as all of them diverged.
+    """
+    if choose == "network" and not dataset.folds:
         return {}
-    nobody, measured = store.load_predictor(paths, []), dataset.task.reported(dataset.n_outputs)
+    measured = dataset.task.reported(dataset.n_outputs)
     beside = dataset.task.in_units.beside(dataset.n_outputs)
     weights = lru_cache(maxsize=1)(partial(store.read_weights, paths))  # cells of a sweep come one after another
 
-    def errors(rows: pd.DataFrame, split: Split) -> dict[str, Any]:
+    def errors(rows: pd.DataFrame, split: str) -> dict[str, Any]:
         """Errors of the mean of these networks on a split, by their names; LARGEST where one is beyond float64.
 
         And what is beside them, None where that is undefined.
         """
-        keys = zip(rows["sweep"], rows["network_id"], strict=True)
-        fitted = tuple(Fitted.of(architectures[key], weights(sweep)[key]) for sweep, key in keys)
+        keys = zip(rows["sweep"], rows["network_id"], rows["replicate"], strict=True)
+        fitted = [(replicate, Fitted.of(architectures[key], weights(sweep)[key])) for sweep, key, replicate in keys]
+        y = getattr(dataset, split).y
         with np.errstate(over="ignore", invalid="ignore"):
-            y_hat = replace(nobody, networks=fitted).predict(split.x)
-            found = {error.name: error.measure(y_hat, split.y, dataset.error_scale) for error in measured}
-            others = {measure.column: measure.measure(y_hat, split.y) for measure in beside}
-        if np.isnan(split.y).all():
+            y_hat = dataset.predicted(dataset.mean_of(fitted), split)
+            found = {error.name: error.measure(y_hat, y, dataset.error_scale) for error in measured}
+            others = {measure.column: measure.measure(y_hat, y) for measure in beside}
+        if np.isnan(y).all():
             return dict.fromkeys([*found, *others])
         return {name: value if value < LARGEST else LARGEST for name, value in found.items()} | _known(others)
 
     error = deciding(networks)
-    rows = ensembles.members(choose, networks, lambda cell: errors(cell, dataset.validation)[error.name])
+    rows = ensembles.members(choose, networks, lambda cell: errors(cell, "validation")[error.name])
+    if rows.empty:
+        return {}
     found = {
-        f"{split}_{name}": value
-        for split in ("validation", "test")
-        for name, value in errors(rows, getattr(dataset, split)).items()
+        f"{split}_{name}": value for split in ("validation", "test") for name, value in errors(rows, split).items()
     }
     n_cells = len(networks.drop_duplicates(["sweep", "cell"]))
+    numbers = ["replicate", store.FOLD] if dataset.folds else ["replicate"]
     named = [
-        {name: row[name] for name in ("network_id", "sweep", "cell")} | {"replicate": int(row["replicate"])}
+        {name: row[name] for name in ("network_id", "sweep", "cell")} | {name: int(row[name]) for name in numbers}
         for _, row in rows.iterrows()
     ]
     said = ensembles.why(choose, rows, n_cells, len(networks), error)
@@ -104,15 +112,20 @@ def _ensemble(
 
 def _interval(predictor: Predictor, dataset: Dataset, rows: Split, level: float) -> dict[str, Any]:
     """What chosen.json says of the prediction intervals; where rows are too few, the terminal says so."""
-    if line := conformal.too_few(len(rows.x), level):
+    if line := conformal.too_few(len(rows.x), level, *(["share of rows in folds"] if dataset.folds else [])):
         print(line, file=sys.stderr)
-    widths = predictor.to_json()["half_widths"]
-    shares = conformal.coverage(predictor, dataset.test)
+    if predictor.out_of_fold is not None:
+        shares = conformal.coverage_of_folds(predictor, dataset)
+        made_of: dict[str, Any] = {"out_of_fold": predictor.out_of_fold.to_json()}
+    else:
+        shares = conformal.coverage(predictor, dataset.test)
+        widths = predictor.to_json()["half_widths"]
+        made_of = {"half_width": dict(zip(dataset.target_names, widths, strict=True))}
     return {
         "level": level,
         "calibration_rows": len(rows.x),
         "rows_needed": conformal.rows_needed(level),
-        "half_width": dict(zip(dataset.target_names, widths, strict=True)),
+        **made_of,
         "coverage": dict(zip(dataset.target_names, shares, strict=True)),
         "test_rows": len(dataset.test.x),
     }
@@ -165,6 +178,7 @@ def _choice(dataset: Dataset, chosen: pd.Series, n_cells: int, n_networks: int, 
         "sweep": chosen["sweep"],
         "cell": chosen["cell"],
         "replicate": int(chosen["replicate"]),
+        **({store.FOLD: int(chosen[store.FOLD])} if dataset.folds else {}),
         "architecture": architecture,
         **_known({name: chosen[column] for name, column in numbers.items()}),
         **_known({column: chosen[column] for measure in beside for column in map(measure.of, ("validation", "test"))}),

@@ -37,12 +37,14 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     Raises ConfigError where params.yaml is bad, or asks for what the data cannot give.
     """
     settings, dataset = load(paths)
-    grid = cells(settings.sweep(name), dataset.n_outputs, len(dataset.train.x))
+    grid, parts = cells(settings.sweep(name), dataset.n_outputs, dataset.n_train), dataset.parts
     store.refuse_unwritable(paths.runs(name), paths.curves(name), paths.weights(name))
-    networks = [(cell, own) for cell in grid for own in cell.networks()]
+    networks = [(cell, own) for cell in grid for own in cell.networks(len(parts))]
     wanted = [own for _, own in networks]
-    data = samples(dataset, is_validated=any(spec.is_validated for spec, _ in wanted))
-    ids = list(map(identifier(settings, dataset), wanted))
+    of = [int(own.numbers[0]) % len(parts) for own in wanted]
+    is_validated = any(spec.is_validated for spec, _ in wanted)
+    data, identifiers = [samples(part, is_validated) for part in parts], [identifier(settings, part) for part in parts]
+    ids = [identifiers[which](own) for which, own in zip(of, wanted, strict=True)]
     kept, so_far = Store(folder_of(paths)), SoFar(dataset) if progress.is_watched() else None
 
     def begin(missing: Sequence[Replicates]) -> None:
@@ -52,30 +54,39 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
 
     with progress.bar(f"sweep {name}", "networks") as advance:
         told = settings.execution, advance, progress.note, begin, so_far
-        training = trained(wanted, ids, data, kept, *told, seed=settings.seed, dtype=settings.dtype)
+        training = trained(wanted, ids, data, of, kept, *told, seed=settings.seed, dtype=settings.dtype)
+    trained_on = [parts[which] for which in of]
     ends = [
-        outcome(results, dataset.task.trained_on(spec.loss), dataset.y_scaling.scale)
-        for (spec, _), results in zip(wanted, training.results, strict=True)
+        outcome(results, part.task.trained_on(spec.loss), part.y_scaling.scale)
+        for (spec, _), results, part in zip(wanted, training.results, trained_on, strict=True)
     ]
-    common = {"sweep": name, "n_features": dataset.n_inputs, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
-    rows = [common | cell.columns() for cell, _ in networks]
-    own = [_columns(*parts, dataset) for parts in zip(ids, wanted, training.results, ends, strict=True)]
+    common = {"sweep": name, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
+    rows = [
+        common | {"n_features": part.n_inputs} | ({store.FOLD: which} if dataset.folds else {}) | cell.columns()
+        for (cell, _), part, which in zip(networks, trained_on, of, strict=True)
+    ]
+    own = [_columns(*found) for found in zip(ids, wanted, training.results, ends, trained_on, strict=True)]
     runs = store.runs_table(rows, own)
+    if dataset.folds:
+        runs = runs.iloc[np.lexsort((runs["replicate"], pd.factorize(runs["cell"])[0]))].reset_index(drop=True)
     status = runs["status"].value_counts()
     store.write_table(paths.runs(name), runs)
     curves = ((ids[i], end) for i, end in enumerate(ends) if wanted[i].spec.steps is not None)
     store.write_parts(paths.curves(name), _curves(curves, any(end.n_validated.any() for end in ends)))
     store.write_weights(paths.weights(name), ids, [results.params for results in training.results])
     steps = [_steps_taken(spec, end) for (spec, _), end in zip(wanted, ends, strict=True)]
-    ran = zip(wanted, training.trained, steps, strict=True)
-    sizes = (dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x))
-    flops = sweep_flops(((Replicates(spec, n[new]), taken[new]) for (spec, n), new, taken in ran), *sizes)
+    ran = list(zip(of, wanted, training.trained, steps, strict=True))
+    flops = 0.0
+    for k, part in enumerate(parts):
+        sizes = (part.n_inputs, len(part.train.x), len(part.validation.x))
+        on_it = ((Replicates(spec, n[new]), taken[new]) for which, (spec, n), new, taken in ran if which == k)
+        flops += sweep_flops(on_it, *sizes)
     return {
         "networks": len(runs),
         "known": len(runs) - training.n_trained,
         "trained": training.n_trained,
         "diverged": int(status.get("diverged", 0)),
-        **({"stopped": int(status.get("stopped", 0))} if data.validation else {}),
+        **({"stopped": int(status.get("stopped", 0))} if is_validated else {}),
         "training_seconds": round(training.seconds, 4),
         "gflop": round(flops / 1e9, 6),
         "gflop_per_second": round(flops / 1e9 / training.seconds, 4) if training.n_trained else None,

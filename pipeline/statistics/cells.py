@@ -10,8 +10,9 @@ import pandas as pd
 from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.statistics import summary
 from shoal.pipeline.statistics.errors import deciding, errors_of, measures_of
-from shoal.pipeline.statistics.intervals import interquartile_mean, interval
-from shoal.pipeline.store import CELL_COLUMNS, LATER_COLUMNS
+from shoal.pipeline.statistics.intervals import FEWEST, interquartile_mean, interval
+from shoal.pipeline.statistics.resampled import Splits
+from shoal.pipeline.store import CELL_COLUMNS, HELD_OUT, LATER_COLUMNS, N_FOLDS
 
 
 def summarised(networks: pd.DataFrame) -> list[str]:
@@ -27,12 +28,13 @@ def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
     """
     errors = errors_of(networks)
     columns = ["sweep", "network_id", "error", *(name for error in errors for name in error.columns)]
+    columns += [HELD_OUT] if HELD_OUT in networks else []
     columns += measures_of(networks)
     table = runs.merge(networks[columns], on=["sweep", "network_id"], validate="one_to_one")
     if len(table) < len(runs):
         raise OutOfDateError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
     table["train_cost"] = table["train_cost"].astype("float64").fillna(np.inf)
-    return table.assign(**{error.log10: log10(table[error.of("test")]) for error in errors})
+    return table.assign(**{error.log10: log10(table[error.of(error.judged)]) for error in errors})
 
 
 def power(log10: float) -> float:
@@ -63,20 +65,38 @@ def _described(networks: pd.DataFrame) -> list[str]:
 def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
     row = {name: cell[name].iloc[0] for name in _described(cell)}
     n_diverged = int((cell["status"] == "diverged").sum())
+    splits = Splits.of(cell)
+    row |= {N_FOLDS: splits.n, HELD_OUT: splits.held_out} if splits else {}
     row |= {"n_networks": len(cell), "n_diverged": n_diverged, "diverged_fraction": n_diverged / len(cell)}
     for column in summarised(cell):
         numbers = summary(cell[column].to_numpy(np.float64))
         row |= {f"{column}_{name}": value for name, value in numbers.items()}
     error = deciding(cell)
-    values = cell[error.log10].to_numpy(np.float64)
+    values = cell.sort_values("replicate")[error.log10].to_numpy(np.float64)
     if np.isnan(values).any():  # the test rows have no targets
         return row | dict.fromkeys(error.interval_columns)
-    ends = interval(values, seed) or (None, None)
-    return row | dict(zip(error.interval_columns, (interquartile_mean(values), *ends), strict=True))
+    centre, ends = typical_of(values, splits, seed)
+    return row | dict(zip(error.interval_columns, (centre, *(ends or (None, None))), strict=True))
+
+
+def typical_of(values: np.ndarray, splits: Splits | None, seed: int) -> tuple[float, tuple[float, float] | None]:
+    """What is typical of the replicates of a cell (n,), in their order, and its interval, None where they are too few.
+
+    The interquartile mean; of several splits of the rows, the mean over those.
+    """
+    if splits:
+        return splits.mean(values), splits.interval(values)
+    return interquartile_mean(values), interval(values, seed)
+
+
+def has_interval(cells: pd.DataFrame) -> pd.Series[bool]:
+    """Which cells have enough replicates for an interval; of several splits of the rows, all."""
+    enough: pd.Series[bool] = (cells["n_networks"] >= FEWEST) | (N_FOLDS in cells)
+    return enough
 
 
 def typical(cell: pd.Series[Any]) -> tuple[float, float, float]:
-    """A cell's typical test error, 10^(interquartile mean of its log10), and the ends of its interval (or NaN)."""
+    """A cell's typical error, 10^(interquartile mean of its log10), and the ends of its interval (or NaN)."""
     columns = deciding(cell).interval_columns
     values = [np.nan if pd.isna(cell[name]) else float(cell[name]) for name in columns]
     centre, low, high = (float(10.0**value) for value in values)

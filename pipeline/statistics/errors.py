@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from shoal.pipeline.hyperparameters import TRAINING
+from shoal.pipeline.store import HELD_OUT
 from shoal.pipeline.tasks import SPLITS, Cost, Error, Task, reporting
 
 LARGEST = 1e308
@@ -24,9 +27,15 @@ def bounded(error: float) -> float:
     return error if error < LARGEST else LARGEST
 
 
+def is_judged(cells: pd.DataFrame) -> bool:
+    """Whether a table of cells has errors on the split that cells are compared on: test rows may have no targets."""
+    error = deciding(cells)
+    return not cells[f"{error.of(error.judged)}_median"].isna().all()
+
+
 def told(cells: pd.DataFrame) -> str:
-    """The split whose errors are told of a table of cells: test, or validation where test rows have no targets."""
-    return "validation" if cells[f"{deciding(cells).of('test')}_median"].isna().all() else "test"
+    """The split whose errors are told of a table of cells: the one judged, or validation where there are none."""
+    return deciding(cells).judged if is_judged(cells) else "validation"
 
 
 def task_of(table: Table) -> Task:
@@ -38,7 +47,8 @@ def errors_of(table: Table) -> list[Error]:
     """The errors that a table has: the first one of the task, and, of several targets, the others."""
     first, *others = task_of(table).errors
     columns = [str(column) for column in (table.columns if isinstance(table, pd.DataFrame) else table.index)]
-    return [first, *(error for error in others if any(column.startswith(error.of("test")) for column in columns))]
+    found = [first, *(error for error in others if any(column.startswith(error.of("test")) for column in columns))]
+    return [replace(error, judged="validation") for error in found] if HELD_OUT in columns else found
 
 
 def measures_of(table: Table) -> list[str]:

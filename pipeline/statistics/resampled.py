@@ -1,5 +1,8 @@
 """What errors over several splits of the same rows say: their training sets overlap, so they are no independent draws.
 
+Each split is judged on the rows that it holds out, as the law below is about those: on test rows that all have in
+common, what differs from split to split is the training set alone, and its spread tells too little.
+
 For J splits with a share of n_2 / n_1 rows held out over rows trained on, the variance of the mean is taken as
 (1 / J + n_2 / n_1) s^2, s^2 that of the J values, and Student's law has J - 1 degrees of freedom (Nadeau and Bengio,
 Machine Learning 52, 2003). Without the second term an interval would shrink to nothing with ever more splits of the
@@ -8,10 +11,57 @@ same rows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from shoal.pipeline.statistics.intervals import LEVEL
+from shoal.pipeline.statistics.intervals import LEVEL, SCOPE, interquartile_mean
+from shoal.pipeline.store import FOLD, HELD_OUT, N_FOLDS
+
+
+@dataclass(frozen=True)
+class Splits:
+    """J = `n` splits, each with so many rows `held_out` over those trained on; replicate r is of split r modulo n."""
+
+    n: int
+    held_out: float
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Splits | None:
+        """Those of a table of networks or cells; None where the rows are split once."""
+        if HELD_OUT not in table:
+            return None
+        n = int(table[N_FOLDS].iloc[0]) if N_FOLDS in table else table[FOLD].nunique()
+        return cls(n, float(table[HELD_OUT].mean()))
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """The interquartile mean of each split (n,) of values of replicates, in their order."""
+        return np.array([interquartile_mean(values[split :: self.n]) for split in range(self.n)])
+
+    def mean(self, values: np.ndarray) -> float:
+        """The mean of these."""
+        return float(self.means(values).mean())
+
+    def interval(self, values: np.ndarray) -> tuple[float, float]:
+        """The LEVEL interval of it, over other splits and other starts."""
+        return interval(self.means(values), self.held_out)
+
+    @property
+    def scope(self) -> str:
+        """What an interval is over."""
+        return (
+            f"The interval is over {self.n} splits of the rows that are not tested on, each with random starts of its "
+            "own, and wider for the training rows that they have in common (Nadeau and Bengio, 2003); errors are those "
+            "of the rows that a split holds out, which stop networks where any are stopped."
+        )
+
+
+def scope(table: pd.DataFrame) -> str:
+    """What the intervals of a table of networks or cells are over."""
+    splits = Splits.of(table)
+    return splits.scope if splits else SCOPE
 
 
 def interval(values: np.ndarray, held_out: float) -> tuple[float, float]:

@@ -28,6 +28,10 @@ RUN_COLUMNS: dict[str, str] = {
 LATER_COLUMNS = {name: column for name in KEYS if (column := TRAINING[name].column) is not None and name not in FIRST}
 """Columns of the hyper-parameters that only those result tables have in which a network makes use of them."""
 
+FOLD, HELD_OUT, N_FOLDS = "fold", "held_out", "folds"
+"""Columns where rows are validated on in folds alone: in runs.parquet and networks.parquet the fold that a network does
+without; in networks.parquet and cells.parquet its rows over those trained on; in cells.parquet the number of folds."""
+
 STOPPING_COLUMNS = {"stopped_step": "Int64", "best_step": "Int64"}
 """Columns of runs.parquet where validation costs stopped a network, or chose the parameters that it keeps."""
 
@@ -51,12 +55,12 @@ CONTRAST_COLUMNS: dict[str, str] = {
     "a_smaller": "Int64",
     "b_smaller": "Int64",
     "log10_ratio": "Float64",  # typical log10 of error a / error b; infinite where one typically diverged or is 0
-    "p": "Float64",  # of the signed-rank test; null for fewer than 10 replicates, as is p_holm
+    "p": "Float64",  # of the signed-rank test; null for fewer than 10 replicates, as is p_holm; of folds of the t-test
     "p_holm": "Float64",  # adjusted for all contrasts of the sweep
     "p_smallest": "Float64",  # the least p_holm that so many replicates could have given
     "verdict": "string",
 }
-"""Columns of contrasts.parquet and their pandas types; errors are those that decide, on the test split."""
+"""Columns of contrasts.parquet and their pandas types; errors are those that decide, of test rows or out of fold."""
 
 HELD: dict[str, Collection[str]] = {
     "runs.parquet": RUN_COLUMNS,
@@ -69,7 +73,7 @@ HELD: dict[str, Collection[str]] = {
         *CELL_COLUMNS, "error", "n_networks", "n_diverged", "diverged_fraction",
         *(
             f"{error}_{rank}"
-            for error in ("train_error", "validation_error", "test_error", "log10_test_error", "train_cost")
+            for error in ("train_error", "validation_error", "test_error", "train_cost")
             for rank in ("median", "q1", "q3", "min", "max")
         ),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from shoal.kernels.network.architecture import Architecture
+from shoal.pipeline.cv_plus import OutOfFold
 from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.hyperparameters import TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Fitted, Predictor
-from shoal.pipeline.store.columns import LATER_COLUMNS, RUN_COLUMNS, STOPPING_COLUMNS
+from shoal.pipeline.preparation import Preparation
+from shoal.pipeline.store.columns import FOLD, LATER_COLUMNS, RUN_COLUMNS, STOPPING_COLUMNS
 from shoal.pipeline.store.files import arrow_of, arrow_table, read_bytes, read_json, read_table, write_parts
 
 
@@ -38,12 +40,12 @@ def texts(ids: np.ndarray) -> np.ndarray:
 def runs_table(rows: list[dict[str, Any]], own: Sequence[Mapping[str, np.ndarray]] | None = None) -> pd.DataFrame:
     """Rows (one dict a network, None where a column does not apply) as a table with the columns of RUN_COLUMNS.
 
-    Of LATER_COLUMNS and STOPPING_COLUMNS it has those in which a row has a value that it would not have without being
-    asked for. With `own`, rows[i] is that of several networks, and own[i] has what each of these has of its own,
+    Of LATER_COLUMNS, STOPPING_COLUMNS and FOLD it has those in which a row has a value that it would not have without
+    being asked for. With `own`, rows[i] is that of several networks, and own[i] has what each of these has of its own,
     (n,) by columns: ids of 16 bytes, steps of which -1 is none, costs of which NaN is none.
     """
     columns = {} if own is None else {name: _column([one[name] for one in own]) for name in own[0]}
-    others = LATER_COLUMNS | STOPPING_COLUMNS
+    others = LATER_COLUMNS | STOPPING_COLUMNS | {FOLD: "Int64"}
     unused = {name: (None, TRAINING[name].default, TRAINING[name].off) for name in LATER_COLUMNS}
     later = {name for row in rows for name in others if row.get(name) not in unused.get(name, (None,))}
     later |= {name for name in STOPPING_COLUMNS if name in columns and not columns[name].isna().all()}
@@ -143,7 +145,10 @@ def load_network(paths: Paths, sweeps: Sequence[str], network_id: str) -> Stored
 
 
 def load_predictor(paths: Paths, members: Sequence[Mapping[str, Any]]) -> Predictor:
-    """Networks by their `sweep` and `network_id`, in their order, in the user's units; raises what `sweep_of` does."""
+    """Networks by their `sweep` and `network_id`, in their order, in the user's units; raises what `sweep_of` does.
+
+    Where rows are validated on in folds, by their `fold` too, and fold by fold.
+    """
     fitted: dict[str, Fitted] = {}
     for sweep in dict.fromkeys(str(member["sweep"]) for member in members):
         weights = read_weights(paths, sweep)
@@ -152,7 +157,12 @@ def load_predictor(paths: Paths, members: Sequence[Mapping[str, Any]]) -> Predic
             if network_id not in runs.index:
                 sweep_of(paths, [sweep], network_id)  # which says so
             fitted[network_id] = Fitted.of(str(runs[network_id]), weights[network_id])
-    return Predictor.of(read_json(paths.data / "data.json"), *(fitted[str(member["network_id"])] for member in members))
+    columns = read_json(paths.data / "data.json")
+    if "folds" not in columns:
+        return Predictor.of(columns, *(fitted[str(member["network_id"])] for member in members))
+    own = [[fitted[str(one["network_id"])] for one in members if one[FOLD] == i] for i in range(len(columns["folds"]))]
+    folds = [Predictor.of(fold, *some) for fold, some in zip(columns["folds"], own, strict=True)]
+    return Predictor.in_folds(Preparation.from_json(columns), folds)
 
 
 def answering(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -162,5 +172,7 @@ def answering(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def load_chosen(paths: Paths, choice: Mapping[str, Any]) -> Predictor:
     """What answers by a choice, with its intervals; raises what `sweep_of` does."""
-    widths = choice["interval"]["half_width"].values() if "interval" in choice else None
-    return load_predictor(paths, answering(choice)).with_half_widths(widths)
+    predictor, interval = load_predictor(paths, answering(choice)), choice.get("interval", {})
+    if "out_of_fold" in interval:
+        return replace(predictor, out_of_fold=OutOfFold.from_json(interval["out_of_fold"]))
+    return predictor.with_half_widths(interval["half_width"].values() if interval else None)

@@ -21,7 +21,7 @@ from shoal.pipeline.study.flops import training_flops
 from shoal.pipeline.study.grid import cells
 from shoal.pipeline.study.identity import identifier
 from shoal.pipeline.study.plan import Setting
-from shoal.pipeline.study.training import SPEED, lanes_of, operations_of
+from shoal.pipeline.study.training import SPEED, engines_of, lanes_of, operations_of
 
 SAMPLE = 3
 """Networks of a sweep whose speed is looked at, at equal distances along its work."""
@@ -69,15 +69,18 @@ class Ahead:
 
 def of_study(config: Config, dataset: Dataset, kept: Store, note: Note) -> dict[str, Ahead]:
     """What every sweep has ahead, by name. Nothing is written but what the store keeps of calibrations and probes."""
-    held, name_of, n_samples = kept.held(), identifier(config, dataset), len(dataset.train.x)
+    held, n, parts = kept.held(), dataset.n_train, dataset.parts
+    name_of = [identifier(config, part) for part in parts]
     sample, found = max(1, min(SAMPLE, SAMPLES // len(config.sweeps))), dict[str, Ahead]()
     for name, sweep in config.sweeps.items():
-        missing = [own for cell in cells(sweep, dataset.n_outputs, n_samples) for own in cell.networks()]
+        missing = [own for cell in cells(sweep, dataset.n_outputs, n) for own in cell.networks(len(parts))]
         if held:
-            ids = [name_of(own) for own in missing]
+            of = [int(own.numbers[0]) % len(parts) for own in missing]
+            ids = [name_of[which](own) for which, own in zip(of, missing, strict=True)]
             every = np.concatenate([one.ids for one in held])
             likely = [i for i, own in enumerate(ids) if np.isin(own, every).any()]
-            engines = kept.engines([missing[i].spec for i in likely], n_samples, config.dtype, note)
+            sizes = [len(parts[of[i]].train.x) for i in likely]
+            engines = engines_of([missing[i].spec for i in likely], sizes, kept, config.dtype, note)
             for i, engine in zip(likely, engines, strict=True):
                 known = np.concatenate([np.zeros(0, "S16"), *(one.ids for one in held if one.engine == engine)])
                 missing[i] = Replicates(missing[i].spec, missing[i].numbers[~np.isin(ids[i], known)])
@@ -94,12 +97,12 @@ def of_sweep(
     note: Note,
     sample: int = SAMPLE,
 ) -> Ahead:
-    """What a sweep has ahead of it where these of its networks are not known."""
+    """What a sweep has ahead of it where these of its networks are not known; of folds, each counts as the smallest."""
     cost, n_missing = plan.cost(config.sweeps[name], Setting.of(config, dataset)), sum(len(n) for _, n in missing)
-    trainings = list(trainings_of(missing))
-    sizes = dataset.n_inputs, len(dataset.train.x), len(dataset.validation.x)
+    trainings, part = list(trainings_of(missing)), min(dataset.parts, key=lambda part: len(part.train.x))
+    sizes = part.n_inputs, len(part.train.x), len(part.validation.x)
     operations = sum(times * training_flops(spec, spec.steps or 0, *sizes) for spec, times in trainings)
-    seconds = _seconds(trainings, dataset, config.dtype, kept, note, sample) + PYTHON * n_missing
+    seconds = _seconds(trainings, part, config.dtype, kept, note, sample) + PYTHON * n_missing
     return Ahead(cost.networks, cost.networks - n_missing, round(operations), seconds, cost.memory, cost.disk)
 
 

@@ -67,8 +67,8 @@ def faults_against(config: Config, dataset: data.Dataset) -> Iterator[Fault]:
     """Faults of the sweeps that only the data can tell: batches beyond the training split, losses, branches' units."""
     for name, sweep in config.sweeps.items():
         where = below("sweeps", name)
-        yield from _batch_faults(where, sweep, len(dataset.train.x))
-        yield from _warmup_faults(where, sweep, len(dataset.train.x))
+        yield from _batch_faults(where, sweep, dataset.n_train)
+        yield from _warmup_faults(where, sweep, dataset.n_train)
         yield from _loss_faults(where, sweep, dataset)
         if known_features(config.data) is None:
             yield from branch_faults(where, sweep, dataset.n_inputs)
@@ -102,8 +102,10 @@ def _interval_notices(config: Config, dataset: data.Dataset) -> Iterator[Notice]
 
 def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     """Two lines: what would be trained on, and what would be trained."""
-    splits = [len(split.x) for split in (dataset.train, dataset.validation, dataset.test)]
+    first = dataset.parts[0]
+    splits = [len(split.x) for split in (first.train, first.validation, dataset.test)]
     kept = f", {len(dataset.calibration.x):,} to calibrate" if dataset.calibration else ""
+    kept += f", by {len(dataset.folds)} splits in folds" if dataset.folds else ""
     source = "sin(x)" if config.data.source == "function" else ", ".join(config.data.files.values())
     columns = f"features {_some(dataset.feature_names)}; targets {_some(dataset.target_names)}"
     columns += f" (classes {_some(dataset.classes.names)})" if dataset.classes else ""

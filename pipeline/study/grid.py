@@ -38,17 +38,23 @@ class Cell:
     spec: NetworkSpec
     replicates: int
 
-    def networks(self) -> list[Replicates]:
-        """The networks of the cell. Only replicate 0 comes from the assignment's stream, the others from their own."""
-        numbers = np.arange(self.replicates)
-        if self.spec.initialiser != STREAM:
-            return [Replicates(self.spec, numbers)]
-        others = Replicates(replace(self.spec, initialiser="assignment"), numbers[1:])
-        return [Replicates(self.spec, numbers[:1]), *([others] if self.replicates > 1 else [])]
+    def networks(self, folds: int = 1) -> list[Replicates]:
+        """The networks of the cell. Only replicate 0 comes from the assignment's stream, the others from their own.
 
-    def specs(self) -> list[NetworkSpec]:
-        """The same one by one."""
-        return [replace(spec, replicate=n) for spec, numbers in self.networks() for n in numbers.tolist()]
+        Of so many folds there are `replicates` on each: replicate n is trained on fold n modulo their number, so that
+        each network has a start of its own, and those of a fold are together.
+        """
+        numbers = np.arange(self.replicates * folds)
+        if self.spec.initialiser != STREAM:
+            return [Replicates(self.spec, numbers[fold::folds]) for fold in range(folds)]
+        others = replace(self.spec, initialiser="assignment")
+        own = [Replicates(others, numbers[fold or folds :: folds]) for fold in range(folds)]
+        return [Replicates(self.spec, numbers[:1]), *(networks for networks in own if len(networks.numbers))]
+
+    def specs(self, folds: int = 1) -> list[NetworkSpec]:
+        """The same one by one, in the order of replicates."""
+        specs = [replace(spec, replicate=n) for spec, numbers in self.networks(folds) for n in numbers.tolist()]
+        return sorted(specs, key=lambda spec: spec.replicate)
 
     def columns(self) -> dict[str, Any]:
         """What the result tables say of the cell's networks, None where it does not apply."""

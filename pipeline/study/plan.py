@@ -41,7 +41,10 @@ TILE = 128
 
 @dataclass(frozen=True)
 class Setting:
-    """What networks are trained on and with: columns, rows, bytes of a number, threads; and rows that they stop by."""
+    """What networks are trained on and with: columns, rows, bytes of a number, threads; and rows that they stop by.
+
+    Folds, of which each network is trained on one, count as if each had as many rows.
+    """
 
     n_features: int
     n_outputs: int
@@ -49,14 +52,16 @@ class Setting:
     itemsize: int
     threads: int
     n_validation: int
+    n_folds: int = 1
 
     @classmethod
     def of(cls, config: Config, dataset: Dataset) -> Setting:
         """The setting of a study on this machine."""
         itemsize = 8 if config.dtype == "float64" else 4
         threads = numba.config.NUMBA_NUM_THREADS
-        rows = len(dataset.train.x)
-        return cls(dataset.n_inputs, dataset.n_outputs, rows, itemsize, threads, len(dataset.validation.x))
+        n_inputs, n_validation = dataset.n_inputs, len(dataset.parts[0].validation.x)
+        sizes = (n_inputs, dataset.n_outputs, dataset.n_train, itemsize, threads, n_validation)
+        return cls(*sizes, n_folds=len(dataset.parts))
 
 
 @dataclass(frozen=True)
@@ -132,13 +137,14 @@ def cost(sweep: Sweep, setting: Setting) -> Demand:
             updates = (6 * shapes.products - 2 * shapes.first) * per_step * steps
             passes = setting.n_samples * recorded + setting.n_validation * validated
             operations += times * (updates + 2 * shapes.products * passes)
-    each = sweep.replicates * networks
-    points *= shapes.n * sweep.replicates
+    replicates = sweep.replicates * setting.n_folds
+    each = replicates * networks
+    points *= shapes.n * replicates
     parameters = each * shapes.parameters
     return Demand(
         networks=each * shapes.n,
         parameters=parameters,
-        operations=operations * sweep.replicates,
+        operations=operations * replicates,
         memory=COPIES * setting.itemsize * parameters
         + NETWORK_BYTES * each * shapes.n
         + (POINT_BYTES + 16 * setting.n_outputs) * points

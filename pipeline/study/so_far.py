@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from shoal.kernels.ensemble import NetworkSpec, Results
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.numbers import number
-from shoal.pipeline.predictor import Fitted, Predictor
+from shoal.pipeline.predictor import Fitted
 
 SHARE = 0.01
 """Of the time of training, which may be spent on it."""
@@ -21,32 +20,29 @@ class SoFar:
     """Networks are looked at by their cost, the smallest first, for as long as there is time: one at least."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self._validation, self._scale = dataset.validation, dataset.error_scale
-        names = dataset.feature_names, dataset.target_names
-        scalings = dataset.x_scaling, dataset.y_scaling
-        self._predictor = Predictor(*names, *scalings, (), dataset.preparation, classes=dataset.classes)
+        self._parts, self._scale = dataset.parts, dataset.error_scale
         self._error, self._headline = dataset.task.reported(dataset.n_outputs)[-1], dataset.task.in_units
         self._is_one = len(dataset.target_names) == 1
         self.best, self.n_diverged = np.inf, 0
 
-    def add(self, groups: Sequence[tuple[NetworkSpec, Results]], seconds: float) -> None:
-        """Networks that took so many seconds together."""
+    def add(self, groups: Sequence[tuple[int, NetworkSpec, Results]], seconds: float) -> None:
+        """Networks that took so many seconds together, each group with the number of the part it was trained on."""
         end = time.perf_counter() + SHARE * seconds
-        places = [(which, i) for which, (_, results) in enumerate(groups) for i in range(len(results))]
-        costs = np.concatenate([np.zeros(0), *(_costs(results) for _, results in groups)])
+        places = [(which, i) for which, (*_, results) in enumerate(groups) for i in range(len(results))]
+        costs = np.concatenate([np.zeros(0), *(_costs(results) for *_, results in groups)])
         self.n_diverged += int(np.isnan(costs).sum())
         for at in np.argsort(costs)[: np.isfinite(costs).sum()]:
             which, i = places[at]
-            spec, results = groups[which]
-            self._look_at(spec, results.params[i])
+            part, spec, results = groups[which]
+            self._look_at(self._parts[part], spec, results.params[i])
             if time.perf_counter() > end:
                 return
 
-    def _look_at(self, spec: NetworkSpec, params: np.ndarray) -> None:
-        predictor = replace(self._predictor, networks=(Fitted(spec.architecture, params),))
+    def _look_at(self, part: Dataset, spec: NetworkSpec, params: np.ndarray) -> None:
+        predictor = part.mean_of([(0, Fitted(spec.architecture, params))])
         with np.errstate(over="ignore", invalid="ignore"):
-            y_hat = predictor.predict(self._validation.x)
-            self.best = min(self.best, self._error.measure(y_hat, self._validation.y, self._scale))
+            y_hat = predictor.predict(part.validation.x)
+            self.best = min(self.best, self._error.measure(y_hat, part.validation.y, self._scale))
 
     def __str__(self) -> str:
         said = []

@@ -46,7 +46,8 @@ class Training:
 def trained(
     wanted: Sequence[Replicates],
     ids: Sequence[np.ndarray],
-    data: Samples,
+    data: Sequence[Samples],
+    of: Sequence[int],
     kept: Store,
     where: Execution,
     advance: Advance,
@@ -57,12 +58,12 @@ def trained(
     seed: int,
     dtype: str,
 ) -> Training:
-    """Have all networks that are wanted, whose network_ids are `ids`, from the store or trained on `data`.
+    """Have all networks wanted[i], whose network_ids are ids[i], from the store or trained on data[of[i]].
 
     A result is bit for bit the same either way, and whichever others are trained with it. `begin` is told which
     will be trained, of each of what is wanted; what `so_far` says of those that are there goes with the progress.
     """
-    engines = kept.engines([networks.spec for networks in wanted], len(data.x), dtype, note)
+    engines = engines_of([spec for spec, _ in wanted], [len(data[which].x) for which in of], kept, dtype, note)
     known = kept.get(list(zip(engines, ids, strict=True)))
     missing = [np.flatnonzero(~is_known) for is_known, _ in known]
     parts = [[] if results is None else [(np.flatnonzero(is_known), results)] for is_known, results in known]
@@ -72,14 +73,14 @@ def trained(
     is_trained = [~is_known for is_known, _ in known]
     begin(left)
     if so_far:
-        specs = [spec for spec, _ in wanted]
-        so_far.add([(spec, own) for spec, (_, own) in zip(specs, known, strict=True) if own is not None], KNOWN)
+        there = zip(of, wanted, known, strict=True)
+        so_far.add([(which, spec, own) for which, (spec, _), (_, own) in there if own is not None], KNOWN)
     if n_done == n:
         return Training([_in_order(own) for own in parts], is_trained, 0.0)
-    bits = {engine: spec for engine, (spec, numbers) in zip(engines, left, strict=True) if len(numbers)}
+    bits = {engines[i]: (spec, len(data[of[i]].x)) for i, (spec, numbers) in enumerate(left) if len(numbers)}
     seconds = 0.0
     with execution.started(where, Task(data, seed, dtype, bits), note) as engine:
-        queue = Queue(left, data, engine.n_threads, engine.seconds)
+        queue = Queue(left, data, of, engine.n_threads, engine.seconds)
 
         def tell(chunk: Chunk, done: int, share: float) -> None:
             advance(n_done + done, n, (queue.done + share * chunk.work) / queue.work, str(so_far or ""))
@@ -94,11 +95,22 @@ def trained(
                 blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
             kept.put(blocks)
             if so_far:
-                so_far.add([(spec, found) for (spec, _), found in zip(chunk.networks, results, strict=True)], took)
+                now = zip(chunk.of, chunk.networks, results, strict=True)
+                so_far.add([(which, spec, found) for which, (spec, _), found in now], took)
             n_done += sum(len(found) for found in results)
             advance(n_done, n, queue.done / queue.work, str(so_far or ""))
             start = time.perf_counter()
     return Training([_in_order(own) for own in parts], is_trained, seconds)
+
+
+def engines_of(specs: Sequence[NetworkSpec], sizes: Sequence[int], kept: Store, dtype: str, note: Note) -> list[str]:
+    """What `Store.engines` says of networks that are trained on so many samples each."""
+    engines = [""] * len(specs)
+    for n_samples in dict.fromkeys(sizes):
+        own = [i for i, size in enumerate(sizes) if size == n_samples]
+        for i, engine in zip(own, kept.engines([specs[i] for i in own], n_samples, dtype, note), strict=True):
+            engines[i] = engine
+    return engines
 
 
 def _in_order(parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
@@ -110,19 +122,23 @@ def _in_order(parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
 class Queue:
     """Networks in chunks of about so many seconds; those that are trained once for all their steps stay together.
 
+    wanted[i] are trained on data[of[i]]; those on other data are of another kind.
+
     A chunk has enough networks for all threads, which share the last of those that have samples in their lanes.
     """
 
-    def __init__(self, wanted: Sequence[Replicates], data: Samples, n_threads: int, seconds: float) -> None:
-        families: dict[NetworkSpec, list[int]] = {}
+    def __init__(
+        self, wanted: Sequence[Replicates], data: Sequence[Samples], of: Sequence[int], n_threads: int, seconds: float
+    ) -> None:
+        families: dict[tuple[NetworkSpec, int], list[int]] = {}
         for i, (spec, numbers) in enumerate(wanted):
             if len(numbers):
-                families.setdefault(replace(spec.without_steps(), replicate=0), []).append(i)
-        self._wanted, self._families, self._seconds = wanted, list(families.values()), seconds
+                families.setdefault((replace(spec.without_steps(), replicate=0), of[i]), []).append(i)
+        self._wanted, self._of, self._families, self._seconds = wanted, of, list(families.values()), seconds
         self._numbers = [np.unique(np.concatenate([wanted[i].numbers for i in own])) for own in self._families]
-        longest = [max((wanted[i].spec for i in own), key=lambda spec: spec.steps or 0) for own in self._families]
-        self._work = [operations_of(spec, data) for spec in longest]
-        self._fewest = [n_threads * lanes_of(spec, data) for spec in longest]
+        longest = [max(own, key=lambda i: wanted[i].spec.steps or 0) for own in self._families]
+        self._work = [operations_of(wanted[i].spec, data[of[i]]) for i in longest]
+        self._fewest = [n_threads * lanes_of(wanted[i].spec, data[of[i]]) for i in longest]
         self._least = self._speed = SPEED * n_threads
         self._family, self._at = 0, 0
         self.work = sum(len(own) * work for own, work in zip(self._numbers, self._work, strict=True))
@@ -151,7 +167,7 @@ class Queue:
                 break
             self._family, self._at = self._family + 1, 0
         networks = [Replicates(self._wanted[i].spec, self._wanted[i].numbers[places]) for i, places in chunk]
-        return Chunk(chunk, networks, given)
+        return Chunk(chunk, networks, [self._of[i] for i, _ in chunk], given)
 
     def took(self, chunk: Chunk, seconds: float) -> None:
         """Note that a chunk is done, and in how many seconds."""

@@ -56,7 +56,8 @@ class Error:
     """An error that evaluation reports, as people read it: `name`, `formula`, what that is in words, and its unit.
 
     `column` is the ending of its columns in result tables; `note` says what has to be known where it decides, `over`
-    what it is a mean over.
+    what it is a mean over, `judged` the split that cells are compared on: that of folds, which together have more rows
+    than are tested on, is validation.
     `measure(y_hat, y, scale)` is its value, y_hat and y (n, n_outputs) in the targets' own units, where `scale`
     (n_outputs,) is what the errors of each target are divided by where they are weighed against each other.
     """
@@ -69,6 +70,7 @@ class Error:
     measure: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
     note: str = ""
     over: str = "samples and outputs"
+    judged: str = "test"
 
     def of(self, split: str) -> str:
         """Its column for a split, in tables of networks; those of cells have the ranks of it."""
@@ -89,13 +91,13 @@ class Error:
 
     @property
     def log10(self) -> str:
-        """The column of log10 of the test error, which intervals and tests are made of."""
-        return f"log10_{self.of('test')}"
+        """The column of log10 of the error on the split judged, which intervals and tests are made of."""
+        return f"log10_{self.of(self.judged)}"
 
     @property
     def log10_metric(self) -> str:
         """What metrics call that."""
-        return f"log10_{self.metric('test')}"
+        return f"log10_{self.metric(self.judged)}"
 
     @property
     def interval_columns(self) -> dict[str, str]:

@@ -13,12 +13,12 @@ from shoal.pipeline.config import ConfigError, Fault
 from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import summary
-from shoal.pipeline.statistics.cells import log10, power
-from shoal.pipeline.statistics.contrasts import verdict
+from shoal.pipeline.statistics.cells import log10, power, typical_of
+from shoal.pipeline.statistics.contrasts import compared, verdict
 from shoal.pipeline.statistics.errors import deciding, errors_of
-from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows, interquartile_mean, interval
+from shoal.pipeline.statistics.intervals import FEWEST, few_rows
+from shoal.pipeline.statistics.resampled import Splits, scope
 from shoal.pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
-from shoal.pipeline.statistics.signed_ranks import compare as paired
 from shoal.pipeline.tasks import Error
 from shoal.pipeline.terminal.revisions import WORKSPACE, Snapshot, snapshot
 from shoal.pipeline.terminal.tables import Column, print_table, terminal
@@ -37,12 +37,17 @@ class Side(NamedTuple):
 
     @property
     def errors(self) -> pd.Series:
-        """log10 of the test error by replicate; raises ConfigError where test rows have no targets."""
-        errors = self.networks[self.error.of("test")]
+        """log10 of the error judged by replicate, in order; raises ConfigError where test rows have no targets."""
+        errors = self.networks[self.error.of(self.error.judged)]
         if errors.isna().all():
             allowed = "networks whose test rows have targets: comparisons are made on these"
             raise ConfigError([Fault("", f"{self.name}, without errors on test rows", allowed, "compare")])
-        return pd.Series(log10(errors), self.networks["replicate"].to_numpy())
+        return pd.Series(log10(errors), self.networks["replicate"].to_numpy()).sort_index()
+
+    @property
+    def splits(self) -> Splits | None:
+        """The splits of the rows, where they are several."""
+        return Splits.of(self.networks)
 
 
 def compare(paths: Paths, seed: int, a: str, b: str) -> list[str]:
@@ -81,7 +86,8 @@ def _rows(networks: pd.DataFrame, key: Key) -> pd.DataFrame:
 
 def _paired(a: Side, b: Side) -> Comparison:
     both = a.errors.index.intersection(b.errors.index)
-    return paired(a.errors[both].to_numpy(), b.errors[both].to_numpy())
+    splits = a.splits if a.splits == b.splits and len(a.errors) == len(b.errors) == len(both) else None
+    return compared(a.errors[both].to_numpy(), b.errors[both].to_numpy(), splits)
 
 
 def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
@@ -89,20 +95,20 @@ def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
     columns = [Column(name, list(texts.values())) for name, texts in numbers.items()]
     console = terminal()
     heads = Column("", list(next(iter(numbers.values()))), is_text=True)
-    print_table(console, f"{a.error.label('test')} = {a.error.definition}", [heads, *columns])
+    print_table(console, f"{a.error.label(a.error.judged)} = {a.error.definition}", [heads, *columns])
     found = _paired(a, b)
-    lines = _counts(found, a.error), _claim(paths, a.name, b.name, found)
+    lines = _counts(found, a.error), _claim(paths, a.name, b.name, found, _least(a, found))
     console.print(*lines, sep="\n", highlight=False, markup=False)
-    _print_scope(console, store.count_rows(paths.data / "test.parquet"))
+    _print_scope(console, a.networks, store.count_rows(paths.data / "test.parquet"))
 
 
-def _print_scope(console: Console, n_test: int) -> None:
+def _print_scope(console: Console, networks: pd.DataFrame, n_test: int) -> None:
     """What an interval is over, and a warning where there are few test rows."""
-    console.print("\n".join(filter(None, [SCOPE, few_rows(n_test)])), highlight=False)
+    console.print("\n".join(filter(None, [scope(networks), few_rows(n_test)])), highlight=False)
 
 
 def _numbers(side: Side) -> dict[str, str]:
-    ranks = summary(side.networks[side.error.of("test")].to_numpy(np.float64))
+    ranks = summary(side.networks[side.error.of(side.error.judged)].to_numpy(np.float64))
     diverged = int((side.networks["status"] == "diverged").sum())
     numbers = {"networks": str(len(side.networks)), "diverged": str(diverged)}
     numbers |= {name: number(value) for name, value in ranks.items()}
@@ -110,16 +116,16 @@ def _numbers(side: Side) -> dict[str, str]:
 
 
 def _typical(side: Side) -> str:
-    return number(10 ** interquartile_mean(side.errors.to_numpy()))
+    return number(10 ** typical_of(side.errors.to_numpy(), side.splits, side.seed)[0])
 
 
 def _interval(side: Side) -> str:
-    ends = interval(side.errors.to_numpy(), side.seed)
+    _, ends = typical_of(side.errors.to_numpy(), side.splits, side.seed)
     return " to ".join(number(10**end) for end in ends) if ends else f"none below {FEWEST} networks"
 
 
 def _counts(found: Comparison, error: Error) -> str:
-    smaller = f"A has the smaller {error.label('test')} in {found.a_smaller}, B in {found.b_smaller}"
+    smaller = f"A has the smaller {error.label(error.judged)} in {found.a_smaller}, B in {found.b_smaller}"
     ratio = f"{error.name} A / {error.name} B = {_ratio(found)}"
     return f"{found.n_pairs} paired replicates: {smaller}; typically {ratio}."
 
@@ -128,9 +134,14 @@ def _ratio(found: Comparison) -> str:
     return number(power(found.log10_ratio))
 
 
-def _claim(paths: Paths, a: str, b: str, found: Comparison) -> str:
+def _least(side: Side, found: Comparison) -> float:
+    """The least p that so many replicates could give."""
+    return 0.0 if side.splits else smallest_p(found.n_pairs)
+
+
+def _claim(paths: Paths, a: str, b: str, found: Comparison, least: float) -> str:
     """What the test says: the declared one of the sweep if there is one, else one of its own with a warning."""
-    if found.n_pairs < FEWEST:
+    if found.n_pairs < FEWEST and least:
         return f"No test and no claim from fewer than {FEWEST} pairs."
     table = store.read_table(paths.contrasts)
     names = [table["sweep"] + "/" + table[side] for side in "ab"]
@@ -141,7 +152,7 @@ def _claim(paths: Paths, a: str, b: str, found: Comparison) -> str:
             said = _said(row["verdict"].iloc[0], *letters)
             p = row["p_holm"].iloc[0]
             return f"Declared comparison: {said} (p = {p:.2g} after Holm over all {family} of the sweep)."
-    said = _said(verdict(found, found.p, smallest_p(found.n_pairs)), "A", "B")
+    said = _said(verdict(found, found.p, least), "A", "B")
     return f"Not declared beforehand: {said} (p = {found.p:.2g}), if this pair was chosen before its results were seen."
 
 
@@ -165,7 +176,7 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     pairs = [pair for pair in common if not is_identical(*pair)]
     console = terminal()
     if pairs:
-        print_table(console, f"{error.label('test')}: A = {a.name}, B = {b.name}", _columns(a, b, pairs))
+        print_table(console, f"{error.label(error.judged)}: A = {a.name}, B = {b.name}", _columns(a, b, pairs))
     if same := len(common) - len(pairs):
         console.print("1 cell is bit-identical" if same == 1 else f"{same} cells are bit-identical", highlight=False)
     for name, own, other in ((a.name, keys_a, keys_b), (b.name, keys_b, keys_a)):
@@ -176,13 +187,13 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     elif pairs:
         cells = "1 cell" if len(pairs) == 1 else f"{len(pairs)} cells"
         console.print(f"p after Holm over {cells}, those whose networks differ", highlight=False)
-    _print_scope(console, min(a.n_test, b.n_test))
+    _print_scope(console, a.networks, min(a.n_test, b.n_test))
 
 
 def _columns(a: Snapshot, b: Snapshot, pairs: list[tuple[Side, Side]]) -> list[Column]:
     found = [_paired(*pair) for pair in pairs]
     p = holm([comparison.p for comparison in found])
-    least = holm([smallest_p(comparison.n_pairs) for comparison in found])
+    least = holm([_least(one, comparison) for (one, _), comparison in zip(pairs, found, strict=True)])
     columns = [Column("cell", [side.name for side, _ in pairs], is_text=True)]
     for letter, sides in zip("AB", zip(*pairs, strict=True), strict=False):
         columns.append(Column(f"typical {letter}", list(map(_typical, sides))))
@@ -216,6 +227,6 @@ def _side(at: Snapshot, key: Key, error: Error) -> Side:
 def _tested(comparison: Comparison, p_holm: float, p_least: float) -> str:
     if not comparison.a_smaller + comparison.b_smaller:
         return "equal"
-    if comparison.n_pairs < FEWEST:
+    if comparison.n_pairs < FEWEST and p_least:
         return "too few replicates"
     return f"{_said(verdict(comparison, p_holm, p_least), 'A', 'B')} (p = {p_holm:.2g})"

@@ -84,10 +84,11 @@ def predict_file(paths: Paths, settings: Config, request: Request) -> Done:
             if faults:
                 raise ConfigError([*in_all(faults), *_unread(table, rest)])
             x, first = dataset.preparation.matrix(cells), outside.n_rows + 1
+            answer = predictor.table(predictor.inputs(cells) if dataset.folds else x)
             unforeseen.see(cells)
             flags = pa.array(outside.see(x, cells), pa.string())
             added = [pa.array(np.arange(first, first + len(x)))]
-            added += [_array(column, predictor.classes) for column in predictor.table(x).values()]
+            added += [_array(column, predictor.classes) for column in answer.values()]
             added += [flags] if request.flag_range else []
             yield _joined(_content(table, kinds), dict(zip(names, added, strict=True)))
 
@@ -167,12 +168,15 @@ def _predictor(paths: Paths, settings: Config, dataset: data.Dataset, network_id
     if network_id is None:
         choice = _choice(paths)
         predictor, level = _chosen(paths, choice), choice.get("interval", {}).get("level")
+        kept = dataset.validation if predictor.out_of_fold else kept
     else:
         network = _network(paths, list(settings.sweeps), network_id)
-        predictor = dataset.predictor(network.run["architecture"], network.params)
+        own = dataset.part_of(network.run["replicate"])
+        predictor = own.predictor(network.run["architecture"], network.params)
         if kept is not None and level is not None:
             predictor = conformal.calibrated(predictor, kept, level)
-    return predictor, conformal.too_few(len(kept.x), level) if kept is not None and level is not None else ""
+    key = ["share of rows in folds"] if dataset.folds else []
+    return predictor, conformal.too_few(len(kept.x), level, *key) if kept is not None and level is not None else ""
 
 
 def _network(paths: Paths, sweeps: list[str], network_id: str) -> StoredNetwork:

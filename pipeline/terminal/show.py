@@ -7,14 +7,15 @@ from typing import Any
 import pandas as pd
 
 from shoal.pipeline import baselines, config, store
-from shoal.pipeline.config import Sweep
+from shoal.pipeline.config import Config
 from shoal.pipeline.hyperparameters import HYPERPARAMETERS, taking
 from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import axes, ensembles
-from shoal.pipeline.statistics.cells import typical
-from shoal.pipeline.statistics.errors import UNTESTED, best_cell, deciding, told
-from shoal.pipeline.statistics.intervals import FEWEST, SCOPE, few_rows
+from shoal.pipeline.statistics.cells import has_interval, typical
+from shoal.pipeline.statistics.errors import UNTESTED, best_cell, deciding, is_judged, told
+from shoal.pipeline.statistics.intervals import FEWEST, few_rows
+from shoal.pipeline.statistics.resampled import scope
 from shoal.pipeline.terminal.in_units import in_units
 from shoal.pipeline.terminal.tables import Column, print_table, terminal
 
@@ -32,8 +33,8 @@ LEGEND = {
     "median": f"{BEST}: smallest median {{validation}}. A diverged network counts as infinite.",
     "q1": "q1, q3: quartiles over the replicates",
     "min": f"min, max: their range, where they are fewer than {FEWEST}",
-    "typical": f"typical: 10^(interquartile mean of log10 {{test}}), from {FEWEST} replicates on",
-    "low": "low, high: 95 % bootstrap interval of typical",
+    "typical": f"typical: 10^(interquartile mean of log10 {{judged}}), from {FEWEST} replicates on",
+    "low": "low, high: 95 % interval of typical",
 }
 """What to say of columns, if they are shown."""
 
@@ -53,24 +54,27 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         if found.empty:
             console.print(f"{sweep}: no results yet; run `dvc repro`", highlight=False, markup=False)
             continue
-        columns = columns_of(_in_its_units(paths, best_of(found), settings.sweeps[sweep]))
+        columns = columns_of(_in_its_units(paths, best_of(found), settings, sweep))
         wanted |= dict.fromkeys(column.name for column in columns)
         shown |= set(print_table(console, title_of(sweep, found, beside), columns))
         if len(found) > MOST_CELLS:
             rest = f"{sweep}: the {MOST_CELLS} cells of {len(found):,} with the smallest validation error; all are in "
             console.print(f"{rest}{paths.below_root(paths.cells)}", highlight=False, markup=False)
     some = cells[cells["sweep"].isin(sweeps)]
-    if beside is not None and len(some) and told(some) == "test":
+    if beside is not None and len(some) and is_judged(some):
         title, columns = in_units(paths, some)
         wanted |= dict.fromkeys(column.name for column in columns)
         console.print(title, highlight=False, markup=False)
         shown |= set(print_table(console, "", columns))
-    labels = {split: deciding(cells).label(split) for split in ("validation", "test")}
+    error = deciding(cells)
+    labels = {"validation": error.label("validation"), "judged": error.label(error.judged)}
     lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
     if left_out := [name for name in wanted if name not in shown]:
         lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
-    scope = [SCOPE, few_rows(store.count_rows(paths.data / "test.parquet"))] if told(cells) == "test" else [UNTESTED]
-    lines += filter(None, [*scope, *_answers(paths, cells)])
+    about = [UNTESTED]
+    if is_judged(cells):
+        about = [scope(cells), few_rows(store.count_rows(paths.data / "test.parquet"))]
+    lines += filter(None, [*about, *_answers(paths, cells)])
     console.print(*lines, sep="\n", highlight=False, markup=False)
 
 
@@ -89,11 +93,11 @@ def _answers(paths: Paths, cells: pd.DataFrame) -> list[str]:
     return [ensembles.answers(choice, deciding(cells), number), ensembles.intervals(choice)]
 
 
-def _in_its_units(paths: Paths, cells: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
+def _in_its_units(paths: Paths, cells: pd.DataFrame, settings: Config, sweep: str) -> pd.DataFrame:
     """The cells with `epochs` in the place of `steps` where the sweep counts those."""
-    if sweep.duration != "epochs":
+    if settings.sweeps[sweep].duration != "epochs":
         return cells
-    n_train = store.count_rows(paths.data / "train.parquet")
+    n_train = settings.data.n_train(store.count_rows(paths.data / "train.parquet"))
     return cells.assign(epochs=axes.epochs(cells, n_train)).drop(columns="steps")
 
 
@@ -115,10 +119,10 @@ def columns_of(cells: pd.DataFrame) -> list[Column]:
     for axis in _axes(cells):
         texts = [_text(axis, cell) for cell in rows]
         columns.append(Column(axis.replace("_", " "), texts, is_text=axis in WORDS))
-    many = cells["n_networks"].max() >= FEWEST
+    many = has_interval(cells).any()
     for name, rank in (RANKS | ({} if many else RANGE)).items():
         columns.append(Column(name, [number(cell[f"{error.of(split)}_{name}"]) for cell in rows], rank=rank))
-    if many and split == "test":
+    if many and is_judged(cells):
         for (name, rank), values in zip(TYPICAL.items(), zip(*map(typical, rows), strict=True), strict=True):
             columns.append(Column(name, list(map(number, values)), rank=rank))
     diverged = [f"{cell['n_diverged']} / {cell['n_networks']}" for cell in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -39,7 +39,7 @@ def definitions(state: SweepState) -> str:
         "Views, 'Cells by test error' shows the cells of the present results. Figures: Artifacts of the run of the "
         "sweep."
     )
-    if error == first:
+    if error.name == first.name:
         return text
     decide = f"`{error.metric('test')}` and `{error.metric('validation')}` decide"
     return f"{text} With several targets {decide}: the {error.definition}."
@@ -51,7 +51,7 @@ def ranked(task: Task, cost: Cost, error: Error, beside: Sequence[str] = ()) -> 
     `beside` are columns of what else is told of them.
     """
     columns: dict[str, str] = {}
-    for kind in dict.fromkeys((task.error, error)):
+    for kind in dict.fromkeys((replace(task.error, judged=error.judged), error)):
         columns |= {kind.metric("test"): kind.of("test"), kind.log10_metric: kind.log10}
         columns |= {kind.metric("validation"): kind.of("validation")}
     return columns | {cost.metric: "train_cost"} | {name: name for name in beside if not name.startswith("train")}

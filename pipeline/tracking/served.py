@@ -36,7 +36,7 @@ class ServedNetwork(PythonModel):
         self.predictor = Predictor.load(Path(context.artifacts["network"]))
         self.preparation = self.predictor.prepared
         self.columns = self.predictor.columns
-        self.predictor.answer(np.zeros((1, len(self.preparation.inputs))))
+        self.predictor.answer(np.zeros((1, self.predictor.n_inputs)))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -50,7 +50,7 @@ class ServedNetwork(PythonModel):
         cells = _cells(table, self.preparation)
         for name, remark in self.preparation.remarks(cells):
             LOG.warning("column '%s': %s", name, remark)
-        answer = self.predictor.table(self.preparation.matrix(cells))
+        answer = self.predictor.table(self.predictor.inputs(cells))
         return pd.DataFrame(answer, index=table.index, columns=self.columns)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from shoal.pipeline import classes, predictor, preparation, scaling, store
+from shoal.pipeline import classes, cv_plus, predictor, preparation, scaling, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics.cells import with_errors
 from shoal.pipeline.statistics.errors import costs_of, deciding, task_of
@@ -22,7 +22,7 @@ FORMAT = "2"
 """Part of every key: another number, and runs of what is recorded here now appear beside those of before."""
 
 SERVED = Path(__file__).with_name("served.py")
-TRAVELS = [Path(str(module.__file__)) for module in (classes, predictor, preparation, scaling)]
+TRAVELS = [Path(str(module.__file__)) for module in (classes, cv_plus, predictor, preparation, scaling)]
 """Code of the chosen network's model, and what of the pipeline it needs: where it changes, the model is another one."""
 
 LISTED_CELLS = 10

@@ -55,7 +55,9 @@ def network_plots(results: SweepResults) -> list[Plot]:
 def data_section(study: Study) -> Section:
     """Source, columns and sizes of the splits."""
     config, dataset = study.config, study.dataset
-    splits = (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
+    splits = [("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test)]
+    if dataset.folds:
+        splits[:2] = [(f"by {len(dataset.folds)} splits in folds", dataset.train)]
     is_function = config.data.source == "function"
     source = ", as in the assignment" if study.is_assignment else ""
     rows = [

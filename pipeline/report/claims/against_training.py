@@ -15,6 +15,7 @@ from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.contrasts import Contrast, contrast_table
+from shoal.pipeline.statistics.resampled import Splits
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
 
 KEY = "ridge"
@@ -43,7 +44,7 @@ def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) ->
         for _, row in pairs.iterrows()
     ]
     errors = ridge.log10_errors.add_suffix(" ridge").join(trained.log10_errors, how="inner")
-    return contrast_table(trained.name, declared, errors)
+    return contrast_table(trained.name, declared, errors, Splits.of(trained.networks))
 
 
 def _paragraph(ridge: SweepResults, trained: SweepResults, contrasts: pd.DataFrame) -> str:
@@ -76,7 +77,8 @@ def _where(trained: SweepResults, cells: pd.DataFrame) -> str:
 
 
 def _table(trained: SweepResults, pairs: pd.DataFrame, contrasts: pd.DataFrame) -> Table:
-    median, label = f"{trained.error.of('test')}_median", trained.error.label("test")
+    judged = trained.error.judged
+    median, label = f"{trained.error.of(judged)}_median", trained.error.label(judged)
     rows = [
         [
             row["cell_ridge"],

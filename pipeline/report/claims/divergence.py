@@ -107,7 +107,7 @@ def pass_sentences(results: SweepResults) -> list[str]:
     """How many passes over the training samples each batch size makes; empty where the batch size does not vary."""
     if "batch_size" not in results.axes:
         return []
-    n = len(results.dataset.train.x)
+    n = results.dataset.n_train
     cells = longest(results)
     parts = []
     for batch in axes.levels(cells, "batch_size"):

@@ -22,7 +22,7 @@ from shoal.pipeline.report.claims.wording import (
 from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.result_tables import MISSING, MOST_ROWS, left_out, number
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.statistics.contrasts import ERROR_RATE
+from shoal.pipeline.statistics.contrasts import ERROR_RATE, TESTS
 from shoal.pipeline.statistics.intervals import FEWEST
 from shoal.pipeline.statistics.signed_ranks import holm, smallest_p
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN, UNTESTABLE
@@ -97,9 +97,9 @@ def _untestable(contrasts: pd.DataFrame) -> str:
 def _method(contrasts: pd.DataFrame, error: Error) -> str:
     n, m = int(contrasts["n_pairs"].iloc[0]), len(contrasts)
     return (
-        f"'Beats' means a smaller {error.label('test')} over {n} pairs of networks that started alike and saw the same "
-        f"data (exact signed-rank test, {counted(m, 'comparison')} declared beforehand, 5 % for all of them together "
-        "by Holm)."
+        f"'Beats' means a smaller {error.label(error.judged)} over {n} pairs of networks that started alike and saw "
+        f"the same data ({TESTS[error.judged]}, {counted(m, 'comparison')} declared beforehand, 5 % for all of them "
+        "together by Holm)."
     )
 
 
@@ -129,7 +129,9 @@ def _nothing_shown(part: pd.DataFrame, error: Error, a: str, b: str) -> str:
     """What to say of comparisons of a and b that show nothing; of a single one, how many pairs are on either side."""
     if len(part) == 1:
         row = part.iloc[0]
-        pairs = f"{a} has the smaller {error.label('test')} in {row['a_smaller']} of {row['n_pairs']} pairs, {b} in"
+        pairs = (
+            f"{a} has the smaller {error.label(error.judged)} in {row['a_smaller']} of {row['n_pairs']} pairs, {b} in"
+        )
         return f"Neither of {a} and {b} is shown to beat the other ({pairs} {row['b_smaller']})."
     where = "either comparison" if len(part) == 2 else f"any of {len(part)} comparisons"
     return f"Neither of {a} and {b} is shown to beat the other in {where}."
@@ -173,7 +175,7 @@ def contrast_table(results: SweepResults) -> Table:
         "shown",
     ]
     which = "Declared comparisons" if note else "Every declared comparison"
-    return Table(f"{which}: paired {error.label('test')}, exact signed-rank test{note}", header, rows)
+    return Table(f"{which}: paired {error.label(error.judged)}, {TESTS[error.judged]}{note}", header, rows)
 
 
 def _ratio(contrast: pd.Series, by_cell: pd.DataFrame, error: Error) -> str:

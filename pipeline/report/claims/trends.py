@@ -22,14 +22,14 @@ def trend(results: SweepResults, axis: str) -> str:
         return ""
     first, last = (axes.level_text(axis, end) for end in (levels[0], levels[-1]))
     start, end = (first, level(axis, last)) if axis in NOUNS else (level(axis, first), other_level(axis, last))
-    what = f"the median {results.error.label('test')}"
+    what = f"the median {results.error.label(results.error.judged)}"
     return f"From {start} to {end} {what} {listed(_parts(ends, _other_axes(results, axis)))}."
 
 
 def _ends(results: SweepResults, axis: str) -> np.ndarray:
     """Medians at the first and the last level, (n, 2), for each setting of the other axes where not both diverged."""
     others = ["series", *(name for name in results.axes if name != axis)]
-    median = f"{results.error.of('test')}_median"
+    median = f"{results.error.of(results.error.judged)}_median"
     table = results.cells.pivot_table(median, others, axis, aggfunc="first", sort=False)
     ends = table[[table.columns.min(), table.columns.max()]].dropna().to_numpy(np.float64)
     found: np.ndarray = ends[np.isfinite(ends).any(axis=1)]

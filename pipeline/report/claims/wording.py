@@ -101,7 +101,7 @@ def _finite_factors(values: np.ndarray) -> list[str]:
 
 def is_exact(better: pd.DataFrame, worse: pd.DataFrame, error: Error) -> np.ndarray:
     """Whether an infinite ratio of test errors comes of an error of 0 rather than of divergence, cell by cell (n,)."""
-    zero, lost = (cells[f"{error.of('test')}_median"].to_numpy(np.float64) for cells in (better, worse))
+    zero, lost = (cells[f"{error.of(error.judged)}_median"].to_numpy(np.float64) for cells in (better, worse))
     n_diverged = worse["n_diverged"].to_numpy(np.int64)
     found: np.ndarray = (n_diverged == 0) | ((zero == 0) & np.isfinite(lost))
     return found

@@ -184,9 +184,10 @@ def engine(digests: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def engines(specs: Sequence[NetworkSpec], n_samples: int, dtype: str) -> list[str]:
-    """The bits of this engine as far as each network depends on them, from probes that are trained for it now."""
-    of = [probes_of(spec, n_samples) for spec in specs]
+def engines(networks: Sequence[tuple[NetworkSpec, int]], dtype: str) -> list[str]:
+    """The bits of this engine as far as each network, trained on so many samples, depends on them, from probes that are
+    trained for it now."""
+    of = [probes_of(*one) for one in networks]
     known = digests(list({probe.name: probe for own in of for probe in own}.values()), dtype)
     return [engine({probe.name: known[probe.name] for probe in own}) for own in of]
 

@@ -26,10 +26,11 @@ class Floor:
 def floor(architecture: Architecture, dataset: Dataset) -> Floor | None:
     """Least squares over all the functions the network can be; None where it is no linear combination of fixed ones.
 
-    Only for one output: with several, narrow layers can make some combinations unreachable.
+    Only for one output: with several, narrow layers can make some combinations unreachable. Networks
+    of folds have rows of their own each.
     """
     chains = _chains(architecture)
-    if chains is None or dataset.n_outputs > 1:
+    if chains is None or dataset.n_outputs > 1 or dataset.folds:
         return None
     least, line = _least_cost(chains, dataset), _least_cost([()], dataset)
     return Floor(tuple(map(_text, chains)), least, line)
