@@ -112,7 +112,7 @@ def test_divergence_is_counted_apart_for_networks_that_keep_their_best_parameter
 
 def test_passes_over_the_data() -> None:
     cells = pd.DataFrame({"series": "relu", "batch_size": [1.0, 30.0, FULL_BATCH], "steps": 200.0})
-    dataset = SimpleNamespace(train=SimpleNamespace(x=np.zeros((100, 1))))
+    dataset = SimpleNamespace(n_train=100)
     [text] = pass_sentences(made_up(cells, ["batch_size"], dataset=dataset))
     assert text.startswith("All take 200 gradient steps. How many times each of the 100 training samples is seen: ")
     assert "2 with batch size 1, 50 with batch size 30 and 200 with the full batch" in text
