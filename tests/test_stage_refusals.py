@@ -107,7 +107,7 @@ def test_only_the_log_knows_how_long_it_took(
     out, err = capsys.readouterr()
     ahead, done = out.splitlines()
     assert ahead == (
-        "sweep-sizes: 24 networks: 0 known, 24 to train: 44.5 million operations, under 1 s; 0.4 MB of memory, "
+        "sweep-sizes: 24 networks: 0 known, 24 to train: 44.5 million operations, under 1 s; 0.1 MB of memory, "
         "0.0 MB of disk"
     )
     assert re.fullmatch(r"sweep-sizes: 24 networks: 0 known, 24 trained, 0 diverged, [\d.]+ GFLOP/s, \d+\.\d s", done)
