@@ -11,7 +11,7 @@ import numpy as np
 
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.store.entries import probes
-from shoal.pipeline.store.files import file_hash, read_json, write_sealed_json
+from shoal.pipeline.store.files import before_rename, file_hash, read_json, write_sealed_json
 
 NAME = "gradcheck.json"
 Rows = list[dict[str, Any]]
@@ -38,7 +38,7 @@ class Checks:
     def put(self, rows: dict[str, Rows]) -> None:
         """Keep rows by architecture, if that can be done: to check them again costs little."""
         self._known |= rows
-        with suppress(OSError):
+        with suppress(OSError), before_rename(lambda *_: None):  # no result of the stage, which a receipt would name
             write_sealed_json(self._path, {"source": self._source, "checks": self._all})
 
     def _read(self) -> dict[str, dict[str, Rows]]:
