@@ -111,7 +111,7 @@ def test_of_equal_networks_the_first_goes_first_and_the_smaller_id_is_best() -> 
         ("curves.parquet", "half_mse", "cost"),
         ("networks.parquet", "test_mse", "test_error"),
         ("networks.parquet", "name", "error"),
-        ("cells.parquet", "log10_test_mse_median", "log10_test_error_median"),
+        ("cells.parquet", "test_mse_median", "test_error_median"),
     ],
 )
 def test_a_table_with_names_of_before_is_of_another_version(tmp_path: Path, name: str, before: str, now: str) -> None:

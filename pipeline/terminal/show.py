@@ -15,7 +15,7 @@ from shoal.pipeline.statistics import axes, ensembles
 from shoal.pipeline.statistics.cells import has_interval, typical
 from shoal.pipeline.statistics.errors import UNTESTED, best_cell, deciding, is_judged, told
 from shoal.pipeline.statistics.intervals import FEWEST, few_rows
-from shoal.pipeline.statistics.resampled import scope
+from shoal.pipeline.statistics.resampled import Splits, scope
 from shoal.pipeline.terminal.in_units import in_units
 from shoal.pipeline.terminal.tables import Column, print_table, terminal
 
@@ -34,7 +34,7 @@ LEGEND = {
     "q1": "q1, q3: quartiles over the replicates",
     "min": f"min, max: their range, where they are fewer than {FEWEST}",
     "typical": f"typical: 10^(interquartile mean of log10 {{judged}}), from {FEWEST} replicates on",
-    "low": "low, high: 95 % interval of typical",
+    "low": "low, high: 95 % {way} of typical",
 }
 """What to say of columns, if they are shown."""
 
@@ -67,7 +67,8 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         console.print(title, highlight=False, markup=False)
         shown |= set(print_table(console, "", columns))
     error = deciding(cells)
-    labels = {"validation": error.label("validation"), "judged": error.label(error.judged)}
+    way = "interval" if Splits.of(cells) else "bootstrap interval"
+    labels = {"validation": error.label("validation"), "judged": error.label(error.judged), "way": way}
     lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
     if left_out := [name for name in wanted if name not in shown]:
         lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
