@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
@@ -32,6 +32,14 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     studies.write(root, {"sizes": studies.LONG}, source="file")
     data.run(paths)
     return root
+
+
+@pytest.fixture(autouse=True)
+def _heed_interrupts() -> Iterator[None]:
+    """A shell starts what runs in its background with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def start(command: list[str], root: Path, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
