@@ -35,8 +35,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _heed_interrupts() -> Iterator[None]:
-    """A shell starts what runs in its background with interrupts ignored."""
+def _heed_interrupts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A shell starts what runs in its background with interrupts ignored, which shoal goes by."""
+    monkeypatch.setattr(errors, "ENDING", [signal.SIGINT, signal.SIGTERM])
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
