@@ -100,7 +100,7 @@ class Workload:
     def orders(self, spec: NetworkSpec) -> np.ndarray:
         """The shuffles (n_epochs, n_samples) int64 of a network trained on mini-batches."""
         orders = np.empty((self.epochs, self.n_samples), np.int64)
-        _shuffle(rng.shuffle_key(SEED, spec.replicate), orders)
+        _shuffle(rng.shuffle_keys(SEED, np.array([spec.replicate]))[0], orders)
         return orders
 
     def flops(self, spec: NetworkSpec) -> int:
