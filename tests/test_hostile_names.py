@@ -22,7 +22,7 @@ NAMES = [
     ".hidden",
     "a/b",
     "a\\b",
-    "/tmp/x",
+    "/up/x",
     "C:x",
     "-rf",
     "a b",
