@@ -164,6 +164,10 @@ def _together(wanted: Sequence[Replicates], of: Sequence[int]) -> dict[Key, list
 
 def _runs(key: Key, places: Sequence[int], wanted: Sequence[Replicates]) -> Iterator[_Run]:
     """Those replicates together that are wanted for the same steps."""
+    if len(places) == 1:
+        spec, numbers = wanted[places[0]]
+        yield _Run(*key, (spec.steps or 0,), np.unique(numbers), (places[0],))
+        return
     numbers = np.unique(np.concatenate([wanted[i].numbers for i in places]))
     is_wanted = np.array([np.isin(numbers, wanted[i].numbers) for i in places])
     patterns, of_pattern = np.unique(is_wanted, axis=1, return_inverse=True)

@@ -14,6 +14,7 @@ Where Python chooses one of many kernels of a signature (an activation, an optim
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ class Linked:
         self.function, self.group = function, group
         self.kinds = list(function.__annotations__.values())
         self.compiled: dict[Any, Any] = {}
+        self.callers: dict[np.dtype, Any] = {}
         known[self.name] = self
 
     @property
@@ -104,9 +106,10 @@ class Linked:
 
     def __call__(self, dtype: np.dtype, *args: Any) -> None:
         """Call it from Python, with arrays for pointers; the interpreter lock is released."""
-        kernel = self.compiled[numba.from_dtype(dtype)].ctypes
-        pairs = zip(args, kernel.argtypes, strict=True)
-        kernel(*(arg.ctypes.data_as(kind) if isinstance(arg, np.ndarray) else arg for arg, kind in pairs))
+        if dtype not in self.callers:
+            kinds = (ctypes.c_double if kind == "float" else ctypes.c_ssize_t for kind in self.kinds)
+            self.callers[dtype] = ctypes.CFUNCTYPE(None, *kinds)(self.address(dtype))  # pointers as addresses
+        self.callers[dtype](*(arg.ctypes.data if isinstance(arg, np.ndarray) else arg for arg in args))
 
     def dtype(self, args: Any) -> Any:
         """The dtype of a call, from the types of its arguments."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from shoal.kernels import streams
 from shoal.kernels.network.draws import Draws
 from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, LAWS, Law, Layer
 from shoal.kernels.network.tape import Layout
@@ -26,12 +27,16 @@ ASSIGNMENT = Start()
 
 
 def draw(
-    layout: Layout, generator: Draws | np.random.RandomState, start: Start = ASSIGNMENT, n: tuple[int, ...] = ()
+    layout: Layout,
+    generator: Draws | np.random.Generator | np.random.RandomState,
+    start: Start = ASSIGNMENT,
+    n: tuple[int, ...] = (),
 ) -> np.ndarray:
     """Draw flat float64 parameters (*n, n_params) from a `generator` whose numbers have the shape n in front."""
     rows, numbers = np.empty((*n, layout.n_params)), dict(start.numbers)
-    last = len(layout.dense) - 1
-    for k, ((W, b), source) in enumerate(zip(layout.weights(rows), layout.dense["source"].tolist(), strict=True)):
+    sources = layout.dense["source"].tolist()
+    last = len(sources) - 1
+    for k, ((W, b), source) in enumerate(zip(layout.weights(rows), sources, strict=True)):
         fan_out, fan_in = W.shape[-2:]
         layer = Layer(fan_in, fan_out, is_first=source == 0, is_last=k == last)
         W[:], b[:] = start.law.draw(generator, layer, start.bias, numbers)
@@ -40,6 +45,8 @@ def draw(
 
 def replicates_own(layout: Layout, seed: int, replicates: np.ndarray, start: Start = ASSIGNMENT) -> np.ndarray:
     """Drawn from the stream of each of the replicates (n,), flat float64 rows (n, n_params)."""
+    if len(replicates) <= streams.FEW:
+        return np.array([draw(layout, streams.stream(seed, "init", n), start) for n in replicates.tolist()])
     return draw(layout, Draws(seed, "init", replicates), start, replicates.shape)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -75,27 +75,33 @@ class Layout:
 
     def weights(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Views (W, b) into a flat row (n_params,), or into rows (n, n_params), dense layer by dense layer."""
-        for offset, fan_in, fan_out in self.dense[["offset", "fan_in", "fan_out"]].tolist():
+        for offset, fan_in, fan_out in self._weights:
             end = offset + fan_in * fan_out
             yield rows[..., offset:end].reshape(*rows.shape[:-1], fan_out, fan_in), rows[..., end : end + fan_out]
+
+    @cached_property
+    def _weights(self) -> list[tuple[int, int, int]]:
+        """Offset, fan_in and fan_out of each dense layer."""
+        places: list[tuple[int, int, int]] = self.dense[["offset", "fan_in", "fan_out"]].tolist()
+        return places
 
     @property
     def flops_per_sample(self) -> int:
         """Multiply-adds times two of one forward pass, activations not counted."""
         return int(2 * (self.dense["fan_in"] * self.dense["fan_out"]).sum())
 
-    @property
+    @cached_property
     def dense(self) -> np.ndarray:
         """The rows of the dense layers."""
         layers: np.ndarray = self.ops[self.ops["kind"] == DENSE]
         return layers
 
-    @property
+    @cached_property
     def n_units(self) -> int:
         """Units of all nodes, the inputs included."""
         return int(self.sizes.sum())
 
-    @property
+    @cached_property
     def n_masks(self) -> int:
         """Units that dropout acts on."""
         return int(self.ops["fan_out"][self.ops["rate"] > 0].sum())

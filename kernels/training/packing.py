@@ -11,7 +11,7 @@ from shoal.kernels.network.activate import with_addresses
 from shoal.kernels.network.cost import COSTS
 from shoal.kernels.network.dropout import PAIRS as DROPOUT
 from shoal.kernels.network.dropout import for_training
-from shoal.kernels.network.tape import N_FIELDS, Layout
+from shoal.kernels.network.tape import N_FIELDS, OP, Layout
 from shoal.kernels.simd.memory import LINE, empty
 from shoal.kernels.training import plan
 from shoal.kernels.training.fleet import JOB, Fleet, Job, JobRow, Members, rounded_up
@@ -64,7 +64,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
     return Fleet(
         jobs=table,
         n_jobs=len(table),
-        tapes=np.concatenate([*at.tapes.values()]),
+        tapes=np.concatenate([tape.view(np.int64) for tape in at.tapes.values()]).view(OP),  # fields: slow to join
         steps=np.concatenate([np.array(steps, np.int64) for steps in at.schedules]),
         params=_params(groups, filled_up, int(ends[0]), stride, dtype),
         data=data,

@@ -50,7 +50,8 @@ class Outcomes(NamedTuple):
         n_rows = -(-(self.at + self.n) // stride) - self.at // stride
         start, size = int(self.fleet.jobs[row][begin]), math.prod(shape) * stride
         by_row = values[start : start + n_rows * size].reshape(n_rows, *shape, stride)
-        by_network = np.moveaxis(by_row, -1, 1).reshape(n_rows * stride, *shape)
+        axes = (0, by_row.ndim - 1, *range(1, by_row.ndim - 1))
+        by_network = by_row.transpose(axes).reshape(n_rows * stride, *shape)
         return by_network[self.at % stride :][: self.n]
 
     def costs(self) -> tuple[np.ndarray, np.ndarray]:
