@@ -151,7 +151,8 @@ def test_backward(lanes: Lanes, dtype: str) -> None:
 
 @EVERY_KIND
 def test_weight_gradient(lanes: Lanes, dtype: str) -> None:
-    """grads += dz a^T, of networks times each one's scale; behind the samples dz is 0, and a counts nothing."""
+    """grads = dz a^T, or += where it says so, of networks times each one's scale; behind the samples dz is 0, and a
+    counts nothing."""
     run = kernel(lanes, "weight_gradient", dtype)
     for shape in shapes(lanes, dtype):
         numbers = Numbers(shape, dtype)
@@ -161,10 +162,11 @@ def test_weight_gradient(lanes: Lanes, dtype: str) -> None:
         factors = finer(scale)[0] if lanes.networks else np.ones(1)
         grads_, dz_, a_ = finer(grads, own, activations)
         behind = b.copy()
-        want = grads_ + factors * np.einsum("otg,itg->oig", dz_, a_)
-        sizes = abs(grads_) + abs(factors) * np.einsum("otg,itg->oig", abs(dz_), abs(a_))
-        run(row.dtype, dz, shape.fan_out, a, shape.fan_in, shape.used, shape.ld, row, scale)
-        check(grads, want, sizes, shape.n + 1)
+        own_ = factors * np.einsum("otg,itg->oig", dz_, a_)
+        sizes = abs(factors) * np.einsum("otg,itg->oig", abs(dz_), abs(a_))
+        for start, there in ((FROM_SUM, grads_), (FROM_ZERO, 0.0 * grads_)):
+            run(row.dtype, dz, shape.fan_out, a, shape.fan_in, shape.used, shape.ld, row, scale, start)
+            check(grads, own_ + there, sizes + abs(there), shape.n + 1)
         np.testing.assert_array_equal(b, behind)
 
 

@@ -93,30 +93,39 @@ def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
 
 
 def gradient_block(lanes: Lanes, sizes: Sizes) -> Any:
-    """An intrinsic: add x y^T, a sum over n vectors, to the gradients `grads`, over `rows` x `columns` of them.
+    """An intrinsic: x y^T, a sum over n vectors, becomes the gradients `grads`, over `rows` x `columns` of them, or is
+    added to them where `start` is FROM_SUM.
 
     x, y and grads are `Rows`. With networks in lanes the sum is multiplied by `scale`, unless that is None.
     """
 
-    def gradient(typingctx: Any, rows: Any, columns: Any, x: Any, y: Any, n: Any, grads: Any, scale: Any) -> Any:
+    def gradient(
+        typingctx: Any, rows: Any, columns: Any, x: Any, y: Any, n: Any, grads: Any, scale: Any, start: Any
+    ) -> Any:
         kind = _kind(lanes, x)
 
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-            rows, columns, (x, x_row), (y, y_row), n, (grads, row), factors = _values(context, builder, sig, args)
+            rows, columns, (x, x_row), (y, y_row), n, (grads, row), scale_at, start = _values(
+                context, builder, sig, args
+            )
+            factors = scale_at if lanes.networks and scale != types.none else None
             step, place = INT64(kind.count), Place(grads, ZERO, row, INT64(lanes.group))
 
             def build(tile: Tile) -> None:
                 # y's rows are the tile's columns here, and both operands go on by a vector
-                sums = tile.accumulate(tile.zeros(), n, Place(x, ZERO, x_row, step), Place(y, ZERO, step, y_row))
-                if lanes.networks:
-                    tile.add_scaled(sums, place, None if scale == types.none else factors, GROUP)
-                else:
-                    tile.add_totals(sums, place)
+                vectors = tile.accumulate(tile.zeros(), n, Place(x, ZERO, x_row, step), Place(y, ZERO, step, y_row))
+                sums = tile.folded(vectors, GROUP) if lanes.networks else tile.totals(vectors)
+
+                def end(move: Callable[..., None]) -> list[Any]:
+                    move(sums, place, factors)
+                    return []
+
+                chosen(builder, start, {FROM_ZERO: partial(end, tile.put), FROM_SUM: partial(end, tile.add)}, [])
 
             _by_size(builder, kind, rows, columns, sizes, build)
             return context.get_dummy_value()
 
-        return _signature(rows, columns, x, y, n, grads, scale), codegen
+        return _signature(rows, columns, x, y, n, grads, scale, start), codegen
 
     return intrinsic(gradient)
 

@@ -111,16 +111,17 @@ def _weight_gradient(lanes: Lanes) -> Any:
 
     @linked(lanes.name)
     def weight_gradient(
-        dz: Pointer, fan_out: int, a: Pointer, fan_in: int, n: int, ld: int, grads: Pointer, scale: Pointer
+        dz: Pointer, fan_out: int, a: Pointer, fan_in: int, n: int, ld: int, grads: Pointer, scale: Pointer, start: int
     ):
-        """grads += dz a^T; each lane times its `scale` where lanes are networks."""
+        """grads = dz a^T, or grads += dz a^T where `start` is FROM_SUM; each lane times its `scale` where lanes are
+        networks."""
         row, vectors, o = fan_in * stride(), n // width(dz), 0
         while o < fan_out:
             rows, i = next_rows(fan_out - o), 0
             while i < fan_in:
                 columns = next_columns(fan_in - i)
                 sums = Rows(grads + o * row + i * stride(), row)
-                block(rows, columns, Rows(dz + o * ld, ld), Rows(a + i * ld, ld), vectors, sums, scale)
+                block(rows, columns, Rows(dz + o * ld, ld), Rows(a + i * ld, ld), vectors, sums, scale, start)
                 i += columns
             o += rows
 

@@ -50,7 +50,8 @@ def _forward(lanes: Lanes, ends: Ends) -> Any:
         o = 0
         while o < fan_out:
             rows = ROWS if o < tiled else 1
-            add_product(rows, 1, Rows(W + o * row, row), Rows(a, 0), done // step, Rows(z + o * GROUP, GROUP), None)
+            add_product(rows, 1, Rows(W + o * row, row), Rows(a, 0), done // step, Rows(z + o * GROUP, GROUP), None,
+                        FROM_SUM)  # fmt: skip
             o += rows
         if end != KEEP:
             for o in range(fan_out):

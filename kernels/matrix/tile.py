@@ -19,9 +19,11 @@ from shoal.kernels.simd.formula import Formula, V
 from shoal.kernels.simd.instructions import (
     Builder,
     add_scaled_at,
+    folded,
     load_at,
     loop,
     multiply_add,
+    put_scaled_at,
     repeated_at,
     shuffle,
     store_at,
@@ -29,6 +31,8 @@ from shoal.kernels.simd.instructions import (
 
 Vectors = list[Any]
 """The vectors of a tile, row after row."""
+Sums = list[tuple[Any, int, int]]
+"""Sums of lanes, and the row and the column of the tile that they begin at."""
 
 
 class Place(NamedTuple):
@@ -91,20 +95,28 @@ class Tile:
             update(self.builder.add(x_at, x.column), self.builder.add(y_at, y.row), *sums)
         return state[2:]
 
-    def add_totals(self, tile: Vectors, place: Place) -> None:
-        """Add the sum of the lanes of tile[r, c] to the number there; those of a row stand side by side."""
+    def totals(self, tile: Vectors) -> Sums:
+        """The sums of the lanes of tile[r, c]; those of a row stand side by side."""
         totals, places = lane_totals(self.builder, tile)
-        n = self.kind.count
+        n, found = self.kind.count, []
         for r in range(self.rows):
             for c in range(0, self.columns, n):
                 owners = [places[r * self.columns + k] for k in range(c, min(c + n, self.columns))]
                 first, last = owners[0][0], owners[-1][0]
                 lanes = [lane if which == first else n + lane for which, lane in owners]
-                sums = shuffle(self.builder, totals[first], totals[last], lanes)
-                pointer = self._element(place, r, c)
-                store_at(self.builder, self.builder.fadd(load_at(self.builder, pointer, sums.type), sums), pointer)
+                found.append((shuffle(self.builder, totals[first], totals[last], lanes), r, c))
+        return found
 
-    def add_scaled(self, tile: Vectors, place: Place, scale: Any, group: int) -> None:
-        """Add the sum of the groups of lanes of tile[r, c], times `scale` (a group, or None), to the group there."""
-        for vector, (r, c) in zip(tile, self._each(), strict=True):
-            add_scaled_at(self.builder, vector, self._element(place, r, c), scale, group)
+    def folded(self, tile: Vectors, group: int) -> Sums:
+        """The sums of the groups of lanes of tile[r, c]."""
+        return [(folded(self.builder, vector, group), r, c) for vector, (r, c) in zip(tile, self._each(), strict=True)]
+
+    def put(self, sums: Sums, place: Place, scale: Any = None) -> None:
+        """What is there = the sums, times `scale` (a pointer to a group of numbers, or None)."""
+        for value, r, c in sums:
+            put_scaled_at(self.builder, value, self._element(place, r, c), scale)
+
+    def add(self, sums: Sums, place: Place, scale: Any = None) -> None:
+        """The same, added to what is there."""
+        for value, r, c in sums:
+            add_scaled_at(self.builder, value, self._element(place, r, c), scale)

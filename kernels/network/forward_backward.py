@@ -102,9 +102,9 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
     @linked(lanes.name)
     def add_gradients(
         ops: Integers, n_ops: int, a: Pointer, dz: Pointer, n: int, ld: int, ones: Pointer, grads: Pointer,
-        scale: Pointer,
+        scale: Pointer, start: int,
     ):  # fmt: skip
-        """Add dC/dW and dC/db to `grads`, from the n elements of a tile's rows.
+        """Fill `grads` with dC/dW and dC/db, from the n elements of a tile's rows; add them where `start` is FROM_SUM.
 
         `ones` is a row of 1s, the input that a bias is the weight of. `scale` is what `Lanes.add_gradient` takes.
         """
@@ -113,7 +113,7 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
             if op.kind == DENSE:
                 target, W = dz + op.target * ld, grads + op.offset * stride()
                 b = W + op.fan_in * op.fan_out * stride()
-                weight_gradient(target, op.fan_out, ones, 1, n, ld, b, scale)
-                weight_gradient(target, op.fan_out, a + op.source * ld, op.fan_in, n, ld, W, scale)
+                weight_gradient(target, op.fan_out, ones, 1, n, ld, b, scale, start)
+                weight_gradient(target, op.fan_out, a + op.source * ld, op.fan_in, n, ld, W, scale, start)
 
     return Passes(forward, backward, add_gradients, weight_gradient)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shoal.kernels.compile.jit import jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.matrix.blocks import FROM_SUM
 from shoal.kernels.network.cost import add_cost
 from shoal.kernels.network.of_samples import add_gradients, backward, forward
 from shoal.kernels.network.rows import copy_columns
@@ -90,5 +91,5 @@ def differentiate_all(table: Integers, gradient_table: Integers, like: Pointer):
         add_cost(to.add_cost, net.a + output, TILE, to.Y + begin, net.ld, net.n_outputs, min(n, net.n - begin), n,
                  1.0 / net.n, to.hypers, to.costs, to.da + output)  # fmt: skip
         backward(net.ops, net.n_ops, net.params, net.a, to.da, to.dz, n, TILE, 1)
-        add_gradients(net.ops, net.n_ops, net.a, to.dz, n, TILE, to.ones, to.grads, net.a)
+        add_gradients(net.ops, net.n_ops, net.a, to.dz, n, TILE, to.ones, to.grads, net.a, FROM_SUM)
         copy_back(to.da, net.n_units, to.deltas + begin, net.ld, n)

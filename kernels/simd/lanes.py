@@ -20,7 +20,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from shoal.kernels.compile.host import HOST
-from shoal.kernels.simd.instructions import INT64, Builder, add_scaled_at, address, repeated_at, sum_of_lanes
+from shoal.kernels.simd.instructions import INT64, Builder, add_scaled_at, address, folded, repeated_at, sum_of_lanes
 from shoal.kernels.simd.vector import Vector, loader
 
 GROUP = 8
@@ -91,7 +91,7 @@ def _add_scaled(typingctx: Any, vector: Any, array: Any, at: Any, scale: Any) ->
     def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
         pointer = address(context, builder, sig.args[1], args[1], args[2])
         scale = address(context, builder, sig.args[3], args[3], INT64(0))
-        add_scaled_at(builder, args[0], pointer, scale, GROUP)
+        add_scaled_at(builder, folded(builder, args[0], GROUP), pointer, scale)
         return context.get_dummy_value()
 
     return types.void(vector, array, types.intp, scale), codegen

@@ -13,6 +13,7 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.matrix.blocks import FROM_SUM, FROM_ZERO
 from shoal.kernels.network.cost import add_cost
 from shoal.kernels.network.dropout import draw_masks
 from shoal.kernels.network.of_samples import add_gradients, backward, forward
@@ -89,11 +90,12 @@ class TicketAt(NamedTuple):
 
 class Cut(NamedTuple):
     """Where a tile is cut from the samples of a pass: whole stripes, of whose n elements the first `n_real` are
-    samples."""
+    samples. The first tile of a chunk begins its gradient (FROM_ZERO), the others are added (FROM_SUM)."""
 
     begin: int
     n_real: int
     n: int
+    start: int
 
 
 workspace_at, N_WORKSPACE = unpacked(ChunkWorkspace), len(ChunkWorkspace._fields)
@@ -165,13 +167,13 @@ def draw(ws, own, ops, job, phase, begin, n_real, n):
 
 @inlined
 def tile_pass(at, cut, grads, costs):
-    """Add the cost of a tile of samples to the partial costs, and its gradient to the partial gradient.
+    """Add the cost of a tile of samples to the partial costs, and put or add its gradient to the partial gradient.
 
     Of the n elements of its rows, whole stripes, those from `used` on are in no vector with a sample. Dropout acts in
     the passes of steps, which a full batch records the cost of, and neither where the cost of mini-batches is recorded
     nor in validation.
     """
-    (ws, own, fleet, shared, job, task), (begin, n_real, n) = at, cut
+    (ws, own, fleet, shared, job, task), (begin, n_real, n, start) = at, cut
     phase, share = task.phase, 1.0 / task.n
     trains = phase > COST or (phase == COST and job.batch_size == 0)
     ops, params, ld = fleet.tapes + (job.training_ops if trains else job.ops), fleet.params + job.params, job.ld
@@ -192,7 +194,7 @@ def tile_pass(at, cut, grads, costs):
              fleet.loss_hypers + job.loss_hypers, costs, ws.da + output)  # fmt: skip
     if phase > COST:
         backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, used, ld, 0)
-        add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a)
+        add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a, start)
 
 
 @inlined
@@ -206,10 +208,12 @@ def chunk_pass(at, chunk):
     grads, costs = own.grads + chunk * size, own.costs + chunk * shared.n_outputs
     fill(costs, shared.n_outputs, 0.0)
     if task.phase > COST:
-        fill(grads, size, 0.0)
+        beyond = job.n_params if tiles else 0  # what no tile fills
+        fill(grads + beyond, size - beyond, 0.0)
     for k in range(tiles):
         begin, end = boundary(k, tiles, first, last) * stripe, boundary(k + 1, tiles, first, last) * stripe
-        tile_pass(at, Cut(task.low + begin, min(end, n) - begin, end - begin), grads, costs)
+        cut = Cut(task.low + begin, min(end, n) - begin, end - begin, FROM_SUM if k else FROM_ZERO)
+        tile_pass(at, cut, grads, costs)
 
 
 @jit

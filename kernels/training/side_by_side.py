@@ -15,6 +15,7 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.matrix.blocks import FROM_SUM, FROM_ZERO
 from shoal.kernels.network.cost import add_cost
 from shoal.kernels.network.dropout import draw_masks
 from shoal.kernels.network.group_rows import apart, elements, gather, spread
@@ -93,7 +94,7 @@ def workspace(fleet: Fleet) -> GroupWorkspace:
         a=empty(buffer, dtype),
         da=empty(buffer, dtype),
         y=empty((n_outputs + 2) * ROW, dtype),
-        grads=empty(part * (not jobs["is_direct"].all()), dtype),
+        grads=filled(np.zeros(part * (not jobs["is_direct"].all())), dtype),
         states=empty(part * int(jobs["n_states"].max()), dtype),
         part=part,
         numbers=empty(NUMBERS),
@@ -304,17 +305,20 @@ def _stop_diverged(at, step, snapshot):
 
 
 @jit
-def add_gradient(at, n, grads):
-    """Add `scale` times the gradient to `grads`, from the buffers that `tile_cost` filled."""
+def put_gradient(at, n, grads, start):
+    """Fill `grads` with `scale` times the gradient, or add it where `start` is FROM_SUM, from the buffers that
+    `tile_cost` filled."""
     small()
     ws, fleet, job = at.ws, at.fleet, at.job
     ops, params = fleet.tapes + job.training_ops, fleet.params + job.params
     ld, size = apart(n, ws.a), elements(n, ws.a)
     if n == 1:
+        if start == FROM_ZERO:
+            fill(grads, job.n_params * GROUP, 0.0)
         backward_and_gradients(ops, job.n_ops, params, ws.a, ws.da, grads, ws.scale)
     else:
         backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, size, ld, 0)
-        add_gradients(ops, job.n_ops, ws.a, ws.da, size, ld, ws.ones, grads, ws.scale)
+        add_gradients(ops, job.n_ops, ws.a, ws.da, size, ld, ws.ones, grads, ws.scale, start)
 
 
 @jit
@@ -342,11 +346,10 @@ def _update(at, step, n):
     if job.is_direct:
         for lane in range(GROUP):
             ws.scale[lane] = -ws.rates[lane]
-        add_gradient(at, n, params)
+        put_gradient(at, n, params, FROM_SUM)
     else:
-        fill(ws.grads, size, 0.0)
         fill(ws.scale, GROUP, 1.0)
-        add_gradient(at, n, ws.grads)
+        put_gradient(at, n, ws.grads, FROM_ZERO)
         if job.compute_numbers:
             compute_numbers(job.compute_numbers, step + 1, fleet.hypers + job.hypers, ws.numbers)
         regularise(at, params, size)

@@ -14,6 +14,7 @@ import numpy as np
 
 from shoal.kernels.compile.jit import jit
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.matrix.blocks import FROM_SUM
 from shoal.kernels.matrix.cholesky import cholesky, solve
 from shoal.kernels.network.cost import add_cost
 from shoal.kernels.network.of_samples import forward, weight_gradient
@@ -134,7 +135,7 @@ def centred_sums(at, n_rows):
     fill(gram, n_rows * n_rows, 0.0)
     for begin in range(0, n_samples, TILE):
         n = hidden_rows(at, begin)
-        weight_gradient(rows, n_rows, rows, n_rows, n, TILE, gram, rows)
+        weight_gradient(rows, n_rows, rows, n_rows, n, TILE, gram, rows, FROM_SUM)
 
 
 @jit
