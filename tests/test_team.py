@@ -179,3 +179,20 @@ def test_a_ticket_seen_in_one_loop_is_not_taken_in_the_next() -> None:
         seen.add(int(tickets[0]))
         assert [take(tickets) for _ in range(3)] == [1, 0, -1]
     assert len(seen) == 3
+
+
+@compiled(numba.types.int64, numba.types.int64)
+def look(times: Any, idle: Any) -> Any:
+    """Find nothing to do `times` times, `idle` looks in a row before each."""
+    for _ in range(times):
+        team.rest(idle)
+    return times
+
+
+def test_a_thread_with_nothing_to_do_sleeps() -> None:
+    look(1, 0)
+    before, used = time.perf_counter(), time.thread_time()
+    look(200, team.PATIENCE)
+    elapsed, used = time.perf_counter() - before, time.thread_time() - used
+    assert elapsed >= 200 * 1e-4
+    assert used < elapsed / 2

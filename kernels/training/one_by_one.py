@@ -38,9 +38,9 @@ from shoal.kernels.training.team import (
     STOP,
     fetch,
     finish_job,
-    give_way,
     next_job,
     open_loop,
+    rest,
     take,
     wait,
 )
@@ -182,8 +182,8 @@ def _stop_diverged(at, step, snapshot):
     if np.isfinite(total):
         return 1
     at.fleet.stopped[at.i] = step
-    for rest in range(snapshot, at.job.n_snapshots):
-        _keep(at, rest)
+    for later in range(snapshot, at.job.n_snapshots):
+        _keep(at, later)
     return 0
 
 
@@ -248,13 +248,14 @@ def help_networks(
     small()
     fleet = fleet_at(fleet_table, like)
     tables = Tables(workspaces, fleet_table, data_table, like)
+    idle = 0
     while fetch(control, FINISHED) < fleet.n_jobs and not fetch(control, STOP):
-        helped = False
+        idle += 1
         for owner in range(control[N_THREADS]):
             if help_with(tables, workspace_at(workspaces + owner * N_WORKSPACE, like), thread, owner):
-                helped = True
-        if not helped:
-            give_way()
+                idle = 0
+        if idle:
+            rest(idle)
 
 
 ONE_BY_ONE = Way("samples in lanes", train_networks, workspace, 1, SAMPLES.name, help_networks)

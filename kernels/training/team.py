@@ -27,6 +27,10 @@ LEFT = 16
 """Bits for the tickets that are left."""
 SPINS = 64
 """Looks at another thread's progress before the processor is offered to somebody else."""
+PATIENCE = 500
+"""Offers of the processor, a microsecond or more each, after which a thread that still finds nothing to do sleeps."""
+NAP = 1 if sys.platform == "win32" else 100
+"""How long it sleeps before it looks again: a millisecond, or microseconds."""
 
 
 def _slot(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -78,6 +82,16 @@ def exchange(typingctx: Any, array: Any, at: Any, old: Any, new: Any) -> Any:
 
 give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 """Offer the processor to another thread."""
+_sleep = types.ExternalFunction("Sleep" if sys.platform == "win32" else "usleep", types.int32(types.uint32))
+
+
+@jit
+def rest(idle):
+    """Leave the processor to others, after `idle` looks in a row that found nothing to do."""
+    if idle < PATIENCE:
+        give_way()
+    else:
+        _sleep(NAP)
 
 
 @jit
