@@ -68,16 +68,18 @@ def test_set(study: Study) -> Section:
         )
         return Section("Test set", [text])
     whose = "The predictions of the mean" if "ensemble" in chosen else "Its predictions"
-    text = (
-        f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}. {whose} "
-        "are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
+    files = (
+        f"{whose} are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
         "`predictions/all_cells.parquet`."
     )
-    row = [chosen["network_id"], *(number(chosen[error.metric(split)]) for split in ("validation", "test"))]
-    header = ["network", *(error.label(split) for split in ("validation", "test"))]
-    blocks: list[Block] = [text, Table("The chosen network", header, [row])]
-    blocks += filter(None, [ensembles.answers(chosen, error, number), ensembles.intervals(chosen)])
-    blocks += [*_by_target(study, chosen), *verdict(study), *units_blocks(study), *class_blocks(study)]
+    answers = list(filter(None, [ensembles.answers(chosen, error, number), ensembles.intervals(chosen)]))
+    blocks: list[Block] = [*answers, files]
+    if not study.dataset.folds:  # where each network has validation rows of its own, no single one is chosen
+        why = f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}."
+        row = [chosen["network_id"], *(number(chosen[error.metric(split)]) for split in ("validation", "test"))]
+        header = ["network", *(error.label(split) for split in ("validation", "test"))]
+        blocks = [f"{why} {files}", Table("The chosen network", header, [row]), *answers, *_by_target(study, chosen)]
+    blocks += [*verdict(study), *units_blocks(study), *class_blocks(study)]
     return Section("Test set", blocks)
 
 
