@@ -58,6 +58,8 @@ def data_section(study: Study) -> Section:
     splits = [("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test)]
     if dataset.folds:
         splits[:2] = [(f"by {len(dataset.folds)} splits in folds", dataset.train)]
+    if dataset.calibration is not None:
+        splits.insert(2, ("calibration", dataset.calibration))
     is_function = config.data.source == "function"
     source = ", as in the assignment" if study.is_assignment else ""
     rows = [
