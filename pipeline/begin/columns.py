@@ -42,11 +42,13 @@ class Seen:
 
 
 def look(table: UserTable, settings: DataConfig, train: np.ndarray) -> list[Seen]:
-    """Every column but the targets, in the table's order; `train` are the places of the rows to train on.
+    """Every column but the targets and the one that rows are split by, in the table's order; `train` are the places of
+    the rows to train on.
 
     Targets hold numbers, names are each there once, and `settings` take missing cells.
     """
-    names = [name for name in table.columns if name not in settings.targets]
+    others = {*settings.targets, settings.splits.column if settings.splits else None}
+    names = [name for name in table.columns if name not in others]
     seen = {name: _seen(table, name, features.fitted(table, [name], settings, train)) for name in names}
     used = features.fitted(table, [name for name in names if seen[name].use == FEATURE], settings, train)
     for name, reason in _suspicions(table, used, settings.targets, train).items():

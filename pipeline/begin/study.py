@@ -8,16 +8,18 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numba
 
 from shoal.pipeline.begin import folder as folders
-from shoal.pipeline.begin import rule, texts
+from shoal.pipeline.begin import options, rule, texts
 from shoal.pipeline.begin import targets as outcomes
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, look, of_use
 from shoal.pipeline.config import ConfigError, DataConfig, Fault
 from shoal.pipeline.config.faults import PARAMS, Notice, shown
 from shoal.pipeline.data import readers, splitting
+from shoal.pipeline.data.dialect import Dialect
 from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study.check import Findings, check
@@ -33,20 +35,41 @@ class Begun:
 
 
 def begin(
-    source: str, place: Path | None, wanted: Sequence[str], test: str | None = None, validation: str | None = None
+    source: str,
+    place: Path | None,
+    wanted: Sequence[str],
+    test: str | None = None,
+    validation: str | None = None,
+    order: str | None = None,
+    form: Mapping[str, str] | None = None,
 ) -> Begun:
     """Write a study of the table `source` into the folder `place`, by default one of the table's name.
 
-    `test` and `validation` are tables of their own for these rows. Raises ConfigError with every fault of the tables
+    `test` and `validation` are tables of their own for these rows, `order` is the column that rows are split by in its
+    order, `form` what is said of texts, by the keys of params.yaml. Raises ConfigError with every fault of the tables
     and of the words; then nothing is written.
     """
     folder, files = place or Path(texts.stem(source)), _files(source, test, validation)
-    names = {key: Path(file).name for key, file in files.items()}
-    table, *others = (readers.read(Path(), file, "") for file in files.values())
+    try:
+        begun = _begin(folder, files, wanted, order, options.form(form or {}))
+    except ConfigError as error:
+        faults = [replace(fault, allowed=options.named(fault.allowed)) for fault in error.faults]
+        raise ConfigError(faults) from None
+    notices = [replace(notice, way_out=options.named(notice.way_out)) for notice in begun.notices]
+    return replace(begun, notices=notices)
+
+
+def _begin(
+    folder: Path, files: Mapping[str, str], wanted: Sequence[str], order: str | None, form: Mapping[str, Any]
+) -> Begun:
+    """The same, with ways out in words of params.yaml."""
+    source, names = next(iter(files.values())), {key: Path(file).name for key, file in files.items()}
+    table, *others = (readers.read(Path(), file, "", Dialect(**form)) for file in files.values())
     targets = outcomes.chosen(table, wanted)
+    _check_order(table, targets, order)
     folders.refuse(folder, [Path(file) for file in files.values()])
     task = outcomes.task(table, targets)
-    sizes, columns = _looked_at(table, names, targets, task)
+    sizes, columns = _looked_at(table, names, targets, task, order)
     sizes |= {key: len(other.rows) for key, other in zip(list(files)[1:], others, strict=True)}
     features = of_use(columns, FEATURE)
     if not features:
@@ -56,13 +79,13 @@ def begin(
     n_inputs = sum(column.n_inputs for column in features)
     n_outputs = outcomes.n_outputs(table, targets)
     first = rule.first_sweep(Setting(n_inputs, n_outputs, sizes["train"], 8, threads, sizes["validation"]))
-    text = texts.params(names, targets, task, columns, n_rows, first)
+    text = texts.params(names, targets, task, columns, n_rows, first, order, form)
     found = _write(folder, files, text, texts.title(source, targets, n_rows), targets)
     there = "" if folder.resolve() == Path().resolve() else f"cd {shlex.quote(str(folder))} && "
     return Begun(
         found.notices,
         [
-            f"{source}: {'; '.join(_seen(table, targets, columns, sizes))}",
+            f"{source}: {'; '.join(_seen(table, targets, columns, sizes, order))}",
             f"{folder}: {first.networks} networks, about {first.time(threads)} of training on this machine; "
             f"params.yaml says more; now: {there}dvc repro",
         ],
@@ -84,8 +107,16 @@ def _files(source: str, test: str | None, validation: str | None) -> dict[str, s
     return files
 
 
+def _check_order(table: UserTable, targets: Sequence[str], order: str | None) -> None:
+    """Raise ConfigError where rows cannot be put into the order of this column, if one is asked for."""
+    if order in targets:
+        raise ConfigError([Fault("", shown(order), "a column that is not among the targets", options.ORDER)])
+    if order is not None and (faults := table.missing("", [order]) or splitting.in_order(table, order)[1]):
+        raise ConfigError(replace(fault, file=fault.file if fault.where else options.ORDER) for fault in faults)
+
+
 def _looked_at(
-    table: UserTable, files: Mapping[str, str], targets: Sequence[str], task: str
+    table: UserTable, files: Mapping[str, str], targets: Sequence[str], task: str, order: str | None
 ) -> tuple[dict[str, int], list[Seen]]:
     """How many of its rows each part gets, and the other columns; raises ConfigError where there are too few rows."""
     n_rows = len(table.rows)
@@ -98,6 +129,7 @@ def _looked_at(
         "standardise": True,
         "task": "classification" if task else "regression",
         "missing": {"numbers": "median", "categories": "own"},
+        "splits": {"kind": "ordered", "column": order} if order else None,
     }
     settings = DataConfig.model_validate(block | dict(files))
     rows, _ = splitting.split(table, settings)
@@ -107,24 +139,27 @@ def _looked_at(
     return {name: len(part) for name, part in rows.items()}, look(table, settings, rows["train"])
 
 
-def _seen(table: UserTable, targets: Sequence[str], columns: Sequence[Seen], sizes: dict[str, int]) -> Iterator[str]:
+def _seen(
+    table: UserTable, targets: Sequence[str], columns: Sequence[Seen], sizes: dict[str, int], order: str | None
+) -> Iterator[str]:
     """What was seen of a table, in few words."""
     yield f"{len(table.rows):,} rows"
     if found := outcomes.task(table, targets):
         yield f"{targets[0]} holds {found}: classes"
     if named := of_use(columns, NAMES):
-        yield f"{texts.some([column.name for column in named])} names the rows"
+        yield f"{texts.some([column.name for column in named])} name{'s' * (len(named) == 1)} the rows"
     if ignored := _without_use(of_use(columns, IGNORED)):
         yield f"ignored: {texts.some(ignored)}"
     if counted := list(gaps(columns)):
         yield f"without a value: {texts.some(counted)}"
     for column in columns:
         if column.in_order:
-            yield f"{column.name} follows the rows: for a time series, uncomment splits in params.yaml"
+            way_out = f"{options.ORDER} {column.name}, or splits in params.yaml"
+            yield f"{column.name} follows the rows: for a time series, {way_out}"
     features = of_use(columns, FEATURE)
     yield f"{len(features)} feature{'s' * (len(features) != 1)}"
     parts = ", ".join(rule.PARTS[part] for part in sizes)
-    yield f"{' / '.join(f'{n:,}' for n in sizes.values())} to {parts}"
+    yield f"{' / '.join(f'{n:,}' for n in sizes.values())} to {parts}{f', in the order of {order}' if order else ''}"
 
 
 def _without_use(columns: Sequence[Seen]) -> list[str]:

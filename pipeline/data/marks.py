@@ -31,7 +31,7 @@ def marked(dialect: Dialect, columns: Sequence[Sequence[str]]) -> Dialect:
 
 def _decimal(columns: Sequence[Sequence[str]], separator: str) -> str:
     votes = {vote for cells in columns if (vote := _vote(cells, separator))}
-    allowed = "data.decimal: '.' or ',' in params.yaml, which says what they are"
+    allowed = "data.decimal, '.' or ',', which says what they are"
     if {".", ","} <= votes:
         raise UnreadableError("", "columns with a decimal point and others with a decimal comma", allowed)
     if votes == {EITHER}:

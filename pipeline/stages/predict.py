@@ -106,7 +106,7 @@ def _ensemble(
         f"{split}_{name}": value for split in ("validation", "test") for name, value in errors(predictor, split).items()
     }
     measured_alone = by_target(dataset, lambda split: dataset.predicted(predictor, split)).set_index("target")
-    alone = {target: _known(row) for target, row in measured_alone.to_dict("index").items()}
+    alone = {str(target): _known(dict(row)) for target, row in measured_alone.iterrows()}
     n_cells = len(networks.drop_duplicates(["sweep", "cell"]))
     numbers = ["replicate", store.FOLD] if dataset.folds else ["replicate"]
     named = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shoal.pipeline.baselines import LOGISTIC
+from shoal.pipeline.baselines.logistic import LOGISTIC
 from shoal.pipeline.figures import classes, style
 from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Block, Plot, Table

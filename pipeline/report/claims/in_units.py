@@ -29,8 +29,8 @@ LEAST_P = 1e-4
 BEATS, LOSES, OPEN, UNTESTED = "beats", "loses to", "is not shown to beat", "cannot be compared with"
 TESTED = (
     "The {answering} beats a baseline where its {headline} is smaller and a signed-rank test over the errors of the "
-    "test rows holds it (5 %, p after Holm over {comparisons}), and loses to it where both are the other way round. That "
-    "is about other rows of this kind, as far as rows are independent."
+    "test rows holds it (5 %, p after Holm over {comparisons}), and loses to it where both are the other way round. "
+    "That is about other rows of this kind, as far as rows are independent."
 )
 
 
