@@ -42,4 +42,4 @@ def _option(key: str) -> str:
 def named(text: str) -> str:
     """A way out in words of `shoal init`: there is no params.yaml yet."""
     keys = "|".join(key.name for key in fields(Dialect))
-    return re.sub(rf"\bdata\.({keys})\b", lambda found: _option(found[1]), text).replace("data.splits.column", ORDER)
+    return re.sub(rf"\bdata\.({keys})\b:?", lambda found: _option(found[1]), text).replace("data.splits.column", ORDER)
