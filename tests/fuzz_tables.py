@@ -245,7 +245,8 @@ def _compare(truth: pd.DataFrame, name: str) -> None:
         texts = [str(cell).strip() for cell in table.cells_of(column)]
         same = [a == b.strip() for a, b, c in zip(texts, truth[column], numbers, strict=True) if np.isnan(c) and b]
         assert all(same) or name.endswith(".parquet"), f"column {column}"
-    used = sum(len(split.x) for split in (dataset.train, dataset.validation, dataset.test))
+    validated = [] if dataset.folds else [dataset.validation]
+    used = sum(len(split.x) for split in (dataset.train, *validated, dataset.test))
     assert used + (len(dataset.calibration.x) if dataset.calibration else 0) == len(truth)
     if not dataset.classes:
         y = pd.to_numeric(truth[TARGET]).to_numpy(np.float64)

@@ -68,7 +68,7 @@ def houses(rows: int = 60) -> pd.DataFrame:
 
 IGNORED = {
     "rownames": "looks like a row number (each whole number from 1 to 60 once)",
-    "note": "text, 31 different values in 36 rows to train on",
+    "note": "text, 29 different values in 38 rows to train on",
     "sold": "dates such as '2020-01-01'",
     "mixed": "row 2 has 'n. a.' (if that stands for no value: missing_values)",
     "blank": "no value in the rows to train on",
@@ -105,7 +105,7 @@ def test_what_it_sees_is_told_and_written(here: Path, capsys: Captured) -> None:
     some = ", ".join(f"{name} ({reason.partition(' (')[0]})" for name, reason in list(IGNORED.items())[:5])
     assert seen == (
         f"houses.csv: 60 rows; deed names the rows; ignored: {some} and 2 more; without a value: lot 1; 5 features; "
-        "36 / 12 / 12 to train, validate, test"
+        "48 in 5 folds, each to validate in turn; 12 to test"
     )
     assert now.startswith("houses: 80 networks, about ")
     assert now.endswith("now: cd houses && dvc repro")
@@ -113,7 +113,8 @@ def test_what_it_sees_is_told_and_written(here: Path, capsys: Captured) -> None:
     assert (settings.data.ignore, settings.data.targets, settings.data.id) == (tuple(IGNORED), ("price",), ("deed",))
     assert (settings.data.missing.numbers, settings.data.missing.categories) == ("median", None)
     assert (settings.report.title, settings.tracking.experiment) == ("houses: price from 60 rows", "houses")
-    assert (settings.choose, settings.interval, settings.report.parts) == (rule.ANSWER, None, {})
+    assert (settings.choose, settings.interval, settings.report.parts) == ({"best": 4}, rule.LEVEL, {})
+    assert settings.data.splits == Splits(kind="kfold", folds=5)
     text = (here / "houses" / "params.yaml").read_text(encoding="utf-8")
     assert all(re.search(rf"- {name} +# {re.escape(reason)}\n", text) for name, reason in IGNORED.items())
     assert (here / "houses" / "houses.csv").read_bytes() == (here / "houses.csv").read_bytes()
@@ -197,6 +198,16 @@ def test_a_target_of_classes_is_classified(here: Path, labels: list[object], sai
     settings = config.load(Paths(here / "t"))
     assert (settings.data.task, settings.interval) == ("classification", None)
     assert not check(Paths(here / "t")).faults
+
+
+def test_a_class_of_one_row_is_in_no_folds(here: Path, capsys: Captured) -> None:
+    """The fold that holds it out could not be judged; of rows split once, it is trained on."""
+    table = houses()[["size", "age"]].assign(kind=["hut", *["flat", "house"] * 29, "flat"])
+    table.to_csv("t.csv", index=False)
+    init("t.csv", "--target", "kind")
+    assert "36 / 12 / 12 to train, validate, test" in capsys.readouterr().out
+    settings = config.load(Paths(here / "t"))
+    assert (settings.data.splits, settings.choose) == (None, {"best": 20})
 
 
 @pytest.mark.parametrize("is_text", [False, True])
@@ -408,11 +419,11 @@ def test_no_shoal_is_told_in_a_line(here: Path) -> None:
 @pytest.mark.parametrize("rows", [2, 30, 300, 5_000, 100_000, 10**7])
 @pytest.mark.parametrize("features", [1, 20, 500])
 def test_the_first_sweep_is_short_where_a_rung_is(rows: int, features: int) -> None:
-    setting = Setting(features, 1, rows, 8, 2, rows // 8)
+    setting = Setting(features, 1, rows, 8, 2, rows // 8, n_folds=5 if rows < 300 else 1)
     first, larger = rule.first_sweep(setting), rule.first_sweep(replace(setting, n_samples=2 * rows))
     last = rule.LADDER[-1]
     assert first.operations <= rule.OPERATIONS or first.block["epochs"] == last.epochs
-    assert first.networks >= larger.networks >= rule.ANSWER["best"]
+    assert first.networks >= larger.networks >= rule.ANSWERING
     assert first.block["batch_size"] == ("full" if rows < 32 else 32)
 
 
@@ -424,13 +435,17 @@ def test_each_comparison_of_a_first_sweep_could_be_shown() -> None:
     assert n * smallest_p(block["replicates"]) < 0.05
 
 
-@pytest.mark.parametrize("rows", [4, 299, 300, 599, 600, 10_000])
+@pytest.mark.parametrize("rows", [4, 10, 11, 12, 299, 300, 599, 600, 10_000])
 def test_shares_leave_no_part_without_rows(rows: int) -> None:
-    shares = rule.fractions(rows, classifies=False)
-    assert sum(shares.values()) == pytest.approx(1)
-    assert "calibration" not in rule.fractions(rows, classifies=True)
-    is_calibrated = shares.get("calibration", 0) * rows >= conformal.rows_needed(rule.LEVEL)
-    assert is_calibrated == (rows >= 600)
+    first, *others = rule.cuts(rows, classifies=False)
+    *_, last = [first, *others]
+    assert sum(last.fractions.values()) == pytest.approx(1)
+    assert bool(others) == (first.folds > 1) == (rows < 300)
+    of_classes, of_own = rule.cuts(rows, classifies=True), rule.cuts(rows, classifies=False, own=["test"])
+    assert not any("calibration" in cut.fractions or cut.has_interval for cut in of_classes)
+    assert all(cut.folds == 1 and "test" not in cut.fractions for cut in of_own)
+    n = rows - round(first.fractions["test"] * rows) if others else first.fractions.get("calibration", 0) * rows
+    assert first.has_interval == (n >= conformal.rows_needed(rule.LEVEL)) == (11 <= rows < 300 or rows >= 600)
 
 
 def test_times_are_said_as_people_guess_them() -> None:

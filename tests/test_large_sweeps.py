@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoal.pipeline import store
 from shoal.pipeline.figures import heatmap, room, scores
 from shoal.pipeline.report.claims.findings import MOST_PAIRS, claims, contrast_table
 from shoal.pipeline.report.claims.wording import MOST_TEXTS, shortened
 from shoal.pipeline.report.document.pdf import layout
 from shoal.pipeline.report.result_tables import MOST_BEST, MOST_ROWS, by_series, cell_table, score_table
 from shoal.pipeline.report.results import SweepResults
-from shoal.pipeline.statistics import RANKS, quantile, quantiles
+from shoal.pipeline.statistics import RANKS, quantile, quantiles, resampled
 from shoal.pipeline.statistics.effects import effects
+from shoal.pipeline.statistics.intervals import interquartile_mean
 from shoal.pipeline.tasks.regression import MSE
 from tests.test_figures import grid_of
 
@@ -114,6 +116,13 @@ def test_an_effect_is_the_ratio_beside_the_best_level_all_else_equal() -> None:
             expected = np.log10(known[one.axis, one.level])
             np.testing.assert_allclose([one.log10_ratio, one.low, one.high], expected, rtol=1e-9)
             assert one.settings == 4
+    in_folds = cells.assign(**{store.HELD_OUT: 1 / 3, store.N_FOLDS: 4})
+    ratios = np.random.default_rng(1).normal(size=12)  # replicate r is of fold r mod 4
+    wide = errors.assign(**{cell: errors[cell] + ratios for cell in cells.loc[cells["series"] == "tanh", "cell"]})
+    [of_folds] = [one for one in effects(in_folds, wide, 0) if one.level == "tanh"]
+    by_fold = np.array([interquartile_mean(np.log10(3) + ratios[fold::4]) for fold in range(4)])
+    expected = [by_fold.mean(), *resampled.interval(by_fold, 1 / 3)]
+    np.testing.assert_allclose([of_folds.log10_ratio, of_folds.low, of_folds.high], expected, rtol=1e-9)
     errors[cells.loc[cells["series"] == "tanh", "cell"]] = np.inf
     assert [one.log10_ratio for one in effects(cells, errors, 0) if one.level == "tanh"] == [np.inf]
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from shoal.pipeline.config import Sweep
+from shoal.pipeline.data.calibration import rows_needed
 from shoal.pipeline.study import plan
 from shoal.pipeline.study.plan import Setting
 
@@ -15,12 +16,17 @@ FRACTIONS: dict[int, dict[str, float]] = {
     0: {"train": 0.6, "validation": 0.2, "test": 0.2},
 }
 """Shares from so many rows on: 10 % of fewer than 300 tell next to nothing, and those for intervals are lost."""
+FEWEST = 300
+"""Rows of which a share is enough to choose on; of fewer, all but those to test are validated on, in folds."""
+FOLDS = 5
+TESTED = 0.2
 LEAST_ROWS = 4
 """The fewest that leave two to train on, and one for each other part."""
 PARTS = {"train": "train", "validation": "validate", "calibration": "calibrate", "test": "test"}
 LEVEL = 0.9
 """Of the intervals."""
-ANSWER = {"best": 20}
+ANSWERING = 20
+"""Networks."""
 OPERATIONS = 3e11
 """Of a first sweep, where a rung has so few: about half a minute on two cores."""
 SPEED = 4e9
@@ -50,6 +56,25 @@ LADDER = [
 """With 10 replicates, each of the comparisons between cells could be shown after Holm's correction."""
 
 
+class Cut(NamedTuple):
+    """How the rows of a table are cut: shares of the parts, of folds of what is to test alone; whether the study has
+    intervals."""
+
+    fractions: dict[str, float]
+    folds: int = 1
+    has_interval: bool = False
+
+    @property
+    def splits(self) -> dict[str, Any] | None:
+        """The key of params.yaml, which rows cut at random do without."""
+        return {"kind": "kfold", "folds": self.folds} if self.folds > 1 else None
+
+    @property
+    def choose(self) -> dict[str, int]:
+        """The key of params.yaml: of folds, what is best is a network of each."""
+        return {"best": ANSWERING // self.folds}
+
+
 class First(NamedTuple):
     """A first sweep as a block of params.yaml; how many networks it trains, in how many operations."""
 
@@ -62,15 +87,19 @@ class First(NamedTuple):
         return plan.duration(max(1.0, self.operations / (SPEED * threads)))
 
 
-def fractions(n_rows: int, classifies: bool, own: Collection[str] = ()) -> dict[str, float]:
-    """Shares of the rows; of classes there are no intervals.
+def cuts(n_rows: int, classifies: bool, own: Collection[str] = ()) -> list[Cut]:
+    """Ways to cut the rows, the best first: the last can always be; of classes there are no intervals.
 
     Parts with a file of their `own` take no share, and more is left to train on.
     """
     fits = (shares for fewest, shares in FRACTIONS.items() if n_rows >= fewest)
     found = next(shares for shares in fits if not (classifies and "calibration" in shares))
     others = {part: share for part, share in found.items() if part != "train" and part not in own}
-    return {"train": round(1 - sum(others.values()), 2)} | others
+    random = Cut({"train": round(1 - sum(others.values()), 2)} | others, has_interval="calibration" in others)
+    if n_rows >= FEWEST or "test" in own:
+        return [random]
+    n_held_out = n_rows - round(TESTED * n_rows)
+    return [Cut({"test": TESTED}, FOLDS, not classifies and n_held_out >= rows_needed(LEVEL)), random]
 
 
 def first_sweep(setting: Setting) -> First:
@@ -80,7 +109,10 @@ def first_sweep(setting: Setting) -> First:
 
 
 def _first(rung: Rung, setting: Setting) -> First:
-    """The sweep of a rung: little weight decay is best where targets follow features closely, much where noise does."""
+    """The sweep of a rung: little weight decay is best where targets follow features closely, much where noise does.
+
+    Replicates are networks of each fold.
+    """
     block: dict[str, Any] = {
         "activation": ["relu", "tanh"],
         "depth": 2,
@@ -92,7 +124,7 @@ def _first(rung: Rung, setting: Setting) -> First:
         "epochs": rung.epochs,
         "schedule": "cosine",
         "keep": "best",
-        "replicates": rung.replicates,
+        "replicates": max(1, rung.replicates // setting.n_folds),
     }
     demand = plan.cost(Sweep.model_validate(block), setting)
     return First(block, demand.networks, float(demand.operations))

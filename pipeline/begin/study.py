@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from shoal.pipeline.begin import folder as folders
 from shoal.pipeline.begin import options, rule, texts
 from shoal.pipeline.begin import targets as outcomes
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, look, of_use
+from shoal.pipeline.begin.rule import Cut
 from shoal.pipeline.config import ConfigError, DataConfig, Fault
 from shoal.pipeline.config.faults import PARAMS, Notice, shown
 from shoal.pipeline.data import readers, splitting
@@ -32,6 +34,23 @@ class Begun:
 
     notices: Sequence[Notice]
     lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was seen of a table: its columns but the targets, and of the way it is cut how many rows each part gets.
+
+    Of folds, `sizes` are those of the first. Rows are cut in the `order` of a column, or at random.
+    """
+
+    cut: Cut
+    sizes: Mapping[str, int]
+    columns: Sequence[Seen]
+    order: str | None
+
+    @property
+    def features(self) -> list[Seen]:
+        return of_use(self.columns, FEATURE)
 
 
 def begin(
@@ -63,29 +82,58 @@ def _begin(
     folder: Path, files: Mapping[str, str], wanted: Sequence[str], order: str | None, form: Mapping[str, Any]
 ) -> Begun:
     """The same, with ways out in words of params.yaml."""
-    source, names = next(iter(files.values())), {key: Path(file).name for key, file in files.items()}
+    names = {key: Path(file).name for key, file in files.items()}
     table, *others = (readers.read(Path(), file, "", Dialect(**form)) for file in files.values())
     targets = outcomes.chosen(table, wanted)
     _check_order(table, targets, order)
     folders.refuse(folder, [Path(file) for file in files.values()])
-    task = outcomes.task(table, targets)
-    sizes, columns = _looked_at(table, names, targets, task, order)
-    sizes |= {key: len(other.rows) for key, other in zip(list(files)[1:], others, strict=True)}
-    features = of_use(columns, FEATURE)
-    if not features:
-        seen = texts.some(_without_use(columns)) or "targets alone"
+    *better, last = rule.cuts(len(table.rows), bool(outcomes.task(table, targets)), names)
+    for cut in better if order is None else ():
+        with suppress(ConfigError):  # a class of one row, say: the last way may do, and if not, says why
+            looked = _looked_at(table, names, targets, cut)
+            if not any(column.in_order for column in looked.columns):  # rows of a series have neighbours in each fold
+                return _begun(folder, files, table, targets, looked, form)
+    looked = _looked_at(table, names, targets, last, order)
+    own = {key: len(other.rows) for key, other in zip(list(files)[1:], others, strict=True)}
+    return _begun(folder, files, table, targets, replace(looked, sizes={**looked.sizes, **own}), form)
+
+
+def _check_order(table: UserTable, targets: Sequence[str], order: str | None) -> None:
+    """Raise ConfigError where rows cannot be put into the order of this column, if one is asked for."""
+    if order in targets:
+        raise ConfigError([Fault("", shown(order), "a column that is not among the targets", options.ORDER)])
+    if order is not None and (faults := table.missing("", [order]) or splitting.in_order(table, order)[1]):
+        raise ConfigError(replace(fault, file=fault.file if fault.where else options.ORDER) for fault in faults)
+
+
+def _begun(
+    folder: Path,
+    files: Mapping[str, str],
+    table: UserTable,
+    targets: Sequence[str],
+    looked: _Look,
+    form: Mapping[str, Any],
+) -> Begun:
+    """Write the study of a table that was looked at; raises ConfigError where that cannot be one."""
+    names = {key: Path(file).name for key, file in files.items()}
+    source, *_ = files.values()
+    if not looked.features:
+        seen = texts.some(_without_use(looked.columns)) or "targets alone"
         raise ConfigError([Fault("", seen, "at least one column to predict from", source)])
     threads, n_rows = numba.config.NUMBA_NUM_THREADS, len(table.rows)
-    n_inputs = sum(column.n_inputs for column in features)
-    n_outputs = outcomes.n_outputs(table, targets)
-    first = rule.first_sweep(Setting(n_inputs, n_outputs, sizes["train"], 8, threads, sizes["validation"]))
-    text = texts.params(names, targets, task, columns, n_rows, first, order, form)
-    found = _write(folder, files, text, texts.title(source, targets, n_rows), targets)
+    shape = sum(column.n_inputs for column in looked.features), outcomes.n_outputs(table, targets)
+    setting = Setting(*shape, looked.sizes["train"], 8, threads, looked.sizes["validation"], looked.cut.folds)
+    first = rule.first_sweep(setting)
+    task, order = outcomes.task(table, targets), looked.order
+    text = texts.params(names, targets, task, looked.columns, n_rows, looked.cut, first, order, form)
+    title, with_git = texts.title(source, targets, n_rows), folders.has_git(folder)
+    readme = texts.readme(title, next(iter(names.values())), targets, _cut_so(table, looked), with_git)
+    found = _write(folder, files, text, readme, with_git)
     there = "" if folder.resolve() == Path().resolve() else f"cd {shlex.quote(str(folder))} && "
     return Begun(
         found.notices,
         [
-            f"{source}: {'; '.join(_seen(table, targets, columns, sizes, order))}",
+            f"{source}: {'; '.join(_seen(table, targets, looked))}",
             f"{folder}: {first.networks} networks, about {first.time(threads)} of training on this machine; "
             f"params.yaml says more; now: {there}dvc repro",
         ],
@@ -107,59 +155,59 @@ def _files(source: str, test: str | None, validation: str | None) -> dict[str, s
     return files
 
 
-def _check_order(table: UserTable, targets: Sequence[str], order: str | None) -> None:
-    """Raise ConfigError where rows cannot be put into the order of this column, if one is asked for."""
-    if order in targets:
-        raise ConfigError([Fault("", shown(order), "a column that is not among the targets", options.ORDER)])
-    if order is not None and (faults := table.missing("", [order]) or splitting.in_order(table, order)[1]):
-        raise ConfigError(replace(fault, file=fault.file if fault.where else options.ORDER) for fault in faults)
-
-
 def _looked_at(
-    table: UserTable, files: Mapping[str, str], targets: Sequence[str], task: str, order: str | None
-) -> tuple[dict[str, int], list[Seen]]:
-    """How many of its rows each part gets, and the other columns; raises ConfigError where there are too few rows."""
-    n_rows = len(table.rows)
+    table: UserTable, files: Mapping[str, str], targets: Sequence[str], cut: Cut, order: str | None = None
+) -> _Look:
+    """The columns, and the rows of each part; raises ConfigError where there are too few rows."""
+    n_rows, is_of_classes = len(table.rows), bool(outcomes.task(table, targets))
+    if n_rows < rule.LEAST_ROWS:
+        allowed = f"at least {rule.LEAST_ROWS}, to train, validate and test"
+        raise ConfigError([Fault("", f"{n_rows} row{'s' * (n_rows != 1)}", allowed, table.name)])
     block = {
         "source": "file",
         "targets": list(targets),
         "features": None,
-        "fractions": rule.fractions(n_rows, bool(task), files),
+        "fractions": cut.fractions,
+        "splits": {"kind": "ordered", "column": order} if order else cut.splits,
         "split_seed": 0,
         "standardise": True,
-        "task": "classification" if task else "regression",
+        "task": "classification" if is_of_classes else "regression",
         "missing": {"numbers": "median", "categories": "own"},
-        "splits": {"kind": "ordered", "column": order} if order else None,
     }
     settings = DataConfig.model_validate(block | dict(files))
     rows, _ = splitting.split(table, settings)
-    if n_rows < rule.LEAST_ROWS:
-        allowed = f"at least {rule.LEAST_ROWS}, to train, validate and test"
-        raise ConfigError([Fault("", f"{n_rows} row{'s' * (n_rows != 1)}", allowed, table.name)])
-    return {name: len(part) for name, part in rows.items()}, look(table, settings, rows["train"])
+    rows |= next(iter(splitting.in_folds(rows["train"], settings)), {})
+    sizes = {name: len(rows[name]) for name in splitting.PARTS if name in rows}
+    return _Look(cut, sizes, look(table, settings, rows["train"]), order)
 
 
-def _seen(
-    table: UserTable, targets: Sequence[str], columns: Sequence[Seen], sizes: dict[str, int], order: str | None
-) -> Iterator[str]:
+def _seen(table: UserTable, targets: Sequence[str], looked: _Look) -> Iterator[str]:
     """What was seen of a table, in few words."""
     yield f"{len(table.rows):,} rows"
     if found := outcomes.task(table, targets):
         yield f"{targets[0]} holds {found}: classes"
-    if named := of_use(columns, NAMES):
+    if named := of_use(looked.columns, NAMES):
         yield f"{texts.some([column.name for column in named])} name{'s' * (len(named) == 1)} the rows"
-    if ignored := _without_use(of_use(columns, IGNORED)):
+    if ignored := _without_use(of_use(looked.columns, IGNORED)):
         yield f"ignored: {texts.some(ignored)}"
-    if counted := list(gaps(columns)):
+    if counted := list(gaps(looked.columns)):
         yield f"without a value: {texts.some(counted)}"
-    for column in columns:
+    for column in looked.columns:
         if column.in_order:
             way_out = f"{options.ORDER} {column.name}, or splits in params.yaml"
             yield f"{column.name} follows the rows: for a time series, {way_out}"
-    features = of_use(columns, FEATURE)
-    yield f"{len(features)} feature{'s' * (len(features) != 1)}"
-    parts = ", ".join(rule.PARTS[part] for part in sizes)
-    yield f"{' / '.join(f'{n:,}' for n in sizes.values())} to {parts}{f', in the order of {order}' if order else ''}"
+    yield f"{len(looked.features)} feature{'s' * (len(looked.features) != 1)}"
+    yield _cut_so(table, looked)
+
+
+def _cut_so(table: UserTable, looked: _Look) -> str:
+    """How many rows are for what."""
+    if looked.cut.folds > 1:
+        tested = looked.sizes["test"]
+        return f"{len(table.rows) - tested:,} in {looked.cut.folds} folds, each to validate in turn; {tested:,} to test"
+    parts = ", ".join(rule.PARTS[part] for part in looked.sizes)
+    ordered = f", in the order of {looked.order}" if looked.order else ""
+    return f"{' / '.join(f'{n:,}' for n in looked.sizes.values())} to {parts}{ordered}"
 
 
 def _without_use(columns: Sequence[Seen]) -> list[str]:
@@ -167,13 +215,13 @@ def _without_use(columns: Sequence[Seen]) -> list[str]:
     return [f"{column.name} ({column.reason.partition(' (')[0]})" for column in columns if column.use != FEATURE]
 
 
-def _write(folder: Path, files: Mapping[str, str], params: str, title: str, targets: Sequence[str]) -> Findings:
+def _write(folder: Path, files: Mapping[str, str], params: str, readme: str, with_git: bool) -> Findings:
     """Write the folder, and what `shoal check` finds in it; raises ConfigError, and leaves none, where that is a fault.
 
     The tables are copied: the study can be moved, and what becomes of the originals is no matter.
     """
-    with_git, tables = folders.has_git(folder), [Path(file) for file in files.values()]
-    own = {"params.yaml": params, "README.md": texts.readme(title, tables[0].name, targets, with_git)}
+    tables = [Path(file) for file in files.values()]
+    own = {"params.yaml": params, "README.md": readme}
     own["dvc.yaml"] = texts.stages(files)
     own |= {name: texts.source(file) for file, name in texts.AS_THEY_ARE.items()}
     own[".python"] = f"{sys.executable}\n"

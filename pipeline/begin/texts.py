@@ -12,7 +12,7 @@ from typing import Any
 
 from shoal.pipeline.begin import rule
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, of_use
-from shoal.pipeline.begin.rule import First
+from shoal.pipeline.begin.rule import Cut, First
 from shoal.pipeline.config.fields import LONGEST_LINE
 from shoal.pipeline.data.notices import word
 from shoal.pipeline.preparation import CATEGORY
@@ -55,6 +55,7 @@ def params(
     task: str,
     columns: Sequence[Seen],
     rows: int,
+    cut: Cut,
     first: First,
     order: str | None,
     form: Mapping[str, Any],
@@ -65,7 +66,7 @@ def params(
     `form` is what was said of texts, by its keys.
     """
     table = next(iter(files.values()))
-    name, shares = study_name(table), rule.fractions(rows, bool(task), files)
+    name = study_name(table)
     said = {
         "files": "\n".join(
             f"  {key}: {json.dumps(path, ensure_ascii=False)}    # {OF[key]}" for key, path in files.items()
@@ -73,21 +74,22 @@ def params(
         "targets": f"[{', '.join(map(word, targets))}]",
         "task": f"  task: classification    # {_comment(task)}\n" if task else "",
         "columns": "".join(f"  {line}\n" for line in (*_form(form), *_columns(columns))),
-        "fractions": "\n".join(f"    {f'{part}: {share:g}':18}# {USES[part]}" for part, share in shares.items()),
+        "shares": "together 1" if cut.folds == 1 else "the others are in folds",
+        "fractions": "\n".join(_fractions(cut)),
         "order": "".join(f"  {line}\n" for line in _order(columns, order)),
         "name": name,
         "title": json.dumps(title(table, targets, rows), ensure_ascii=False),
-        "choose": _value(rule.ANSWER),
-        "interval": f"interval: {rule.LEVEL:g}" if "calibration" in shares else f"# interval: {rule.LEVEL:g}",
+        "choose": _value(cut.choose),
+        "interval": f"{'' if cut.has_interval else '# '}interval: {rule.LEVEL:g}",
         "why": f"{first.networks} networks, which answer together",
         "block": "\n".join(f"    {key}: {_value(value)}" for key, value in first.block.items()),
     }
     return Template(source("params.yaml")).substitute(said)
 
 
-def readme(heading: str, table: str, targets: Sequence[str], with_git: bool) -> str:
-    """README.md of a study."""
-    said = {"title": heading, "table": table, "targets": _listed([f"`{name}`" for name in targets])}
+def readme(heading: str, table: str, targets: Sequence[str], rows: str, with_git: bool) -> str:
+    """README.md of a study; `rows` says how many are for what."""
+    said = {"title": heading, "table": table, "targets": _listed([f"`{name}`" for name in targets]), "rows": rows}
     return Template(source("README.md")).substitute(said | {"history": WITH_GIT if with_git else WITHOUT_GIT})
 
 
@@ -131,6 +133,14 @@ def _columns(columns: Sequence[Seen]) -> Iterator[str]:
         kinds = {column.kind == CATEGORY for column in columns if column.use == FEATURE and column.n_gaps}
         ways = [way for is_text, way in ((False, "numbers: median"), (True, "categories: own")) if is_text in kinds]
         yield f"missing: {{{', '.join(ways)}}}    # rows without a value: {_comment(some(counted))}"
+
+
+def _fractions(cut: Cut) -> Iterator[str]:
+    """The shares, and the key splits of folds."""
+    for part, share in cut.fractions.items():
+        yield f"    {f'{part}: {share:g}':18}# {USES[part]}"
+    if cut.splits:
+        yield f"  splits: {_value(cut.splits)}    # the other rows: each fold validates networks of the other folds"
 
 
 def _order(columns: Sequence[Seen], order: str | None) -> Iterator[str]:

@@ -113,7 +113,8 @@ def curve_plot(results: SweepResults) -> Plot:
     figure = curves.learning_curves(cells, facets, results.bands(shown), validation)
     drawn = cost_label(cells)
     if validation:
-        drawn += " (solid) and the same cost over the validation split (dashed)"
+        held_out = "rows that a network's fold holds out" if results.dataset.folds else "validation split"
+        drawn += f" (solid) and the same cost over the {held_out} (dashed)"
     caption = f"Learning curves: {drawn} against the step, median and quartile band over replicates.{facets.note}"
     caption += left_out
     if "stopped_step" in results.networks:

@@ -81,7 +81,7 @@ def about(study: Study) -> list[str]:
     last = "to test on" if dataset.is_tested else "to predict"
     uses = {"to train on": dataset.train, "to choose by": dataset.validation, last: dataset.test}
     if dataset.folds:
-        both = f"to train on and to choose by, in {len(dataset.folds)} splits by folds"
+        both = f"to train on and to choose by, in {counted(len(dataset.folds), 'split')} by folds,"
         uses = {both: dataset.train, last: dataset.test}
     rows = [f"{len(split.x):,} {use}" for use, split in uses.items()]
     if dataset.calibration is not None:
@@ -135,13 +135,16 @@ def extent(study: Study) -> str:
     """How many networks were trained, and what each part of the rows was for."""
     networks = sum(int(results.cells["n_networks"].sum()) for results in study.sweeps)
     cells = sum(len(results.cells) for results in study.sweeps)
-    chosen = " and chosen on the validation split"
+    fitted, judged = "training split", "validation split"
+    if study.dataset.folds:
+        fitted, judged = "rows outside a fold", "rows inside (validation)"
+    chosen = f" and chosen on the {judged}"
     if study.dataset.is_tested:
-        chosen = ", chosen on the validation split and reported on the test split"
+        chosen = f", chosen on the {judged} and reported on the test split"
     diverged = sum(int(results.cells["n_diverged"].sum()) for results in study.sweeps)
     return (
         f"{counted(networks, 'network')} in {counted(cells, 'cell')} of {counted(len(study.sweeps), 'sweep')} were "
-        f"fitted on the training split{chosen}; {diverged} of them diverged."
+        f"fitted on the {fitted}{chosen}; {diverged} of them diverged."
     )
 
 
@@ -155,4 +158,5 @@ def chosen_sentence(study: Study) -> str:
         f"The network with the smallest {error.label('validation')} of all is of cell {chosen['cell']} in sweep "
         f"{chosen['sweep']}; its {error.label(split)} is {number(chosen[error.metric(split)])}."
     )
-    return " ".join(filter(None, [best, ensembles.answers(chosen, error, number), ensembles.intervals(chosen)]))
+    single = "" if study.dataset.folds else best
+    return " ".join(filter(None, [single, ensembles.answers(chosen, error, number), ensembles.intervals(chosen)]))

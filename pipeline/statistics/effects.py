@@ -10,6 +10,7 @@ import pandas as pd
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.errors import best_cell
 from shoal.pipeline.statistics.intervals import interquartile_mean, interval
+from shoal.pipeline.statistics.resampled import Splits
 
 
 class Effect(NamedTuple):
@@ -29,11 +30,12 @@ class Effect(NamedTuple):
 def effects(cells: pd.DataFrame, errors: pd.DataFrame, seed: int) -> list[Effect]:
     """The effect of each level of the series and of each axis that varies, among prepared cells of a sweep.
 
-    `errors` (n_replicates, n_cells) is log10 of the test errors, a column a cell. A replicate's ratio is the median
-    over the settings; replicates start alike at all levels, so that what is typical of them is paired. An interval is
-    about other random starts.
+    `errors` (n_replicates, n_cells) is log10 of the errors that cells are judged by, a column a cell. A replicate's
+    ratio is the median over the settings; replicates start alike at all levels, so that what is typical of them is
+    paired. An interval is about other random starts; of folds, about other splits too.
     """
     best, found = best_cell(cells), axes.varying(cells)
+    splits = Splits.of(cells)
     varied = [axis for axis in ("series", *found) if cells[axis].nunique(dropna=False) > 1]
     if best is None:
         return []
@@ -49,8 +51,9 @@ def effects(cells: pd.DataFrame, errors: pd.DataFrame, seed: int) -> list[Effect
                 effects.append(Effect(axis, text))
             elif len(pairs):
                 ratios = _ratios(errors[pairs["cell_x"]].to_numpy(), errors[pairs["cell_y"]].to_numpy())
-                ends = interval(ratios, seed) or (np.nan, np.nan)
-                effects.append(Effect(axis, text, len(pairs), interquartile_mean(ratios), *ends))
+                typical = splits.mean(ratios) if splits else interquartile_mean(ratios)
+                ends = splits.interval(ratios) if splits else interval(ratios, seed) or (np.nan, np.nan)
+                effects.append(Effect(axis, text, len(pairs), typical, *ends))
     return effects
 
 

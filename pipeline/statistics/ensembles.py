@@ -63,7 +63,8 @@ def why(choose: Choose, rows: pd.DataFrame, n_cells: int, n_networks: int, error
     asked = choose["best"] if isinstance(choose, dict) else 1
     if splits:
         sets, left = len(rows) // splits.n, n_networks // splits.n
-        found = f"the mean of the {several}, {sets} of {asked} asked for on each of {splits.n} folds, with the smallest"
+        each = f"{sets} of {asked} asked for" if sets < asked else f"{sets}"
+        found = f"the mean of the {several}, {each} on each of {splits.n} folds, with the smallest"
         return f"{found} mean {label} of {left} such sets in {n_cells} cells; the test split had no say"
     short = f" ({asked} are asked for, no more are left)" if len(rows) < asked else ""
     found = f"the mean of the {several}{short} with the smallest {label} of all {n_networks}"

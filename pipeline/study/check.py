@@ -104,12 +104,12 @@ def _plan(config: Config, dataset: data.Dataset) -> list[str]:
     """Two lines: what would be trained on, and what would be trained."""
     first = dataset.parts[0]
     splits = [len(split.x) for split in (first.train, first.validation, dataset.test)]
+    every = f" in each of {len(dataset.folds)} splits by folds" if dataset.folds else ""
     kept = f", {len(dataset.calibration.x):,} to calibrate" if dataset.calibration else ""
-    kept += f", by {len(dataset.folds)} splits in folds" if dataset.folds else ""
     source = "sin(x)" if config.data.source == "function" else ", ".join(config.data.files.values())
     columns = f"features {_some(dataset.feature_names)}; targets {_some(dataset.target_names)}"
     columns += f" (classes {_some(dataset.classes.names)})" if dataset.classes else ""
-    sizes = "{:,} to train, {:,} to validate, {:,} to test".format(*splits)
+    sizes = f"{splits[0]:,} to train, {splits[1]:,} to validate{every}, {splits[2]:,} to test"
     n = sum(splits) + (len(dataset.calibration.x) if dataset.calibration else 0)
     costs = plan.costs(config, Setting.of(config, dataset))
     networks = _some([f"{name} {plan.amount(cost.networks)}" for name, cost in costs.items()])

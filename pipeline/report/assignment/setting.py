@@ -9,7 +9,7 @@ from shoal.pipeline.data import Dataset
 from shoal.pipeline.figures import room
 from shoal.pipeline.figures.network import drawing
 from shoal.pipeline.figures.style import COLOUR_NAMES
-from shoal.pipeline.preparation import BOOLEAN, Preparation
+from shoal.pipeline.preparation import BOOLEAN
 from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Plot, Section, Table
 from shoal.pipeline.report.results import SweepResults
@@ -57,7 +57,7 @@ def data_section(study: Study) -> Section:
     config, dataset = study.config, study.dataset
     splits = [("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test)]
     if dataset.folds:
-        splits[:2] = [(f"by {len(dataset.folds)} splits in folds", dataset.train)]
+        splits[:2] = [(f"train and validation, in {len(dataset.folds)} splits by folds,", dataset.train)]
     if dataset.calibration is not None:
         splits.insert(2, ("calibration", dataset.calibration))
     is_function = config.data.source == "function"
@@ -66,11 +66,11 @@ def data_section(study: Study) -> Section:
         ["source", "y = sin(x), x uniform on [-π, π]" if is_function else _tables(config.data.files)],
         *([["training points", _LEGACY.format(seed=config.seed, assignment=source)]] if is_function else []),
         ["features", ", ".join(dataset.feature_names)],
-        *_prepared(dataset.preparation),
+        *_prepared(dataset),
         ["targets", ", ".join(dataset.target_names)],
         *([["classes", _classes(dataset)]] if dataset.classes else []),
         ["samples", ", ".join(f"{name} {len(split.x)}" for name, split in splits)],
-        ["units", "as they are" if is_function or not config.data.standardise else _standardised(dataset.preparation)],
+        ["units", "as they are" if is_function or not config.data.standardise else _standardised(dataset)],
     ]
     return Section("Data", [Table("", ["", ""], rows)])
 
@@ -82,15 +82,20 @@ def _tables(files: Mapping[str, str]) -> str:
 
 
 def _classes(dataset: Dataset) -> str:
-    """The classes, each with its rows in the training split."""
+    """The classes, each with its rows in the training split, or in all folds."""
     counts = dataset.train.y.sum(axis=0)
     rows = ", ".join(f"{name} {n:.0f}" for name, n in zip(dataset.classes.names, counts, strict=True))
-    return f"{len(counts)}, with so many rows to train on: {rows}"
+    use = "to train on and to choose by" if dataset.folds else "to train on"
+    return f"{len(counts)}, with so many rows {use}: {rows}"
 
 
-def _prepared(preparation: Preparation) -> list[list[str]]:
-    """A row for each kind of columns that are no plain numbers."""
-    columns = preparation.columns
+def _fitted_on(dataset: Dataset) -> str:
+    return "training rows of each split" if dataset.folds else "training split"
+
+
+def _prepared(dataset: Dataset) -> list[list[str]]:
+    """A row for each kind of columns that are no plain numbers; of folds, with the medians and levels of them all."""
+    columns = dataset.preparation.columns
     levels = [f"{column.name}: {', '.join(column.levels)}" for column in columns if column.levels]
     binary = [column.name for column in columns if column.kind == BOOLEAN]
     medians = [f"{column.name}: {column.median:.6g}" for column in columns if column.is_told and not column.levels]
@@ -99,14 +104,15 @@ def _prepared(preparation: Preparation) -> list[list[str]]:
         ["true and false", f"inputs of 1 and 0: {', '.join(binary)}" if binary else ""],
         ["categories", f"an input of 1 or 0 for each level; {'; '.join(levels)}" if levels else ""],
         ["missing cells", f"an input of 1 where a cell is missing: {', '.join(told)}" if told else ""],
-        ["in their place", f"the median of the training split; {', '.join(medians)}" if medians else ""],
+        ["in their place", f"the median of the {_fitted_on(dataset)}; {', '.join(medians)}" if medians else ""],
     ]
     return [row for row in rows if row[1]]
 
 
-def _standardised(preparation: Preparation) -> str:
-    return _STANDARDISED + ("" if preparation.is_scaled.all() else "; inputs of 1 and 0 stay as they are")
+def _standardised(dataset: Dataset) -> str:
+    text = _STANDARDISED.format(rows=_fitted_on(dataset))
+    return text + ("" if dataset.preparation.is_scaled.all() else "; inputs of 1 and 0 stay as they are")
 
 
 _LEGACY = "the first numbers of NumPy's legacy generator with seed {seed}{assignment}"
-_STANDARDISED = "networks see columns of mean 0 and deviation 1 (on the training split); errors keep the table's units"
+_STANDARDISED = "networks see columns of mean 0 and deviation 1 (on the {rows}); errors keep the table's units"

@@ -1,4 +1,4 @@
-"""What each hyper-parameter of a sweep does to the test error, with intervals."""
+"""What each hyper-parameter of a sweep does to the error that cells are judged by, with intervals."""
 
 from __future__ import annotations
 
@@ -21,19 +21,22 @@ def effect_blocks(results: SweepResults, seed: int) -> list[Block]:
     found = effects(cells, results.log10_errors, seed)
     if not found:
         return []
-    test, series = results.error.label("test"), "architecture" if results.settings.architecture else "activation"
+    label = results.error.label(results.error.judged)
+    series = "architecture" if results.settings.architecture else "activation"
     text = (
-        f"What each hyper-parameter does: the {test} at each of its levels over that at the level of the best cell (by "
-        f"validation), all else equal. Above 1 the error is larger. {capital(_what(results))}"
+        f"What each hyper-parameter does: the {label} at each of its levels over that at the level of the best cell "
+        f"(by validation), all else equal. Above 1 the error is larger. {capital(_what(results))}"
     )
     names = axes.LABELS | {"series": series}
     rows = [[names[one.axis], one.level, *_entries(one)] for one in found]
-    header = ["hyper-parameter", "level", f"ratio of {test}", "settings of all else"]
+    header = ["hyper-parameter", "level", f"ratio of {label}", "settings of all else"]
     return [text, Table(f"Effect of each hyper-parameter{_of(left_out)}", header, rows, 2)]
 
 
 def _what(results: SweepResults) -> str:
     typical = "a ratio is the median over settings of all else, and typical of the replicates (interquartile mean)"
+    if results.dataset.folds:
+        return f"{typical}, in the mean over the splits; in brackets its 95 % interval, over splits."
     if results.cells["n_networks"].max() < FEWEST:
         return f"{typical}; with fewer than {FEWEST} replicates there are no intervals."
     return f"{typical}; in brackets its 95 % interval, over random starts."

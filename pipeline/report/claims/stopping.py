@@ -22,9 +22,11 @@ def stopping_sentences(results: SweepResults) -> list[str]:
         sentences.append(f"{len(stopped)} of {counted(n, 'network')} {verb} stopped early, {when(stopped)}.")
     whose = "" if len(best) == n else f" in {len(best)} of them"
     label = cost_label(results.cells)
+    judged, rest = ("validation split", "the test split had none")
+    if results.dataset.folds:
+        judged, rest = "rows that a fold holds out", "the test rows had none"
     sentences.append(
         f"The parameters of the lowest validation cost are kept{whose}, found {when(best)}; {label} in tables is "
-        "theirs. So the validation split had a say in training, and validation errors are a little too good; the test "
-        "split had none."
+        f"theirs. So the {judged} had a say in training, and validation errors are a little too good; {rest}."
     )
     return sentences
