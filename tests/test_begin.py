@@ -162,6 +162,17 @@ def test_rows_in_the_order_of_a_date_are_split_by_it_where_the_user_says_so(here
     assert (found.splits, found.ignore) == (Splits(kind="ordered", column="day"), None)
 
 
+def test_numbers_with_signs_are_no_names_of_rows(here: Path, capsys: Captured) -> None:
+    table = houses()[["size", "age", "price"]]
+    table["share"], table["fee"] = table["age"].map("{}%".format), table["size"].map("€ {}".format)
+    table.to_csv("signs.csv", index=False)
+    init("signs.csv", "--target", "price")
+    told = capsys.readouterr().out
+    assert (
+        f"ignored: share (numbers with a sign, {table['share'][0]}: write them without it), fee (numbers with" in told
+    )
+
+
 def test_the_form_of_a_text_is_said_where_it_cannot_be_found(here: Path, capsys: Captured) -> None:
     rows = ["größe;y", "1,234;2,345", "5,678;1,111", "7,891;3,141", "2,718;4,669", "1,618;1,414"]
     (here / "t.csv").write_bytes("\n".join(rows).encode("latin-1"))

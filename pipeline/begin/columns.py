@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from unicodedata import category
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,8 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
     """A column by itself, as `features.fitted` has it; others have no say yet."""
     [column], cells = alone.preparation.columns, alone.cells[name]
     if alone.faults:
+        if column.kind == CATEGORY and (sign := _sign(table, cells)):
+            return Seen(name, column.kind, IGNORED, f"numbers with a sign, {sign}: write them without it")
         if column.kind == CATEGORY and not any(map(is_none, cells)) and len(set(cells)) == len(cells):
             return Seen(name, column.kind, NAMES, "text, no two alike")
         return Seen(name, column.kind, IGNORED, _reason(alone.faults[0]), in_order=_is_in_order(table, column))
@@ -81,6 +84,14 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
         use = NAMES if n == len(cells) else IGNORED
         return Seen(name, column.kind, use, f"is named like an id ({n:,} different numbers)")
     return Seen(name, column.kind, n_inputs=len(column.inputs), n_gaps=n_gaps)
+
+
+def _sign(table: UserTable, cells: Sequence[object]) -> str:
+    """The first cell of a column of numbers that have signs of currencies or percent; empty for any other."""
+    filled = [str(cell).strip() for cell in cells if not is_none(cell)]
+    bare = ("".join(letter for letter in cell if category(letter) != "Sc" and letter not in "%‰") for cell in filled)
+    signed = not any(np.isnan(table.number(number.strip())) for number in bare)
+    return filled[0] if signed and filled else ""
 
 
 def _reason(fault: Fault) -> str:

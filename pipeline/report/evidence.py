@@ -29,7 +29,7 @@ MOST_NAMED = 20
 def gradient_check(study: Study) -> Section:
     """A row per activation, architectures of their own together; folded, the worst tensor of each architecture."""
     checks, cost = study.checks, HALF_MSE
-    named = cost.name if cost in study.costs else f"{cost.name} = {cost.formula}"
+    named = cost.name if cost in study.costs else f"{cost.name} = {cost.formula} (whatever the loss)"
     n, architectures = int(checks["n_coordinates"].sum()), int(checks["architecture"].nunique())
     text = (
         "Every architecture in use, freshly drawn, on some training samples: gradients of "
