@@ -13,8 +13,8 @@ _COMMA = re.compile(r"[-+]?(\d{1,3}(\.\d{3})+|\d*)(,\d*)?([eE][-+]?\d+)?")
 """Numbers with a decimal point and those with a decimal comma; the other mark may stand between thousands."""
 PATTERNS = {".": _POINT, ",": _COMMA}
 OTHER = {".": ",", ",": "."}
-GROUPED = {mark: re.compile(rf"[-+]?(\d{{1,3}}({mark}\d{{3}})+|\d+)([.,]\d*)?") for mark in ("'", " ")}
-"""Numbers whose digits are in groups, by the mark between these."""
+GROUPED = {mark: re.compile(rf"[-+]?([1-9]\d{{0,2}}({mark}\d{{3}})+|\d+)([.,]\d*)?") for mark in ("'", " ")}
+"""Numbers whose digits are in groups, by the mark between these; 044 123 456 is no number."""
 EITHER = "?"
 
 
