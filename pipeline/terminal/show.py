@@ -74,7 +74,8 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
     about = [UNTESTED]
     if is_judged(cells):
-        about = [scope(cells), few_rows(store.count_rows(paths.data / "test.parquet"))]
+        spread = scope(cells) if shown & {*TYPICAL} else scope(cells).replace("interval", "range", 1)
+        about = [spread, few_rows(store.count_rows(paths.data / "test.parquet"))]
     lines += filter(None, [*about, *_answers(paths, cells)])
     console.print(*lines, sep="\n", highlight=False, markup=False)
 
