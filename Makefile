@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: repro test kernels lint fuzz bench bench-quick fcnet accuracy lock readme clean coverage-check bench-tracking
-.PHONY: kills fuzz-tables soak audit
+.PHONY: coverage kills fuzz-tables soak audit
 
 repro: $(VENV)/installed
 	shoal check
@@ -91,6 +91,10 @@ audit:
 # How often the intervals hold the truth, in a long simulation (some minutes; the tests have a short one).
 coverage-check: $(VENV)/installed
 	python -m tests.coverage
+
+# How often prediction intervals hold new values, over 500 tables with choice and early stopping; some minutes.
+coverage: $(VENV)/installed
+	python -m tests.interval_coverage
 
 # Renew the pinned versions from pyproject.toml.
 lock: $(VENV)/installed

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 
-def number(value: float) -> str:
-    """Three significant digits, whole numbers whole; with an exponent below 1e-4 and from 1e6 on only."""
+def number(value: float, digits: int = 3, least: int = -4) -> str:
+    """So many significant digits, whole numbers whole; with an exponent below 10^least and from 1e6 on only."""
     if not np.isfinite(value) or value == 0:
         return f"{value:g}"
-    mantissa, exponent = f"{value:.2e}".split("e")
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
-    return f"{value:.{max(0, 2 - power)}f}" if -4 <= power < 6 else f"{mantissa}e{power}"
+    return f"{value:.{max(0, digits - 1 - power)}f}" if least <= power < 6 else f"{mantissa}e{power}"

@@ -155,6 +155,41 @@ def test_rows_in_the_order_of_a_date_are_split_by_it_where_the_user_says_so(here
     params.write_text(text.replace("# splits: {kind: ordered, c", "splits: {kind: ordered, c"), encoding="utf-8")
     assert config.load(Paths(params.parent)).data.splits == Splits(kind="ordered", column="day")
     assert not check(Paths(params.parent)).faults
+    init("series.csv", "mine", "--target", "price", "--order", "day")
+    seen = capsys.readouterr().out.splitlines()[0]
+    assert seen == "series.csv: 60 rows; 2 features; 36 / 12 / 12 to train, validate, test, in the order of day"
+    found = config.load(Paths(here / "mine")).data
+    assert (found.splits, found.ignore) == (Splits(kind="ordered", column="day"), None)
+
+
+def test_numbers_with_signs_are_no_names_of_rows(here: Path, capsys: Captured) -> None:
+    table = houses()[["size", "age", "price"]]
+    table["share"], table["fee"] = table["age"].map("{}%".format), table["size"].map("€ {}".format)
+    table.to_csv("signs.csv", index=False)
+    init("signs.csv", "--target", "price")
+    told = capsys.readouterr().out
+    assert (
+        f"ignored: share (numbers with a sign, {table['share'][0]}: write them without it), fee (numbers with" in told
+    )
+
+
+def test_the_form_of_a_text_is_said_where_it_cannot_be_found(here: Path, capsys: Captured) -> None:
+    rows = ["größe;y", "1,234;2,345", "5,678;1,111", "7,891;3,141", "2,718;4,669", "1,618;1,414"]
+    (here / "t.csv").write_bytes("\n".join(rows).encode("latin-1"))
+    told = studies.refusal(lambda: cli.main(["init", "t.csv", "--target", "y"]), capsys)
+    assert (
+        told.startswith("t.csv: row 1: found bytes that are not UTF-8") and "or say --encoding (latin-1, ...)" in told
+    )
+    words = ["init", "t.csv", "--target", "y", "--encoding", "latin-1"]
+    told = studies.refusal(lambda: cli.main(words), capsys)
+    assert "numbers such as 1,234 alone" in told and told.endswith(
+        "allowed: --decimal, '.' or ',', which says what they are\n"
+    )
+    told = studies.refusal(lambda: cli.main([*words, "--decimal", ";", "--header-row", "0"]), capsys)
+    assert told.splitlines()[0] == "--decimal: found ';'; allowed: '.', ','"
+    init(*words[1:], "--decimal", ",", "--header-row", "1", "--separator", ";")
+    data = config.load(Paths(here / "t")).data
+    assert (data.encoding, data.decimal, data.header_row, data.separator) == ("latin-1", ",", 1, ";")
 
 
 @pytest.mark.parametrize(
@@ -229,6 +264,9 @@ def test_what_looks_like_classes(tmp_path: Path, values: list[object], found: st
             ["id.csv", "--target", "y"],
             "id.csv: found id (is named like an id); allowed: at least one column to predict",
         ),
+        (["houses.csv", "--target", "age", "--order", "day"], "--order: found no column 'day'; allowed: a column of"),
+        (["houses.csv", "--target", "age", "--order", "age"], "--order: found 'age'; allowed: a column that is not "),
+        (["houses.csv", "--target", "age", "--order", "town"], "houses.csv: column 'town', row 2: found 'north'; allo"),
         (["short.csv", "--target", "y"], "short.csv: found 3 rows; allowed: at least 4, to train, validate and test"),
     ],
 )

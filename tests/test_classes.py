@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shoal.pipeline.baselines import logistic, prior
@@ -17,6 +17,7 @@ from shoal.pipeline.classes import Classes
 from shoal.pipeline.data.splitting import spread
 from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.scaling import Scaling
+from shoal.pipeline.statistics.probabilities import bins, roc, wilson
 from shoal.pipeline.tasks import CLASSIFICATION
 from shoal.pipeline.tasks.classification import CROSS_ENTROPY, EPSILON
 from tests import naive, studies
@@ -57,6 +58,26 @@ def test_the_auc_counts_pairs_of_rows_of_both_classes() -> None:
     assert MEASURES["roc_auc"](p, y) == pytest.approx(np.mean([(a > b) + (a == b) / 2 for a, b in pairs]), rel=1e-14)
     assert any(a == b for a, b in pairs)
     assert np.isnan(MEASURES["roc_auc"](p, np.eye(2)[np.zeros(40, int)]))
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=60))
+def test_the_area_below_the_roc_curve_is_the_auc(rows: list[tuple[int, bool]]) -> None:
+    p, is_so = np.array([20.0 - k for k, _ in rows]) / 20, np.array([so for _, so in rows])
+    assume(is_so.any() and not is_so.all())
+    others, found = roc(p, is_so)
+    auc = MEASURES["roc_auc"](np.stack([1 - p, p], axis=1), np.eye(2)[is_so.astype(int)])
+    assert np.trapezoid(found, others) == pytest.approx(auc, abs=1e-12)
+    assert (others[0], found[0], others[-1], found[-1]) == (0, 0, 1, 1)
+    assert (np.diff(others) >= 0).all() and (np.diff(found) >= 0).all()
+
+
+def test_bins_hold_every_row_and_their_intervals_the_share() -> None:
+    p, is_so = np.round(RNG.random(300), 2), RNG.random(300) < 0.3
+    found = bins(np.append(p, [0.0, 1.0]), np.append(is_so, [False, True]))
+    assert sum(one.n for one in found) == 302
+    assert all(one.start <= one.mean <= one.end and one.low < one.share < one.high for one in found)
+    assert wilson(0.0, 10) == pytest.approx((0, 0.2775), abs=1e-4)  # scipy.stats.binomtest(0, 10), method wilson
+    assert wilson(1.0, 10) == pytest.approx((0.7225, 1), abs=1e-4)
 
 
 def test_an_impossible_row_counts_as_much_as_the_clipping_allows() -> None:

@@ -18,7 +18,7 @@ from shoal.pipeline import config, data, store
 from shoal.pipeline.classes import Classes
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.report import results_page
-from shoal.pipeline.report.claims.classes import MOST_CLASSES, class_blocks
+from shoal.pipeline.report.claims.classes import MOST_CLASSES, class_blocks, class_plots
 from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.plots import plots
 from shoal.pipeline.report.study import CHOSEN
@@ -171,8 +171,24 @@ def test_tables_of_classes_count_rows_and_are_bounded() -> None:
     assert matrix.rows[shown.index("5")][1:][shown.index("7")] == str(pairs.count((5, 7)))
     assert sum(int(cell) for row in matrix.rows for cell in row[1:]) == 300
     some = [(row.max(), a == b) for (a, b), row in zip(pairs, p, strict=True) if 0.4 <= row.max() < 0.5]
-    assert calibration.rows[4] == ["0.4 to 0.5", str(len(some)), *(f"{mean:.3f}" for mean in np.mean(some, axis=0))]
+    [row] = [row for row in calibration.rows if row[0] == "0.4 to 0.5"]
+    assert row[1:4] == [str(len(some)), *(f"{mean:.3f}" for mean in np.mean(some, axis=0))]
     assert sum(int(row[1]) for row in calibration.rows) == 300
+
+
+@pytest.mark.parametrize("true", [[0, 1, 1, 0, 1], [1, 1, 1, 1, 1]])
+def test_two_classes_have_a_curve_where_both_occur(true: list[int]) -> None:
+    p = np.array([0.1, 0.4, 0.8, 0.4, 0.9])
+    y_hat, y = np.stack([1 - p, p], axis=1), np.eye(2)[true]
+    dataset = SimpleNamespace(classes=Classes(("no", "yes")), test=SimpleNamespace(y=y))
+    y_hats = {name: {"test": y_hat} for name in (CHOSEN, "logistic")}
+    found: Any = SimpleNamespace(dataset=dataset, y_hats=y_hats, answering=CHOSEN)
+    calibration, *curves = class_plots(found)
+    assert "share that is yes against probability of yes" in calibration.caption
+    assert [curve.path for curve in curves] == (["roc"] if 0 in true else [])
+    for curve in curves:
+        label, _ = (text.get_text() for text in curve.figure.axes[0].get_legend().get_texts())
+        assert label == f"{CHOSEN}, ROC AUC 0.917"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from shoal.pipeline.paths import Paths
 from shoal.pipeline.tasks.regression import MSE
 from shoal.pipeline.terminal import cli
 from shoal.pipeline.terminal.compare import Side, is_identical
+from shoal.pipeline.terminal.revisions import WORKSPACE, snapshot
 from tests import studies
 
 SWEEPS: dict[str, Any] = {
@@ -189,6 +190,21 @@ def test_the_workspace_is_a_revision_that_params_may_have_left_behind(revisions:
     told = "not up to date: seed changed after these results; `dvc repro` renews them\n"
     assert "4 cells are bit-identical" in compare(capsys, "three", "workspace", told)
     assert "bit-identical" in compare(capsys, "one", "two"), "which have no such line, whatever lies here"
+
+
+def test_rows_with_text_and_gaps_are_compared_cell_by_cell(finished: Paths, tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    paths.params.write_text("seed: 1\n", encoding="utf-8")
+    store.write_table(paths.networks, store.read_table(finished.networks))
+    rows = pd.DataFrame({"city": ["Bern", None, "Zug"], "age": [1.0, np.nan, 3.0]})
+    found = []
+    for city in ("Zug", "Zug", "Genf"):
+        store.write_table(paths.data / "train.parquet", rows.replace({"city": {"Zug": city}}))
+        store.write_table(paths.data / "test.parquet", rows)
+        found.append(snapshot(paths, WORKSPACE))
+    assert found[0].has_data_of(found[1])
+    assert not found[0].has_data_of(found[2])
+    assert found[0].n_test == 3
 
 
 def test_revisions_that_are_not_there(revisions: Paths, capsys: Captured) -> None:

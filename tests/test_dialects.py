@@ -47,6 +47,8 @@ FORMS = {
     "a title of two cells per line": "device;XR\nserial;7\nspeed;force;note\n" + rows(";").replace("\n", ";ok\n"),
     "a typographer's minus": "speed,force\n" + rows(",").replace("-", "\u2212"),
     "thousands": 'speed,force\n0.5,1\n-1.25,2\n"1,234.5",3.5\n7,-4.25\n',
+    "thousands with apostrophes": "speed;force\n0.5;1\n-1.25;2\n1'234.5;3.5\n7;-4.25\n",
+    "thousands with narrow blanks": "speed;force\n0,5;1\n-1,25;2\n1\u202f234,5;3,5\n7;-4,25\n",
     "thousands with points": "speed;force\n0,5;1\n-1,25;2\n1.234,5;3,5\n7;-4,25\n",
 }
 
@@ -95,7 +97,7 @@ def test_rows_of_a_table_below_a_title_keep_their_numbers_and_the_title_is_told(
     table = read(tmp_path, "Measured\n\nspeed,force\n1,2\n3,4\n")
     assert list(table.rows) == [4, 5]
     assert [str(notice) for notice in table.notices] == [
-        "warning: t.csv: row 3: 1 line above the names of the columns are left out; if this is wrong, say "
+        "warning: t.csv: row 3: 1 line above the names of the columns is left out; if this is wrong, say "
         "data.header_row"
     ]
 
@@ -107,6 +109,8 @@ def test_a_table_without_names_gets_some_and_that_is_told(tmp_path: Path) -> Non
     assert has(list(map(str, table.notices)), "row 1", "c1, c2, ...", "data.header_row")
     named = read(tmp_path, "2019,2020\n3,4\n5,6\n", Dialect(header_row=1))
     assert (named.columns, named.notices) == (["2019", "2020"], ())
+    [odd] = read(tmp_path, "0.5,Bern\n3,Zug\n5,Zug\n").notices
+    assert has([str(odd)], "row 1: a column is called 0.5; if these are no names, say data.header_row: none")
     below = read(tmp_path, "x,y\n3,4\n5,6\n", Dialect(header_row="none"))
     assert below.columns == ["c1", "c2"]
     assert len(below.rows) == 3

@@ -205,6 +205,8 @@ def test_labels_are_plain_letters() -> None:
     panel.set_ylim(2e-4, 7e-4)
     labels = panel.yaxis.get_minor_formatter().format_ticks([2e-4, 3e-4])
     assert labels == ["2×10⁻⁴", "3×10⁻⁴"]
+    panel.set_ylim(150, 700)
+    assert panel.yaxis.get_minor_formatter().format_ticks([200, 620]) == ["200", "620"]
 
 
 def test_long_names_are_folded_and_the_longest_lose_their_middle() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from unicodedata import category
 
 import numpy as np
 import pandas as pd
@@ -42,11 +43,13 @@ class Seen:
 
 
 def look(table: UserTable, settings: DataConfig, train: np.ndarray) -> list[Seen]:
-    """Every column but the targets, in the table's order; `train` are the places of the rows to train on.
+    """Every column but the targets and the one that rows are split by, in the table's order; `train` are the places of
+    the rows to train on.
 
     Targets hold numbers, names are each there once, and `settings` take missing cells.
     """
-    names = [name for name in table.columns if name not in settings.targets]
+    others = {*settings.targets, settings.splits.column if settings.splits else None}
+    names = [name for name in table.columns if name not in others]
     seen = {name: _seen(table, name, features.fitted(table, [name], settings, train)) for name in names}
     used = features.fitted(table, [name for name in names if seen[name].use == FEATURE], settings, train)
     for name, reason in _suspicions(table, used, settings.targets, train).items():
@@ -70,6 +73,8 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
     """A column by itself, as `features.fitted` has it; others have no say yet."""
     [column], cells = alone.preparation.columns, alone.cells[name]
     if alone.faults:
+        if column.kind == CATEGORY and (sign := _sign(table, cells)):
+            return Seen(name, column.kind, IGNORED, f"numbers with a sign, {sign}: write them without it")
         if column.kind == CATEGORY and not any(map(is_none, cells)) and len(set(cells)) == len(cells):
             return Seen(name, column.kind, NAMES, "text, no two alike")
         return Seen(name, column.kind, IGNORED, _reason(alone.faults[0]), in_order=_is_in_order(table, column))
@@ -79,6 +84,14 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
         use = NAMES if n == len(cells) else IGNORED
         return Seen(name, column.kind, use, f"is named like an id ({n:,} different numbers)")
     return Seen(name, column.kind, n_inputs=len(column.inputs), n_gaps=n_gaps)
+
+
+def _sign(table: UserTable, cells: Sequence[object]) -> str:
+    """The first cell of a column of numbers that have signs of currencies or percent; empty for any other."""
+    filled = [str(cell).strip() for cell in cells if not is_none(cell)]
+    bare = ("".join(letter for letter in cell if category(letter) != "Sc" and letter not in "%‰") for cell in filled)
+    signed = not any(np.isnan(table.number(number.strip())) for number in bare)
+    return filled[0] if signed and filled else ""
 
 
 def _reason(fault: Fault) -> str:

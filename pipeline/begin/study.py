@@ -9,17 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numba
 
 from shoal.pipeline.begin import folder as folders
-from shoal.pipeline.begin import rule, texts
+from shoal.pipeline.begin import options, rule, texts
 from shoal.pipeline.begin import targets as outcomes
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, look, of_use
 from shoal.pipeline.begin.rule import Cut
 from shoal.pipeline.config import ConfigError, DataConfig, Fault
 from shoal.pipeline.config.faults import PARAMS, Notice, shown
 from shoal.pipeline.data import readers, splitting
+from shoal.pipeline.data.dialect import Dialect
 from shoal.pipeline.data.user_table import UserTable
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.study.check import Findings, check
@@ -38,12 +40,13 @@ class Begun:
 class _Look:
     """What was seen of a table: its columns but the targets, and of the way it is cut how many rows each part gets.
 
-    Of folds, `sizes` are those of the first.
+    Of folds, `sizes` are those of the first. Rows are cut in the `order` of a column, or at random.
     """
 
     cut: Cut
     sizes: Mapping[str, int]
     columns: Sequence[Seen]
+    order: str | None
 
     @property
     def features(self) -> list[Seen]:
@@ -51,30 +54,66 @@ class _Look:
 
 
 def begin(
-    source: str, place: Path | None, wanted: Sequence[str], test: str | None = None, validation: str | None = None
+    source: str,
+    place: Path | None,
+    wanted: Sequence[str],
+    test: str | None = None,
+    validation: str | None = None,
+    order: str | None = None,
+    form: Mapping[str, str] | None = None,
 ) -> Begun:
     """Write a study of the table `source` into the folder `place`, by default one of the table's name.
 
-    `test` and `validation` are tables of their own for these rows. Raises ConfigError with every fault of the tables
+    `test` and `validation` are tables of their own for these rows, `order` is the column that rows are split by in its
+    order, `form` what is said of texts, by the keys of params.yaml. Raises ConfigError with every fault of the tables
     and of the words; then nothing is written.
     """
     folder, files = place or Path(texts.stem(source)), _files(source, test, validation)
+    try:
+        begun = _begin(folder, files, wanted, order, options.form(form or {}))
+    except ConfigError as error:
+        faults = [replace(fault, allowed=options.named(fault.allowed)) for fault in error.faults]
+        raise ConfigError(faults) from None
+    notices = [replace(notice, way_out=options.named(notice.way_out)) for notice in begun.notices]
+    return replace(begun, notices=notices)
+
+
+def _begin(
+    folder: Path, files: Mapping[str, str], wanted: Sequence[str], order: str | None, form: Mapping[str, Any]
+) -> Begun:
+    """The same, with ways out in words of params.yaml."""
     names = {key: Path(file).name for key, file in files.items()}
-    table, *others = (readers.read(Path(), file, "") for file in files.values())
+    table, *others = (readers.read(Path(), file, "", Dialect(**form)) for file in files.values())
     targets = outcomes.chosen(table, wanted)
+    _check_order(table, targets, order)
     folders.refuse(folder, [Path(file) for file in files.values()])
     *better, last = rule.cuts(len(table.rows), bool(outcomes.task(table, targets)), names)
-    for cut in better:
+    for cut in better if order is None else ():
         with suppress(ConfigError):  # a class of one row, say: the last way may do, and if not, says why
             looked = _looked_at(table, names, targets, cut)
             if not any(column.in_order for column in looked.columns):  # rows of a series have neighbours in each fold
-                return _begun(folder, files, table, targets, looked)
-    looked = _looked_at(table, names, targets, last)
+                return _begun(folder, files, table, targets, looked, form)
+    looked = _looked_at(table, names, targets, last, order)
     own = {key: len(other.rows) for key, other in zip(list(files)[1:], others, strict=True)}
-    return _begun(folder, files, table, targets, replace(looked, sizes={**looked.sizes, **own}))
+    return _begun(folder, files, table, targets, replace(looked, sizes={**looked.sizes, **own}), form)
 
 
-def _begun(folder: Path, files: Mapping[str, str], table: UserTable, targets: Sequence[str], looked: _Look) -> Begun:
+def _check_order(table: UserTable, targets: Sequence[str], order: str | None) -> None:
+    """Raise ConfigError where rows cannot be put into the order of this column, if one is asked for."""
+    if order in targets:
+        raise ConfigError([Fault("", shown(order), "a column that is not among the targets", options.ORDER)])
+    if order is not None and (faults := table.missing("", [order]) or splitting.in_order(table, order)[1]):
+        raise ConfigError(replace(fault, file=fault.file if fault.where else options.ORDER) for fault in faults)
+
+
+def _begun(
+    folder: Path,
+    files: Mapping[str, str],
+    table: UserTable,
+    targets: Sequence[str],
+    looked: _Look,
+    form: Mapping[str, Any],
+) -> Begun:
     """Write the study of a table that was looked at; raises ConfigError where that cannot be one."""
     names = {key: Path(file).name for key, file in files.items()}
     source, *_ = files.values()
@@ -85,7 +124,8 @@ def _begun(folder: Path, files: Mapping[str, str], table: UserTable, targets: Se
     shape = sum(column.n_inputs for column in looked.features), outcomes.n_outputs(table, targets)
     setting = Setting(*shape, looked.sizes["train"], 8, threads, looked.sizes["validation"], looked.cut.folds)
     first = rule.first_sweep(setting)
-    text = texts.params(names, targets, outcomes.task(table, targets), looked.columns, n_rows, looked.cut, first)
+    task, order = outcomes.task(table, targets), looked.order
+    text = texts.params(names, targets, task, looked.columns, n_rows, looked.cut, first, order, form)
     title, with_git = texts.title(source, targets, n_rows), folders.has_git(folder)
     readme = texts.readme(title, next(iter(names.values())), targets, _cut_so(table, looked), with_git)
     found = _write(folder, files, text, readme, with_git)
@@ -115,7 +155,9 @@ def _files(source: str, test: str | None, validation: str | None) -> dict[str, s
     return files
 
 
-def _looked_at(table: UserTable, files: Mapping[str, str], targets: Sequence[str], cut: Cut) -> _Look:
+def _looked_at(
+    table: UserTable, files: Mapping[str, str], targets: Sequence[str], cut: Cut, order: str | None = None
+) -> _Look:
     """The columns, and the rows of each part; raises ConfigError where there are too few rows."""
     n_rows, is_of_classes = len(table.rows), bool(outcomes.task(table, targets))
     if n_rows < rule.LEAST_ROWS:
@@ -126,7 +168,7 @@ def _looked_at(table: UserTable, files: Mapping[str, str], targets: Sequence[str
         "targets": list(targets),
         "features": None,
         "fractions": cut.fractions,
-        "splits": cut.splits,
+        "splits": {"kind": "ordered", "column": order} if order else cut.splits,
         "split_seed": 0,
         "standardise": True,
         "task": "classification" if is_of_classes else "regression",
@@ -136,7 +178,7 @@ def _looked_at(table: UserTable, files: Mapping[str, str], targets: Sequence[str
     rows, _ = splitting.split(table, settings)
     rows |= next(iter(splitting.in_folds(rows["train"], settings)), {})
     sizes = {name: len(rows[name]) for name in splitting.PARTS if name in rows}
-    return _Look(cut, sizes, look(table, settings, rows["train"]))
+    return _Look(cut, sizes, look(table, settings, rows["train"]), order)
 
 
 def _seen(table: UserTable, targets: Sequence[str], looked: _Look) -> Iterator[str]:
@@ -145,14 +187,15 @@ def _seen(table: UserTable, targets: Sequence[str], looked: _Look) -> Iterator[s
     if found := outcomes.task(table, targets):
         yield f"{targets[0]} holds {found}: classes"
     if named := of_use(looked.columns, NAMES):
-        yield f"{texts.some([column.name for column in named])} names the rows"
+        yield f"{texts.some([column.name for column in named])} name{'s' * (len(named) == 1)} the rows"
     if ignored := _without_use(of_use(looked.columns, IGNORED)):
         yield f"ignored: {texts.some(ignored)}"
     if counted := list(gaps(looked.columns)):
         yield f"without a value: {texts.some(counted)}"
     for column in looked.columns:
         if column.in_order:
-            yield f"{column.name} follows the rows: for a time series, uncomment splits in params.yaml"
+            way_out = f"{options.ORDER} {column.name}, or splits in params.yaml"
+            yield f"{column.name} follows the rows: for a time series, {way_out}"
     yield f"{len(looked.features)} feature{'s' * (len(looked.features) != 1)}"
     yield _cut_so(table, looked)
 
@@ -163,7 +206,8 @@ def _cut_so(table: UserTable, looked: _Look) -> str:
         tested = looked.sizes["test"]
         return f"{len(table.rows) - tested:,} in {looked.cut.folds} folds, each to validate in turn; {tested:,} to test"
     parts = ", ".join(rule.PARTS[part] for part in looked.sizes)
-    return f"{' / '.join(f'{n:,}' for n in looked.sizes.values())} to {parts}"
+    ordered = f", in the order of {looked.order}" if looked.order else ""
+    return f"{' / '.join(f'{n:,}' for n in looked.sizes.values())} to {parts}{ordered}"
 
 
 def _without_use(columns: Sequence[Seen]) -> list[str]:

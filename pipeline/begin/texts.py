@@ -57,10 +57,13 @@ def params(
     rows: int,
     cut: Cut,
     first: First,
+    order: str | None,
+    form: Mapping[str, Any],
 ) -> str:
     """params.yaml: the data, what was found of its columns, and one sweep; `task` says why targets are classes.
 
-    `files` are the tables by their keys, `rows` those of the first.
+    `files` are the tables by their keys, `rows` those of the first, which are split in the order of the column `order`;
+    `form` is what was said of texts, by its keys.
     """
     table = next(iter(files.values()))
     name = study_name(table)
@@ -70,10 +73,10 @@ def params(
         ),
         "targets": f"[{', '.join(map(word, targets))}]",
         "task": f"  task: classification    # {_comment(task)}\n" if task else "",
-        "columns": "".join(f"  {line}\n" for line in _columns(columns)),
+        "columns": "".join(f"  {line}\n" for line in (*_form(form), *_columns(columns))),
         "shares": "together 1" if cut.folds == 1 else "the others are in folds",
         "fractions": "\n".join(_fractions(cut)),
-        "order": "".join(f"  # {line}\n" for line in _order(columns)),
+        "order": "".join(f"  {line}\n" for line in _order(columns, order)),
         "name": name,
         "title": json.dumps(title(table, targets, rows), ensure_ascii=False),
         "choose": _value(cut.choose),
@@ -109,6 +112,12 @@ def study_name(table: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", stem(table)).strip("-_")[: LONGEST_LINE // 2] or "study"
 
 
+def _form(form: Mapping[str, Any]) -> Iterator[str]:
+    """The keys that say how texts have their tables, as they were given."""
+    for key, value in form.items():
+        yield f"{key}: {json.dumps(value, ensure_ascii=False)}    # of the texts, as given to `shoal init`"
+
+
 def _columns(columns: Sequence[Seen]) -> Iterator[str]:
     """The keys ignore, id and missing, where there are such columns, with the reasons."""
     ignored, named = of_use(columns, IGNORED), of_use(columns, NAMES)
@@ -134,11 +143,13 @@ def _fractions(cut: Cut) -> Iterator[str]:
         yield f"  splits: {_value(cut.splits)}    # the other rows: each fold validates networks of the other folds"
 
 
-def _order(columns: Sequence[Seen]) -> Iterator[str]:
-    """A line to uncomment for each column whose dates follow the rows: it may be time that the rows are a series in."""
-    for column in columns:
-        if column.in_order:
-            yield f"splits: {{kind: ordered, column: {word(column.name)}}}    # time series: test on the last rows"
+def _order(columns: Sequence[Seen], order: str | None) -> Iterator[str]:
+    """How rows are split in the order of a column; without one, a line to uncomment for each column whose dates follow
+    the rows: it may be time that the rows are a series in."""
+    names = [column.name for column in columns if column.in_order] if order is None else [order]
+    for name in names:
+        line = f"splits: {{kind: ordered, column: {word(name)}}}    # time series: test on the last rows"
+        yield line if order else f"# {line}"
 
 
 def _several(names: Sequence[str]) -> str:

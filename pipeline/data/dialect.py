@@ -26,6 +26,7 @@ FITTING = 0.8
 NO_HEADER = "none"
 MINUS = "\u2212"
 """The minus sign of typographers, which some programs write."""
+_TYPOGRAPHIC = str.maketrans({MINUS: "-", "\u00a0": " ", "\u202f": " ", "\u2019": "'"})
 _CLOSED = re.compile(r'(?<!")"[ \t]+(?=[,;|\t]|\r?$)', re.MULTILINE)
 """Blanks between a closing quote and the separator behind it."""
 
@@ -50,7 +51,7 @@ class Dialect:
 
     def number(self, cell: str) -> float:
         """The float64 nearest to a cell, NaN where it holds no number in this dialect."""
-        text, decimal = cell.strip().replace(MINUS, "-"), self.decimal or "."
+        text, decimal = plain(cell.strip()), self.decimal or "."
         whole, mark, rest = text.partition(decimal)
         if self.thousands and re.fullmatch(rf"[-+]?\d{{1,3}}({re.escape(self.thousands)}\d{{3}})+", whole):
             whole = whole.replace(self.thousands, "")
@@ -60,6 +61,11 @@ class Dialect:
             return float(f"{whole}.{rest}" if mark else whole)
         except ValueError:
             return math.nan
+
+
+def plain(cell: str) -> str:
+    """A cell with the minus, the blanks and the apostrophe that typewriters have."""
+    return cell if cell.isascii() else cell.translate(_TYPOGRAPHIC)
 
 
 PLAIN = Dialect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from shoal.pipeline.data.dialect import (
     encoding_of,
     header_place,
     is_padded,
+    plain,
     records,
     separator_of,
     split,
@@ -224,13 +226,23 @@ def _kept(cells: list[str], n_columns: int) -> list[str]:
 
 def _told(name: str, found: Sequence[Record], place: int | None, given: Dialect) -> tuple[Notice, ...]:
     """What was found of the form of a file that is not plain, and was not given."""
-    if given.header_row is not None or place == 0:
+    if given.header_row is not None:
         return ()
+    if place == 0:
+        odd = next((cell.strip() for cell in found[0][1] if _is_measured(cell)), None)
+        way_out = "if these are no names, say data.header_row: none"
+        return () if odd is None else (Notice(f"row {found[0][0]}", f"a column is called {odd}", way_out, name),)
     if place is None:
         way_out = "if it has them in a row, say data.header_row"
         return (Notice(f"row {found[0][0]}", "numbers alone, so the columns are called c1, c2, ...", way_out, name),)
-    lines = f"{place} line{'s' if place > 1 else ''} above the names of the columns"
-    return (Notice(f"row {found[place][0]}", f"{lines} are left out", "if this is wrong, say data.header_row", name),)
+    verb = "lines above the names of the columns are" if place > 1 else "line above the names of the columns is"
+    lines = f"{place} {verb} left out"
+    return (Notice(f"row {found[place][0]}", lines, "if this is wrong, say data.header_row", name),)
+
+
+def _is_measured(cell: str) -> bool:
+    """Whether a cell is a number with decimals, as no name is: years are whole."""
+    return re.fullmatch(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?", plain(cell.strip())) is not None
 
 
 def _read_parquet(path: Path, name: str) -> UserTable:

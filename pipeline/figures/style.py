@@ -44,6 +44,9 @@ MOST_POINTS = 2000
 LONGEST = 72
 """Letters of a name that figures have room for."""
 
+PLAIN = (1e-2, 1e6)
+"""Ends of a logarithmic axis whose numbers need no powers."""
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STYLE: dict[str, Any] = {
     "font.size": 9,
@@ -103,12 +106,18 @@ def panels(n_rows: int, n_columns: int, width: float, row_height: float, **share
 
 
 class _Powers(LogFormatter):
-    """10⁻³ and 2×10⁻³ in plain letters: nothing has to be read as a formula, so that a $ in a name is a $."""
+    """10⁻³ and 2×10⁻³ in plain letters: nothing has to be read as a formula, so that a $ in a name is a $.
+
+    Along an axis that lies within PLAIN, 0.02 and 620.
+    """
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         text = super().__call__(x, pos)
         if x == 0 or not text:
             return text
+        low, high = sorted(self.axis.get_view_interval())
+        if PLAIN[0] <= low and high <= PLAIN[1]:
+            return f"{x:g}"
         mantissa, exponent = f"{x:.2e}".split("e")
         power = f"10{str(int(exponent)).translate(_RAISED)}"
         return power if float(mantissa) == 1 else f"{float(mantissa):g}×{power}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import numpy as np
 
 from shoal.pipeline.figures import residuals
-from shoal.pipeline.report.claims.classes import class_blocks
+from shoal.pipeline.report.claims.classes import class_blocks, class_plots
 from shoal.pipeline.report.claims.divergence import all_diverged
 from shoal.pipeline.report.claims.in_units import units_blocks, verdict
 from shoal.pipeline.report.claims.wording import counted, listed
@@ -17,6 +18,10 @@ from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics import ensembles
 from shoal.pipeline.tasks.regression import HALF_MSE
 
+FILES = (
+    "Its predictions are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
+    "`predictions/all_cells.parquet`."
+)
 MOST_NAMED = 20
 """Targets without a panel that a caption names."""
 
@@ -24,7 +29,7 @@ MOST_NAMED = 20
 def gradient_check(study: Study) -> Section:
     """A row per activation, architectures of their own together; folded, the worst tensor of each architecture."""
     checks, cost = study.checks, HALF_MSE
-    named = cost.name if cost in study.costs else f"{cost.name} = {cost.formula}"
+    named = cost.name if cost in study.costs else f"{cost.name} = {cost.formula} (whatever the loss)"
     n, architectures = int(checks["n_coordinates"].sum()), int(checks["architecture"].nunique())
     text = (
         "Every architecture in use, freshly drawn, on some training samples: gradients of "
@@ -59,7 +64,7 @@ def gradient_check(study: Study) -> Section:
 
 
 def test_set(study: Study) -> Section:
-    """The network that predicts the test split, and its errors there, target by target where there are several."""
+    """What predicts the test split, and its errors there, target by target where there are several."""
     chosen, error = study.chosen, study.error
     if chosen is None:
         text = (
@@ -67,26 +72,26 @@ def test_set(study: Study) -> Section:
             "no predicted values. Smaller learning rates, or standardised columns, may help."
         )
         return Section("Test set", [text])
-    whose = "The predictions of the mean" if "ensemble" in chosen else "Its predictions"
-    files = (
-        f"{whose} are in `predictions/test_predictions.csv`; those of the best network of every cell are in "
-        "`predictions/all_cells.parquet`."
-    )
-    answers = list(filter(None, [ensembles.answers(chosen, error, number), ensembles.intervals(chosen)]))
-    blocks: list[Block] = [*answers, files]
-    if not study.dataset.folds:  # where each network has validation rows of its own, no single one is chosen
-        why = f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}."
+    blocks: list[Block] = [f"{ensembles.answers(chosen, error, number)} {FILES}"]
+    if "ensemble" not in chosen:
+        text = f"Cell {chosen['cell']} of sweep {chosen['sweep']}, replicate {chosen['replicate']}: {chosen['why']}."
         row = [chosen["network_id"], *(number(chosen[error.metric(split)]) for split in ("validation", "test"))]
         header = ["network", *(error.label(split) for split in ("validation", "test"))]
-        blocks = [f"{why} {files}", Table("The chosen network", header, [row]), *answers, *_by_target(study, chosen)]
-    blocks += [*verdict(study), *units_blocks(study), *class_blocks(study)]
+        blocks = [f"{text} {FILES}", Table("The chosen network", header, [row])]
+    blocks += filter(None, [ensembles.intervals(chosen)])
+    blocks += [*_by_target(study), *verdict(study), *units_blocks(study), *class_blocks(study)]
     return Section("Test set", blocks)
 
 
 def drawn(study: Study) -> list[Plot]:
-    """What the chosen network predicts of the test split, against the truth, and what is left over; none of classes."""
-    if study.baselines is None or not study.y_hats or study.dataset.classes:
+    """What the chosen network predicts of the test split, against the truth, and what is left over.
+
+    Of classes, what its probabilities hold.
+    """
+    if study.baselines is None or not study.y_hats:
         return []
+    if study.dataset.classes:
+        return class_plots(study)
     y, y_hat, names = study.dataset.test.y, study.y_hats[study.answering]["test"], study.dataset.target_names
     note = _not_drawn(names) + points_note(len(y), "test samples", residuals.points(len(names)))
     predicted = f"Test split, predicted against true: the {study.answering}.{note}"
@@ -105,16 +110,15 @@ def _not_drawn(names: Sequence[str]) -> str:
     return f" Not drawn: {listed(texts)}." if rest else ""
 
 
-def _by_target(study: Study, chosen: dict[str, Any]) -> list[Table]:
+def _by_target(study: Study) -> list[Table]:
     """The test error of each target beside its variance, of which the score is made; empty for a single target."""
     if len(study.dataset.target_names) == 1:
         return []
-    [networks] = (results.networks for results in study.sweeps if results.name == chosen["sweep"])
-    network = networks.set_index("network_id").loc[chosen["network_id"]]
-    rows, error = [], study.task.error
-    values = network[[name for name in network.index if name.startswith(f"{error.of('test')}_")]]
+    rows, error, y = [], study.task.error, study.dataset.test.y
+    with np.errstate(over="ignore"):
+        values = ((study.y_hats[study.answering]["test"] - y) ** 2).mean(axis=0)
     for target, scale, value in zip(study.dataset.target_names, study.dataset.error_scale, values, strict=True):
         rows.append([target, number(value), number(scale**2), number(value / scale**2)])
     label = error.label("test")
     header = ["target", label, "variance on the training rows", f"{label} / variance"]
-    return [Table("The chosen network, target by target", header, rows)]
+    return [Table(f"The {study.answering}, target by target", header, rows)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline import baselines
+from shoal.pipeline import baselines, numbers
 from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
@@ -26,15 +26,10 @@ MOST_BEST = 20
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number in scientific notation, `digits` significant digits; `diverged` for infinity, 0 for no error at all."""
+    """A number of `digits` significant digits, below 0.1 with an exponent; `diverged` for infinity."""
     if np.isnan(value):
         return MISSING
-    if value == 0:
-        return "0"
-    if np.isinf(value):
-        return "diverged"
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
+    return "diverged" if np.isinf(value) else numbers.number(value, digits, least=-1)
 
 
 def spread(cell: pd.Series, name: str) -> str:

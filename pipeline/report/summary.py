@@ -69,19 +69,20 @@ def summary(study: Study) -> Section:
     lines = [f"{_name(results)}: {headline(results, study.sweeps)}" for results in study.sweeps]
     table = summary_table(study.sweeps)
     found = f"{extent(study)} {chosen_sentence(study)}"
-    paragraphs = [*_about(study), *verdict(study), found, *lines, CLAIMS, *caveats(study)]
+    paragraphs = [*about(study), *verdict(study), found, *lines, CLAIMS, *caveats(study)]
     return Section("Summary", [*paragraphs, table, definitions(study)])
 
 
-def _about(study: Study) -> list[str]:
+def about(study: Study) -> list[str]:
     """What a table is, how its rows are used, and what is predicted of them; empty where the samples are made."""
     config, dataset = study.config.data, study.dataset
     if not config.is_table:
         return []
-    uses = {"to train on": dataset.train, "to choose by": dataset.validation, "to test on": dataset.test}
+    last = "to test on" if dataset.is_tested else "to predict"
+    uses = {"to train on": dataset.train, "to choose by": dataset.validation, last: dataset.test}
     if dataset.folds:
         both = f"to train on and to choose by, in {counted(len(dataset.folds), 'split')} by folds,"
-        uses = {both: dataset.train, "to test on": dataset.test}
+        uses = {both: dataset.train, last: dataset.test}
     rows = [f"{len(split.x):,} {use}" for use, split in uses.items()]
     if dataset.calibration is not None:
         rows.insert(2, f"{len(dataset.calibration.x):,} for the intervals")

@@ -16,7 +16,7 @@ from shoal.pipeline.report.result_tables import entry, number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.sections import description
 from shoal.pipeline.report.study import Study
-from shoal.pipeline.report.summary import chosen_sentence, extent
+from shoal.pipeline.report.summary import about, chosen_sentence, extent
 from shoal.pipeline.statistics.errors import UNTESTED, cost_label
 
 
@@ -53,7 +53,7 @@ def at_a_glance(study: Study) -> Figure:
 
 
 def _summary(study: Study) -> list[Block]:
-    return [f"{extent(study)} {UNTESTED}", chosen_sentence(study), *_baselines(study)]
+    return [*about(study), f"{extent(study)} {UNTESTED}", chosen_sentence(study), *_baselines(study)]
 
 
 def _baselines(study: Study) -> list[Block]:

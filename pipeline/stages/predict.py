@@ -18,6 +18,7 @@ from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
 from shoal.pipeline.statistics import conformal, ensembles
 from shoal.pipeline.statistics.errors import LARGEST, best_first, best_networks, deciding, errors_of
+from shoal.pipeline.statistics.measures import by_target
 
 
 @receipts.kept(made_from.predictions)
@@ -77,16 +78,19 @@ def _ensemble(
     beside = dataset.task.in_units.beside(dataset.n_outputs)
     weights = lru_cache(maxsize=1)(partial(store.read_weights, paths))  # cells of a sweep come one after another
 
-    def errors(rows: pd.DataFrame, split: str) -> dict[str, Any]:
-        """Errors of the mean of these networks on a split, by their names; LARGEST where one is beyond float64.
+    def mean(rows: pd.DataFrame) -> Predictor:
+        keys = zip(rows["sweep"], rows["network_id"], rows["replicate"], strict=True)
+        fitted = [(replicate, Fitted.of(architectures[key], weights(sweep)[key])) for sweep, key, replicate in keys]
+        return dataset.mean_of(fitted)
+
+    def errors(predictor: Predictor, split: str) -> dict[str, Any]:
+        """Its errors on a split, by their names; LARGEST where one is beyond float64.
 
         And what is beside them, None where that is undefined.
         """
-        keys = zip(rows["sweep"], rows["network_id"], rows["replicate"], strict=True)
-        fitted = [(replicate, Fitted.of(architectures[key], weights(sweep)[key])) for sweep, key, replicate in keys]
         y = getattr(dataset, split).y
         with np.errstate(over="ignore", invalid="ignore"):
-            y_hat = dataset.predicted(dataset.mean_of(fitted), split)
+            y_hat = dataset.predicted(predictor, split)
             found = {error.name: error.measure(y_hat, y, dataset.error_scale) for error in measured}
             others = {measure.column: measure.measure(y_hat, y) for measure in beside}
         if np.isnan(y).all():
@@ -94,12 +98,15 @@ def _ensemble(
         return {name: value if value < LARGEST else LARGEST for name, value in found.items()} | _known(others)
 
     error = deciding(networks)
-    rows = ensembles.members(choose, networks, lambda cell: errors(cell, "validation")[error.name])
+    rows = ensembles.members(choose, networks, lambda cell: errors(mean(cell), "validation")[error.name])
     if rows.empty:
         return {}
+    predictor = mean(rows)
     found = {
-        f"{split}_{name}": value for split in ("validation", "test") for name, value in errors(rows, split).items()
+        f"{split}_{name}": value for split in ("validation", "test") for name, value in errors(predictor, split).items()
     }
+    measured_alone = by_target(dataset, lambda split: dataset.predicted(predictor, split)).set_index("target")
+    alone = {str(target): _known(dict(row)) for target, row in measured_alone.iterrows()}
     n_cells = len(networks.drop_duplicates(["sweep", "cell"]))
     numbers = ["replicate", store.FOLD] if dataset.folds else ["replicate"]
     named = [
@@ -107,7 +114,7 @@ def _ensemble(
         for _, row in rows.iterrows()
     ]
     said = ensembles.why(choose, rows, n_cells, len(networks), error)
-    return {"ensemble": {"choose": choose, "networks": named, **found, "why": said}}
+    return {"ensemble": {"choose": choose, "networks": named, **found, "in_units": alone, "why": said}}
 
 
 def _interval(predictor: Predictor, dataset: Dataset, rows: Split, level: float) -> dict[str, Any]:

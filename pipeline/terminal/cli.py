@@ -11,6 +11,15 @@ from shoal.pipeline.data.naming import FLAG
 from shoal.pipeline.errors import REFUSED, guarded
 from shoal.pipeline.paths import Paths
 
+FORM = {
+    "separator": r"what stands between cells: ',', ';', '|', ' ' or '\t'",
+    "decimal": "'.' or ','",
+    "thousands": "what groups digits: '.', ',', ' ' or \"'\"",
+    "encoding": "such as latin-1",
+    "header_row": "the number of the row with the names of the columns, or none",
+}
+"""What `shoal init` may be told of a text, by the keys of params.yaml."""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command in the current folder; exit status 2 where the user's files or words are at fault."""
@@ -34,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     words = "a file of rows to test on; those of DATA are to train on then. Without targets, its rows are predicted"
     command.add_argument("--test", metavar="FILE", help=words)
     command.add_argument("--validation", metavar="FILE", help="beside --test, a file of rows to choose networks on")
+    words = "for a time series: train on the first rows in the order of this column, test on the last; no feature"
+    command.add_argument("--order", metavar="COLUMN", help=words)
+    form = command.add_argument_group("form of text", "Found in the file, unless given here.")
+    for key, words in FORM.items():
+        form.add_argument(f"--{key.replace('_', '-')}", metavar=key.partition("_")[0].upper(), help=words)
     command.set_defaults(run=_init)
     command = commands.add_parser("check", help="check params.yaml and the data it names; writes nothing")
     command.set_defaults(run=_check)
@@ -87,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
 def _init(paths: Paths, words: argparse.Namespace) -> int:
     from shoal.pipeline.begin.study import begin
 
-    begun = begin(words.data, words.folder, words.target, words.test, words.validation)
+    form = {key: value for key in FORM if (value := getattr(words, key)) is not None}
+    begun = begin(words.data, words.folder, words.target, words.test, words.validation, words.order, form)
     for notice in begun.notices:
         print(notice, file=sys.stderr)
     print(*begun.lines, sep="\n")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
@@ -20,14 +19,21 @@ WORKSPACE = "workspace"
 class Snapshot(NamedTuple):
     """Errors of all networks at a revision, the root seed that they start from, and train and test data.
 
-    `data` are the numbers of the two, `n_test` the rows of the latter.
+    `n_test` is the number of rows of the latter.
     """
 
     name: str
     networks: pd.DataFrame
     seed: int
-    data: tuple[bytes, ...]
-    n_test: int
+    data: tuple[pd.DataFrame, ...]
+
+    @property
+    def n_test(self) -> int:
+        return len(self.data[-1])
+
+    def has_data_of(self, other: Snapshot) -> bool:
+        """Whether both have the same train and test rows; cells may be text."""
+        return all(own.equals(theirs) for own, theirs in zip(self.data, other.data, strict=True))
 
 
 def snapshot(paths: Paths, revision: str) -> Snapshot:
@@ -37,8 +43,7 @@ def snapshot(paths: Paths, revision: str) -> Snapshot:
         for file in (paths.networks, *(paths.data / f"{split}.parquet" for split in ("train", "test")))
     )
     seed = YAML(typ="safe").load(_read(paths, paths.params, revision).decode())["seed"]
-    numbers = (table.to_numpy(np.float64).tobytes() for table in data)
-    return Snapshot(revision, networks, int(seed), tuple(numbers), len(data[-1]))
+    return Snapshot(revision, networks, int(seed), tuple(data))
 
 
 def _read(paths: Paths, file: Path, revision: str) -> bytes:

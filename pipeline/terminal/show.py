@@ -62,7 +62,7 @@ def show(paths: Paths, sweeps: list[str]) -> None:
             console.print(f"{rest}{paths.below_root(paths.cells)}", highlight=False, markup=False)
     some = cells[cells["sweep"].isin(sweeps)]
     if beside is not None and len(some) and is_judged(some):
-        title, columns = in_units(paths, some)
+        title, columns = in_units(paths, some, _choice(paths))
         wanted |= dict.fromkeys(column.name for column in columns)
         console.print(title, highlight=False, markup=False)
         shown |= set(print_table(console, "", columns))
@@ -74,7 +74,8 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         lines.append(f"left out, for a wider terminal: {', '.join(left_out)}")
     about = [UNTESTED]
     if is_judged(cells):
-        about = [scope(cells), few_rows(store.count_rows(paths.data / "test.parquet"))]
+        spread = scope(cells) if shown & {*TYPICAL} else scope(cells).replace("interval", "range", 1)
+        about = [spread, few_rows(store.count_rows(paths.data / "test.parquet"))]
     lines += filter(None, [*about, *_answers(paths, cells)])
     console.print(*lines, sep="\n", highlight=False, markup=False)
 
@@ -86,9 +87,15 @@ def best_of(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.sort_values(f"{deciding(cells).of('validation')}_median", kind="stable").head(MOST_CELLS)
 
 
+def _choice(paths: Paths) -> dict[str, Any] | None:
+    """chosen.json; None where nothing was chosen, or not yet."""
+    choice: dict[str, Any] | None = store.read_json(paths.chosen) if paths.chosen.exists() else None
+    return choice
+
+
 def _answers(paths: Paths, cells: pd.DataFrame) -> list[str]:
     """What answers where it is not one network alone, and what its intervals hold; nothing before the predict stage."""
-    choice = store.read_json(paths.chosen) if paths.chosen.exists() else None
+    choice = _choice(paths)
     if choice is None:
         return []
     return [ensembles.answers(choice, deciding(cells), number), ensembles.intervals(choice)]

@@ -73,7 +73,7 @@ class Chosen:
         found = self.choice | self.choice.get("ensemble", {}) | {"networks": len(self.predictor.networks)}
         if "ensemble" not in self.choice:
             del found["networks"]
-        left_out = ("why", "ensemble", "interval")
+        left_out = ("why", "ensemble", "interval", "in_units")
         return {name: str(value) for name, value in found.items() if name not in left_out}
 
     @property

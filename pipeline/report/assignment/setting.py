@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.data import Dataset
@@ -10,10 +10,13 @@ from shoal.pipeline.figures import room
 from shoal.pipeline.figures.network import drawing
 from shoal.pipeline.figures.style import COLOUR_NAMES
 from shoal.pipeline.preparation import BOOLEAN
-from shoal.pipeline.report.claims.wording import counted
+from shoal.pipeline.report.claims.wording import counted, shortened
 from shoal.pipeline.report.document.blocks import Plot, Section, Table
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.report.study import Study
+
+MOST_NAMED = 100
+"""Columns of a kind that the table of the data names."""
 
 EXAMPLE = Architecture.plain((5, 3), "relu", 1)
 """The network that the assignment asks to be drawn: one input, hidden layers of 5 and 3, one linear output."""
@@ -58,19 +61,26 @@ def data_section(study: Study) -> Section:
     splits = [("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test)]
     if dataset.folds:
         splits[:2] = [(f"train and validation, in {len(dataset.folds)} splits by folds,", dataset.train)]
+    if dataset.calibration is not None:
+        splits.insert(2, ("calibration", dataset.calibration))
     is_function = config.data.source == "function"
     source = ", as in the assignment" if study.is_assignment else ""
     rows = [
         ["source", "y = sin(x), x uniform on [-π, π]" if is_function else _tables(config.data.files)],
         *([["training points", _LEGACY.format(seed=config.seed, assignment=source)]] if is_function else []),
-        ["features", ", ".join(dataset.feature_names)],
+        ["features", _some(dataset.feature_names)],
         *_prepared(dataset),
-        ["targets", ", ".join(dataset.target_names)],
+        ["targets", _some(dataset.target_names)],
         *([["classes", _classes(dataset)]] if dataset.classes else []),
         ["samples", ", ".join(f"{name} {len(split.x)}" for name, split in splits)],
         ["units", "as they are" if is_function or not config.data.standardise else _standardised(dataset)],
     ]
     return Section("Data", [Table("", ["", ""], rows)])
+
+
+def _some(texts: Sequence[str], between: str = ", ") -> str:
+    """These one after another, of more than MOST_NAMED some."""
+    return between.join(shortened(texts, MOST_NAMED))
 
 
 def _tables(files: Mapping[str, str]) -> str:
@@ -99,10 +109,10 @@ def _prepared(dataset: Dataset) -> list[list[str]]:
     medians = [f"{column.name}: {column.median:.6g}" for column in columns if column.is_told and not column.levels]
     told = [column.name for column in columns if column.is_told]
     rows = [
-        ["true and false", f"inputs of 1 and 0: {', '.join(binary)}" if binary else ""],
-        ["categories", f"an input of 1 or 0 for each level; {'; '.join(levels)}" if levels else ""],
-        ["missing cells", f"an input of 1 where a cell is missing: {', '.join(told)}" if told else ""],
-        ["in their place", f"the median of the {_fitted_on(dataset)}; {', '.join(medians)}" if medians else ""],
+        ["true and false", f"inputs of 1 and 0: {_some(binary)}" if binary else ""],
+        ["categories", f"an input of 1 or 0 for each level; {_some(levels, '; ')}" if levels else ""],
+        ["missing cells", f"an input of 1 where a cell is missing: {_some(told)}" if told else ""],
+        ["in their place", f"the median of the {_fitted_on(dataset)}; {_some(medians)}" if medians else ""],
     ]
     return [row for row in rows if row[1]]
 

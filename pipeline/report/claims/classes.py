@@ -2,27 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from shoal.pipeline.baselines.logistic import LOGISTIC
+from shoal.pipeline.figures import classes, style
 from shoal.pipeline.report.claims.wording import counted
-from shoal.pipeline.report.document.blocks import Block, Table
-from shoal.pipeline.report.result_tables import MISSING
+from shoal.pipeline.report.document.blocks import Block, Plot, Table
 from shoal.pipeline.report.study import Study
+from shoal.pipeline.statistics import probabilities
+from shoal.pipeline.statistics.probabilities import Bin
+from shoal.pipeline.tasks.classification import AUC
 
 MOST_CLASSES = 20
 """Classes of a confusion matrix, those with most test rows; all others are one more."""
-BINS = 10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What probabilities are of: `whose` in words, and what is so (a `share` of rows)."""
+
+    whose: str
+    share: str
+    bins: list[Bin]
 
 
 def class_blocks(study: Study) -> list[Block]:
     """The confusion matrix and the calibration of what answers on the test rows; empty where targets are numbers."""
     if not study.dataset.classes or not study.y_hats:
         return []
-    y, probabilities = study.dataset.test.y, study.y_hats[study.answering]["test"]
-    return [
-        _confusion(study, y.argmax(axis=1), probabilities.argmax(axis=1)),
-        _calibration(study, probabilities.max(axis=1), y.argmax(axis=1) == probabilities.argmax(axis=1)),
-    ]
+    y, y_hat = study.dataset.test.y, study.y_hats[study.answering]["test"]
+    return [_confusion(study, y.argmax(axis=1), y_hat.argmax(axis=1)), _calibration_table(study)]
+
+
+def class_plots(study: Study) -> list[Plot]:
+    """The calibration of what answers, and of two classes that both occur, its ROC curve beside the baseline's."""
+    found, y = _calibration(study), study.dataset.test.y
+    caption = (
+        f"Calibration of the {study.answering} on the test split: {found.share} against {found.whose}, in bins of "
+        "equal width, with 95 % intervals. Where probabilities hold what they say, points are on the line."
+    )
+    labels = (style.name(f"mean {found.whose}"), style.name(found.share))
+    plots = [Plot("calibration", caption, classes.calibration(found.bins, *labels))]
+    is_second = y[:, -1] == 1
+    if y.shape[1] > 2 or is_second.all() or not is_second.any():
+        return plots
+    first, second = study.dataset.classes.names
+    curves = {}
+    for name in (study.answering, LOGISTIC.name):
+        y_hat = study.y_hats[name]["test"]
+        label = f"{name}, {AUC.name} {AUC.measure(y_hat, y):.3f}"
+        curves[label] = probabilities.roc(y_hat[:, 1], is_second)
+    x_label, y_label = (style.name(f"share of {name} taken for {second}") for name in (first, second))
+    caption = (
+        f"ROC curve on the test split: the share of the rows of {second} that are taken for it, against that of the "
+        f"rows of {first}, where the probability has to be above a threshold, at all thresholds. On the line is chance."
+    )
+    return [*plots, Plot("roc", caption, classes.roc(curves, x_label, y_label))]
 
 
 def confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
@@ -46,15 +83,29 @@ def _confusion(study: Study, true: np.ndarray, predicted: np.ndarray) -> Table:
     return Table(caption, ["true ↓ predicted →", *names], rows)
 
 
-def _calibration(study: Study, probabilities: np.ndarray, is_right: np.ndarray) -> Table:
-    """Of what is said to be so probable, how much is right."""
-    places = np.minimum((probabilities * BINS).astype(np.int64), BINS - 1)
-    rows = []
-    for k in range(BINS):
-        inside = places == k
-        n = int(inside.sum())
-        means = [f"{values[inside].mean():.3f}" if n else MISSING for values in (probabilities, is_right)]
-        rows.append([f"{k / BINS:.1f} to {(k + 1) / BINS:.1f}", str(n), *means])
-    n_rows = counted(len(probabilities), "test row")
-    caption = f"Calibration of the {study.answering} on the {n_rows}, by the probability of the likeliest class"
-    return Table(caption, ["probability", "rows", "mean probability", "share that is right"], rows)
+def _calibration(study: Study) -> Calibration:
+    """That of the probability of the second of two classes, or of the likeliest class of more."""
+    y, y_hat = study.dataset.test.y, study.y_hats[study.answering]["test"]
+    if y.shape[1] == 2:
+        name = study.dataset.classes.names[1]
+        found = probabilities.bins(y_hat[:, 1], y[:, 1] == 1)
+        return Calibration(f"probability of {name}", f"share that is {name}", found)
+    found = probabilities.bins(y_hat.max(axis=1), y.argmax(axis=1) == y_hat.argmax(axis=1))
+    return Calibration("probability of the likeliest class", "share that is right", found)
+
+
+def _calibration_table(study: Study) -> Table:
+    """Of what is said to be so probable, how much is so."""
+    found, n = _calibration(study), len(study.dataset.test.y)
+    rows = [
+        [
+            f"{one.start:.1f} to {one.end:.1f}",
+            str(one.n),
+            f"{one.mean:.3f}",
+            f"{one.share:.3f}",
+            f"{one.low:.3f} to {one.high:.3f}",
+        ]
+        for one in found.bins
+    ]
+    caption = f"Calibration of the {study.answering} on the {counted(n, 'test row')}, by the {found.whose}"
+    return Table(caption, ["probability", "rows", "mean probability", found.share, "its 95 % interval"], rows)

@@ -24,12 +24,13 @@ from shoal.pipeline.tasks import Measure
 
 MOST_NAMED = 4
 """Targets that sentences go into one by one; of more, tables do."""
+BY_TARGET = "Target by target, beside the baselines"
 LEAST_P = 1e-4
 BEATS, LOSES, OPEN, UNTESTED = "beats", "loses to", "is not shown to beat", "cannot be compared with"
 TESTED = (
-    "The network beats a baseline where its {headline} is smaller and a signed-rank test over the errors of the test "
-    "rows holds it (5 %, p after Holm over {comparisons}), and loses to it where both are the other way round. That "
-    "is about other rows of this kind, as far as rows are independent."
+    "The {answering} beats a baseline where its {headline} is smaller and a signed-rank test over the errors of the "
+    "test rows holds it (5 %, p after Holm over {comparisons}), and loses to it where both are the other way round. "
+    "That is about other rows of this kind, as far as rows are independent."
 )
 
 
@@ -153,14 +154,19 @@ def units_blocks(study: Study) -> list[Block]:
     units, n = study.task.in_units, len(study.dataset.target_names)
     formulas = [f"{measure.name} = {measure.formula}, {measure.definition}" for measure in _measures(study)]
     models = [f"{baseline.name}: {baseline.definition}" for baseline in of_task(study.task)]
-    tested = TESTED.format(headline=units.headline.name, comparisons=counted(len(against), "comparison"))
+    compared = counted(len(against), "comparison")
+    tested = TESTED.format(answering=study.answering, headline=units.headline.name, comparisons=compared)
     text = f"{'. '.join(formulas)}. {capital('; '.join(models))}. {tested}"
     table = _table(study, against)
     return [text, table if n <= MOST_NAMED else Folded(table)]
 
 
 def _table(study: Study, against: Sequence[Against]) -> Table:
-    """A row a target and model: the measures on the test and the validation rows, and the test against the network."""
+    """A row a target and model: the measures on the test and the validation rows, and the test against the network.
+
+    A target alone is not named in each row.
+    """
+    n_heads, of_each = (1, "Beside the baselines") if len(study.dataset.target_names) == 1 else (2, BY_TARGET)
     columns = {m.of(split): m.label(split) for split in ("test", "validation") for m in _measures(study)}
     measured = {name: _measured(study, name) for name in _names(study)}
     tests = {(one.target, one.baseline): one for one in against}
@@ -169,11 +175,12 @@ def _table(study: Study, against: Sequence[Against]) -> Table:
         for name, table in measured.items():
             one = tests.get((target, name))
             compared = [str(one.rows.a_smaller), _p(one.p), one.verdict] if one else [MISSING] * 3
-            rows.append([target, name, *(_number(table[column][k]) for column in columns), *compared])
-    header = ["target", "by", *columns.values(), "rows in which the network is nearer", "p", "the network"]
+            rows.append([*[target, name][-n_heads:], *(_number(table[column][k]) for column in columns), *compared])
+    tested = ["rows in which it is nearer", "p", f"the {study.answering}"]
+    header = [*["target", "by"][-n_heads:], *columns.values(), *tested]
     by_unit = groupby(_measures(study), lambda measure: measure.unit.format(target="the target"))
     units = [f"{' and '.join(m.name for m in measures)} {unit}" for unit, measures in by_unit if unit]
-    return Table("; ".join(["Target by target, beside the baselines", *units]), header, rows, 2)
+    return Table("; ".join([of_each, *units]), header, rows, n_heads)
 
 
 def _names(study: Study) -> list[str]:

@@ -27,10 +27,10 @@ def listed(texts: Sequence[str]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
-def shortened(texts: Sequence[str]) -> list[str]:
-    """The texts of a sentence; of more than MOST_TEXTS the first ones, how many are left out, and the last."""
-    left_out = len(texts) - MOST_TEXTS
-    return list(texts) if left_out <= 0 else [*texts[: MOST_TEXTS - 1], f"... ({left_out} more)", texts[-1]]
+def shortened(texts: Sequence[str], most: int = MOST_TEXTS) -> list[str]:
+    """The texts of a sentence; of more than `most` the first ones, how many are left out, and the last."""
+    left_out = len(texts) - most
+    return list(texts) if left_out <= 0 else [*texts[: most - 1], f"... ({left_out} more)", texts[-1]]
 
 
 def level(axis: str, text: str) -> str:
