@@ -19,6 +19,8 @@ from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.training.data import Samples, Shared, matrix, shared_data
 
 DTYPES = ("float64", "float32")
+TOGETHER = 1 << 16
+"""Predictions of several networks that are made at once."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +44,25 @@ def predict(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> np
     NaN stays NaN, in the parameters of a diverged network and in x. Raises ValueError for arrays that do not fit the
     architecture.
     """
-    return next(predict_each(architecture, np.array(params)[np.newaxis], x))
+    outputs: np.ndarray = next(predict_each(architecture, np.array(params)[np.newaxis], x))[0]
+    return outputs
 
 
 def predict_each(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> Iterator[np.ndarray]:
-    """`predict` of many networks of an architecture one after another, from their `params` (n_networks, n_params)."""
+    """`predict` of many networks of an architecture, (m, n, n_outputs) of some after another, from their `params`
+    (n_networks, n_params)."""
     x, params = matrix("x", x), np.ascontiguousarray(params)
     layout = _fitting_layout(architecture, params[0], x)
     data = shared_data(Samples(x, np.zeros((len(x), 0))), params.dtype)
-    outputs = np.empty(architecture.n_outputs * data.ld, params.dtype)
-    single = packed(net := _single(whole.predict_all, layout, params, data, architecture.n_outputs))
-    row = net._fields.index("params")
-    for i in range(len(params)):
-        single[row] = params.ctypes.data + i * params.strides[0]
-        whole.predict_all(params.dtype, single, outputs)
-        yield np.ascontiguousarray(outputs.reshape(architecture.n_outputs, data.ld)[:, : data.n].T, np.float64)
+    size = architecture.n_outputs * data.ld
+    together = max(1, TOGETHER // size)
+    outputs = np.empty(min(len(params), together) * size, params.dtype)
+    net = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
+    for at in range(0, len(params), together):
+        some = params[at : at + together]
+        whole.predict_all(params.dtype, packed(net._replace(params=some)), len(some), outputs)
+        found = outputs[: len(some) * size].reshape(len(some), architecture.n_outputs, data.ld)[..., : data.n]
+        yield np.ascontiguousarray(found.transpose(0, 2, 1), np.float64)
 
 
 def gradients(
@@ -140,6 +146,7 @@ def _single(entry: Linked, layout: Layout, params: np.ndarray, data: Shared, n_o
         ops=with_addresses(layout.ops, SAMPLES.name, params.dtype),
         n_ops=len(layout.ops),
         n_units=layout.n_units,
+        n_params=layout.n_params,
         params=params,
         X=data.X,
         n=data.n,

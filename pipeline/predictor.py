@@ -108,8 +108,8 @@ class Predictor:
         return self._mean(self._outputs(x))
 
     def of_each(self, x: np.ndarray, params: np.ndarray) -> Iterator[np.ndarray]:
-        """What `predict` gives for x, of one network after another: its own architecture with other parameters, those
-        of `params` (n_networks, n_params)."""
+        """What `predict` gives for x, (m, n, n_outputs) of some networks after another: its own architecture with other
+        parameters, those of `params` (n_networks, n_params)."""
         [(architecture, _)] = self.networks
         for outputs in predict_each(architecture, params, self.x_scaling.apply(x)):
             yield self._mean([self._trained_for(outputs)])

@@ -26,6 +26,7 @@ class Single(NamedTuple):
     ops: Integers
     n_ops: int
     n_units: int
+    n_params: int
     params: Pointer
     X: Pointer
     n: int
@@ -53,11 +54,11 @@ single_at, gradient_at = unpacked(Single), unpacked(Gradient)
 
 
 @jit
-def tile_forward(net, begin):
+def tile_forward(net, params, begin):
     """Forward pass over the samples from `begin` on; returns the elements of a row."""
     n = min(TILE, net.ld - begin)
     copy_columns(net.X + begin, net.ld, net.n_features, net.a, TILE, n)
-    forward(net.ops, net.n_ops, net.params, net.a, n, TILE)
+    forward(net.ops, net.n_ops, params, net.a, n, TILE)
     return n
 
 
@@ -70,12 +71,14 @@ def copy_back(tile, rows, target, ld, n):
 
 
 @linked(SAMPLES.name, entry=True)
-def predict_all(table: Integers, outputs: Pointer):
-    """Fill outputs (n_outputs, ld) with the network's for X."""
+def predict_all(table: Integers, n_networks: int, outputs: Pointer):
+    """Fill outputs (n_networks, n_outputs, ld) for X with those of networks whose params stand one behind the other."""
     net = single_at(table, outputs)
-    for begin in range(0, net.n, TILE):
-        n = tile_forward(net, begin)
-        copy_back(net.a + (net.n_units - net.n_outputs) * TILE, net.n_outputs, outputs + begin, net.ld, n)
+    for k in range(n_networks):
+        own = outputs + k * net.n_outputs * net.ld
+        for begin in range(0, net.n, TILE):
+            n = tile_forward(net, net.params + k * net.n_params, begin)
+            copy_back(net.a + (net.n_units - net.n_outputs) * TILE, net.n_outputs, own + begin, net.ld, n)
 
 
 @linked(SAMPLES.name, entry=True)
@@ -87,7 +90,7 @@ def differentiate_all(table: Integers, gradient_table: Integers, like: Pointer):
     net, to = single_at(table, like), gradient_at(gradient_table, like)
     output = (net.n_units - net.n_outputs) * TILE
     for begin in range(0, net.n, TILE):
-        n = tile_forward(net, begin)
+        n = tile_forward(net, net.params, begin)
         add_cost(to.add_cost, net.a + output, TILE, to.Y + begin, net.ld, net.n_outputs, min(n, net.n - begin), n,
                  1.0 / net.n, to.hypers, to.costs, to.da + output)  # fmt: skip
         backward(net.ops, net.n_ops, net.params, net.a, to.da, to.dz, n, TILE, 1)

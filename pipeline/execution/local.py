@@ -4,40 +4,57 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 
 import numba
 
 from shoal.kernels.ensemble import train_replicates
-from shoal.kernels.training.run import Note, Progress
+from shoal.kernels.training.run import Note
 from shoal.pipeline.execution import Chunk, Done, Task, Tell
 
 
 @contextmanager
 def started(address: None, task: Task, note: Note) -> Iterator[Threads]:
     """The threads, which are always ready."""
-    yield Threads(task, note)
+    with ThreadPoolExecutor(1) as pool:
+        threads = Threads(task, note, pool)
+        try:
+            yield threads
+        finally:
+            threads.is_over.set()
 
 
 class Threads:
     """An engine of as many threads as Numba is told to use."""
 
-    seconds = 3.0  # of work that a kill may cost, unless one network takes longer
+    seconds = 1.0  # of work that a kill may cost, unless one network takes longer
 
-    def __init__(self, task: Task, note: Note) -> None:
+    def __init__(self, task: Task, note: Note, pool: ThreadPoolExecutor) -> None:
         self.n_threads: int = numba.config.NUMBA_NUM_THREADS
-        self._task, self._note = task, note
+        self.is_over = Event()
+        self._task, self._note, self._pool = task, note, pool
 
     def train(self, chunks: Iterator[Chunk], tell: Tell) -> Iterator[Done]:
-        """Train the chunks in their order; the next is asked for when one is done."""
-        data, seed, dtype, _ = self._task
-        for chunk in chunks:
-            start = time.perf_counter()
-            wanted, told = (chunk.networks, data, chunk.of), _of_chunk(tell, chunk)
-            results = train_replicates(*wanted, seed=seed, dtype=dtype, progress=told, note=self._note)
-            yield Done(chunk, results, time.perf_counter() - start)
+        """Train the chunks in their order; the next is trained while the caller is busy with one."""
+        under_way = self._next(chunks, tell)
+        while under_way:
+            done = under_way.result()
+            under_way = self._next(chunks, tell)
+            yield done
 
+    def _next(self, chunks: Iterator[Chunk], tell: Tell) -> Future[Done] | None:
+        chunk = next(chunks, None)
+        return self._pool.submit(self._trained, chunk, tell) if chunk else None
 
-def _of_chunk(tell: Tell, chunk: Chunk) -> Progress:
-    """What the kernels tell, without how many there are in all."""
-    return lambda done, total, share: tell(chunk, done, share)
+    def _trained(self, chunk: Chunk, tell: Tell) -> Done:
+        def told(done: int, total: int, share: float) -> None:
+            if self.is_over.is_set():  # after an interrupt: nobody waits for the results
+                raise CancelledError
+            tell(chunk, done, share)
+
+        (data, seed, dtype, _), start = self._task, time.perf_counter()
+        wanted = chunk.networks, data, chunk.of
+        results = train_replicates(*wanted, seed=seed, dtype=dtype, progress=told, note=self._note)
+        return Done(chunk, results, time.perf_counter() - start)

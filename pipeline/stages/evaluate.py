@@ -71,14 +71,13 @@ def _network_table(paths: Paths, dataset: Dataset, runs: pd.DataFrame) -> pd.Dat
     n_done = int(lost.sum())
     with progress.bar("evaluate", "networks") as advance:
         for sweep, part in runs[~lost].groupby("sweep", sort=False):
-            weights = store.read_flat_weights(paths, str(sweep))
-            of = part["replicate"] % len(dataset.parts)
-            for _, networks in part.groupby(["architecture", of.rename("part")], sort=False):
+            weights = store.read_weights(paths, str(sweep))
+            of, places = part["replicate"] % len(dataset.parts), weights.places(part["network_id"])
+            for _, networks in part.assign(place=places).groupby(["architecture", of.rename("part")], sort=False):
                 text, trained_on = networks["architecture"].iloc[0], dataset.part_of(networks["replicate"].iloc[0])
                 for at in range(0, len(networks), TOGETHER):
-                    own = networks.iloc[at : at + TOGETHER]
-                    params = weights.of(own["network_id"])
-                    errors[own.index] = _errors(dataset, trained_on, text, params, columns)
+                    own = networks["place"].iloc[at : at + TOGETHER]
+                    errors[own.index] = _errors(dataset, trained_on, text, weights.rows(own.to_numpy()), columns)
                     n_done += len(own)
                     advance(n_done, len(runs))
     folded = [store.FOLD] if dataset.folds else []
@@ -118,14 +117,16 @@ def _errors(
     with np.errstate(over="ignore", invalid="ignore"):
         for name in SPLITS:
             y = (split := getattr(part, name)).y
-            for i, y_hat in enumerate(predictor.of_each(split.x, params)):
+            at = 0
+            for y_hat in predictor.of_each(split.x, params):
+                own, at = slice(at, at + len(y_hat)), at + len(y_hat)
                 for error in measured:
-                    found[error.of(name)][i] = bounded(error.measure(y_hat, y, dataset.error_scale))
+                    found[error.of(name)][own] = bounded(error.measure(y_hat, y, dataset.error_scale))
                 for measure in beside:
-                    found[measure.of(name)][i] = measure.measure(y_hat, y)
+                    found[measure.of(name)][own] = [measure.measure(one, y) for one in y_hat]
                 for k, column in enumerate(_of_targets(dataset) if name == "test" else ()):
-                    of_target = dataset.task.error.measure(y_hat[:, [k]], y[:, [k]], dataset.error_scale[[k]])
-                    found[column][i] = bounded(of_target)
+                    of_target = dataset.task.error.measure(y_hat[..., [k]], y[:, [k]], dataset.error_scale[[k]])
+                    found[column][own] = bounded(of_target)
     return np.stack([found[name] for name in columns], axis=1)
 
 

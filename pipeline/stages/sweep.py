@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, predict
 from shoal.pipeline import progress, store
@@ -23,11 +26,12 @@ from shoal.pipeline.study.flops import sweep_flops
 from shoal.pipeline.study.grid import cells
 from shoal.pipeline.study.identity import identifier
 from shoal.pipeline.study.so_far import SoFar
-from shoal.pipeline.study.training import trained
+from shoal.pipeline.study.training import Finished, trained
 from shoal.pipeline.tasks import Cost
 
 PART = 1 << 18
 """Points of learning curves that are made into a table at once."""
+CURVE_COLUMNS = {"network_id": "string", "step": "int64", "cost": "float64"}
 
 
 @receipts.kept(made_from.sweep)
@@ -39,6 +43,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     settings, dataset = load(paths)
     grid, parts = cells(settings.sweep(name), dataset.n_outputs, dataset.n_train), dataset.parts
     store.refuse_unwritable(paths.runs(name), paths.curves(name), paths.weights(name))
+    store.forget_unfinished(paths.curves(name))  # it is begun with the first network
     networks = [(cell, own) for cell in grid for own in cell.networks(len(parts))]
     wanted = [own for _, own in networks]
     of = [int(own.numbers[0]) % len(parts) for own in wanted]
@@ -46,50 +51,47 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     data, identifiers = [samples(part, is_validated) for part in parts], [identifier(settings, part) for part in parts]
     ids = [identifiers[which](own) for which, own in zip(of, wanted, strict=True)]
     kept, so_far = Store(folder_of(paths)), SoFar(dataset) if progress.is_watched() else None
+    ends, began = _Ends(wanted, ids, [parts[which] for which in of], is_validated), 0.0
 
     def begin(missing: Sequence[Replicates]) -> None:
+        nonlocal began
         if _stage.SPEAKS.get():
             found = ahead.of_sweep(settings, dataset, name, missing, kept, progress.note)
             print(f"sweep-{name}: {found}", flush=True)
+        began = time.perf_counter()
 
     with progress.bar(f"sweep {name}", "networks") as advance:
         told = settings.execution, advance, progress.note, begin, so_far
-        training = trained(wanted, ids, data, of, kept, *told, seed=settings.seed, dtype=settings.dtype)
-    trained_on = [parts[which] for which in of]
-    ends = [
-        outcome(results, part.task.trained_on(spec.loss), part.y_scaling.scale)
-        for (spec, _), results, part in zip(wanted, training.results, trained_on, strict=True)
-    ]
+        results = trained(wanted, ids, data, of, kept, *told, seed=settings.seed, dtype=settings.dtype)
+        with closing(results), closing(ends.curves(results)) as curves:
+            store.write_parts(paths.curves(name), curves)
+    seconds, n_trained = time.perf_counter() - began, sum(int(mask.sum()) for mask in ends.trained)
     common = {"sweep": name, "n_outputs": dataset.n_outputs, "dtype": settings.dtype}
     rows = [
         common | {"n_features": part.n_inputs} | ({store.FOLD: which} if dataset.folds else {}) | cell.columns()
-        for (cell, _), part, which in zip(networks, trained_on, of, strict=True)
+        for (cell, _), part, which in zip(networks, ends.trained_on, of, strict=True)
     ]
-    own = [_columns(*found) for found in zip(ids, wanted, training.results, ends, trained_on, strict=True)]
-    runs = store.runs_table(rows, own)
+    runs = store.runs_table(rows, ends.columns)
     if dataset.folds:
         runs = runs.iloc[np.lexsort((runs["replicate"], pd.factorize(runs["cell"])[0]))].reset_index(drop=True)
     status = runs["status"].value_counts()
     store.write_table(paths.runs(name), runs)
-    curves = ((ids[i], end) for i, end in enumerate(ends) if wanted[i].spec.steps is not None)
-    store.write_parts(paths.curves(name), _curves(curves, any(end.n_validated.any() for end in ends)))
-    store.write_weights(paths.weights(name), ids, [results.params for results in training.results])
-    steps = [_steps_taken(spec, end) for (spec, _), end in zip(wanted, ends, strict=True)]
-    ran = list(zip(of, wanted, training.trained, steps, strict=True))
+    store.write_weights(paths.weights(name), ids, ends.params)
     flops = 0.0
     for k, part in enumerate(parts):
         sizes = (part.n_inputs, len(part.train.x), len(part.validation.x))
+        ran = zip(of, wanted, ends.trained, ends.steps_taken, strict=True)
         on_it = ((Replicates(spec, n[new]), taken[new]) for which, (spec, n), new, taken in ran if which == k)
         flops += sweep_flops(on_it, *sizes)
     return {
         "networks": len(runs),
-        "known": len(runs) - training.n_trained,
-        "trained": training.n_trained,
+        "known": len(runs) - n_trained,
+        "trained": n_trained,
         "diverged": int(status.get("diverged", 0)),
         **({"stopped": int(status.get("stopped", 0))} if is_validated else {}),
-        "training_seconds": round(training.seconds, 4),
+        "training_seconds": round(seconds, 4) if n_trained else 0.0,
         "gflop": round(flops / 1e9, 6),
-        "gflop_per_second": round(flops / 1e9 / training.seconds, 4) if training.n_trained else None,
+        "gflop_per_second": round(flops / 1e9 / seconds, 4) if n_trained else None,
         "results": store.file_hash(paths.runs(name)),
         **machine.facts(),
     }
@@ -209,24 +211,44 @@ def _columns(
     }
 
 
-def _curves(curves: Iterable[tuple[np.ndarray, Outcome]], is_validated: bool) -> Iterator[pd.DataFrame]:
-    """Long tables of the learning curves of the networks with these ids, a part of each group's after another."""
-    nothing = np.zeros(0)
-    yield _curve_table([], nothing, nothing, nothing, is_validated)  # what takes no steps has none
-    for ids, end in curves:
-        size = max(1, PART // (len(end.steps) + len(end.validated)))
-        for at in range(0, len(ids), size):
-            yield _curve_part(ids[at : at + size], end, slice(at, at + size), is_validated)
+class _Ends:
+    """What became of groups of networks: their curves, made as they are finished, and what is kept of each until then.
+
+    Of each group, in their order: `columns` as in runs.parquet, `params` (n, n_params), which networks were `trained`
+    now (masks), and the `steps_taken` (n,).
+    """
+
+    def __init__(
+        self, wanted: Sequence[Replicates], ids: Sequence[np.ndarray], trained_on: Sequence[Dataset], is_validated: bool
+    ) -> None:
+        self.trained_on = trained_on
+        self._wanted, self._ids, self._is_validated = wanted, ids, is_validated
+        self.columns, self.params = list[dict[str, np.ndarray]](), list[np.ndarray]()
+        self.trained, self.steps_taken = list[np.ndarray](), list[np.ndarray]()
+
+    def curves(self, finished: Iterable[Finished]) -> Generator[pd.DataFrame | pa.Table, None, None]:
+        """Long tables of the learning curves, a part of each group's after another."""
+        types = CURVE_COLUMNS | ({store.VALIDATION_COST: "float64"} if self._is_validated else {})
+        yield pd.DataFrame(columns=list(types)).astype(types)  # what takes no steps has none
+        for place, results, is_trained in finished:
+            networks, ids, dataset = self._wanted[place], self._ids[place], self.trained_on[place]
+            end = outcome(results, dataset.task.trained_on(networks.spec.loss), dataset.y_scaling.scale)
+            self.columns.append(_columns(ids, networks, results, end, dataset))
+            self.params.append(results.params)
+            self.trained.append(is_trained)
+            self.steps_taken.append(_steps_taken(networks.spec, end))
+            if networks.spec.steps is None:
+                continue
+            size = max(1, PART // (len(end.steps) + len(end.validated)))
+            for at in range(0, len(ids), size):
+                yield _curve_part(ids[at : at + size], end, slice(at, at + size), self._is_validated)
 
 
-def _curve_part(ids: np.ndarray, end: Outcome, part: slice, is_validated: bool) -> pd.DataFrame:
+def _curve_part(ids: np.ndarray, end: Outcome, part: slice, is_validated: bool) -> pa.Table:
     """The curves of some networks by their steps, each cost NaN where only the other one was taken."""
-    names = pd.array(store.texts(ids), "string")
-    if not end.n_validated.any() and (end.n_recorded[part] == len(end.steps)).all():  # nearly always, and much quicker
-        points, cost = np.repeat(np.arange(len(ids)), len(end.steps)), end.cost[part].ravel()
-        return _curve_table(
-            names.take(points), np.tile(end.steps, len(ids)), cost, np.full_like(cost, np.nan), is_validated
-        )
+    if not is_validated and (end.n_recorded[part] == len(end.steps)).all():  # nearly always, and much quicker
+        own = np.repeat(ids, len(end.steps))
+        return _curve_table(own, np.tile(end.steps, len(ids)), end.cost[part].ravel())
     steps = np.union1d(end.steps, end.validated)
     costs, has = np.full((2, len(ids), len(steps)), np.nan), np.zeros((len(ids), len(steps)), bool)
     known = ((end.steps, end.cost, end.n_recorded), (end.validated, end.validation_cost, end.n_validated))
@@ -236,17 +258,13 @@ def _curve_part(ids: np.ndarray, end: Outcome, part: slice, is_validated: bool) 
         own[:, places] = np.where(is_own, values[part], np.nan)
         has[:, places] |= is_own
     network, which = np.nonzero(has)
-    return _curve_table(names.take(network), steps[which], costs[0][has], costs[1][has], is_validated)
+    return _curve_table(ids[network], steps[which], *(own[has] for own in costs[: 1 + is_validated]))
 
 
-def _curve_table(
-    names: Any, steps: np.ndarray, cost: np.ndarray, validation_cost: np.ndarray, is_validated: bool
-) -> pd.DataFrame:
-    columns = {"network_id": names, "step": steps, "cost": cost}
-    types = {"network_id": "string", "step": "int64", "cost": "float64"}
-    if is_validated:
-        columns[store.VALIDATION_COST], types[store.VALIDATION_COST] = validation_cost, "float64"
-    return pd.DataFrame(columns).astype(types)
+def _curve_table(ids: np.ndarray, steps: np.ndarray, *costs: np.ndarray) -> pa.Table:
+    names = [*CURVE_COLUMNS, store.VALIDATION_COST][: 2 + len(costs)]
+    columns = [pa.array(steps), *(pa.array(own, from_pandas=True) for own in costs)]
+    return pa.Table.from_arrays([store.text_column(ids), *columns], names)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,20 @@ def quantile(values: np.ndarray, q: float) -> float:
 
 def summary(values: np.ndarray) -> dict[str, float]:
     """Median, quartiles and range of values (n,); NaN where one is unknown."""
-    if np.isnan(values).any():
-        return dict.fromkeys(RANKS, float("nan"))
-    return {name: quantile(values, q) for name, q in RANKS.items()}
+    [ranks] = summaries(values[:, np.newaxis])
+    return ranks
 
 
-def quantiles(values: np.ndarray, q: float) -> np.ndarray:
-    """The quantile of each column of values (n, m), by the rule of `quantile` for all columns at once, (m,)."""
+def summaries(values: np.ndarray) -> list[dict[str, float]]:
+    """The same of each column of values (n, m)."""
+    found = quantiles(values, list(RANKS.values()))
+    found[:, np.isnan(values).any(axis=0)] = np.nan
+    return [dict(zip(RANKS, column, strict=True)) for column in found.T.tolist()]
+
+
+def quantiles(values: np.ndarray, q: float | list[float]) -> np.ndarray:
+    """The quantile of each column of values (n, m), by the rule of `quantile` for all columns at once, (m,); of several
+    q, a row each."""
     with np.errstate(invalid="ignore"):
         between = np.quantile(values, q, axis=0)
     lower, higher = (np.quantile(values, q, axis=0, method=method) for method in ("lower", "higher"))

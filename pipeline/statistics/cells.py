@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.pipeline.errors import OutOfDateError
-from shoal.pipeline.statistics import summary
+from shoal.pipeline.statistics import summaries
 from shoal.pipeline.statistics.errors import deciding, errors_of, measures_of
 from shoal.pipeline.statistics.intervals import FEWEST, interquartile_mean, interval
 from shoal.pipeline.statistics.resampled import Splits
@@ -68,8 +68,8 @@ def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
     splits = Splits.of(cell)
     row |= {N_FOLDS: splits.n, HELD_OUT: splits.held_out} if splits else {}
     row |= {"n_networks": len(cell), "n_diverged": n_diverged, "diverged_fraction": n_diverged / len(cell)}
-    for column in summarised(cell):
-        numbers = summary(cell[column].to_numpy(np.float64))
+    columns = summarised(cell)
+    for column, numbers in zip(columns, summaries(cell[columns].to_numpy(np.float64)), strict=True):
         row |= {f"{column}_{name}": value for name, value in numbers.items()}
     error = deciding(cell)
     values = cell.sort_values("replicate")[error.log10].to_numpy(np.float64)

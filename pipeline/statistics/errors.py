@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,9 @@ Table = pd.DataFrame | pd.Series
 """A table of networks or of cells, of one row at least, or a row of one."""
 
 
-def bounded(error: float) -> float:
-    """The error, LARGEST where that is beyond float64."""
-    return error if error < LARGEST else LARGEST
+def bounded(errors: Any) -> Any:
+    """The errors, LARGEST where they are beyond float64."""
+    return np.where(errors < LARGEST, errors, LARGEST)[()]
 
 
 def is_judged(cells: pd.DataFrame) -> bool:

@@ -81,7 +81,9 @@ def interval(values: np.ndarray, seed: int) -> tuple[float, float] | None:
 def _of_values(ranked: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The IQM of each resample (RESAMPLES,), and without each of the ranked values (n,)."""
     n = len(ranked)
-    return _means(ranked[_resamples(seed, n)]), _means(np.array([np.delete(ranked, i) for i in range(n)]))
+    inside, weights = _middle(n)
+    others = np.arange(n - 1) + (np.arange(n - 1) >= np.arange(n)[:, np.newaxis])
+    return _weighted(ranked[_resamples(seed, n)[:, inside]], weights), _means(ranked[others])
 
 
 def _of_groups(ranked: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +92,7 @@ def _of_groups(ranked: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(invalid="ignore"):  # infinity minus infinity
         means = np.add.reduceat(ranked, starts) / sizes
     means = np.where(np.isnan(means), np.inf, means)
-    return _means_of_counts(_counts(seed, len(ranked)), means), _means_of_counts(sizes - np.diag(sizes), means)
+    return _means_of_groups(_drawn(seed, len(ranked)), means), _means_of_groups(_left_out(len(ranked)), means)
 
 
 def _groups(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,32 +111,54 @@ def _resamples(seed: int, n: int) -> np.ndarray:
     return ranks
 
 
-@lru_cache(maxsize=4)
-def _counts(seed: int, n: int) -> np.ndarray:
-    """How often each group is drawn in n draws of one of n values, (RESAMPLES, GROUPS); as `_resamples`."""
+@lru_cache(maxsize=1)
+def _drawn(seed: int, n: int) -> np.ndarray:
+    """The weight of each group in the IQM of n draws of one of n values, (RESAMPLES, GROUPS); as `_resamples`."""
     sizes, _ = _groups(n)
-    counts: np.ndarray = stream(seed, "bootstrap", n).multinomial(n, sizes / n, RESAMPLES)
-    return counts
+    draws, weights = stream(seed, "bootstrap", n), np.empty((RESAMPLES, GROUPS))
+    for at in range(0, RESAMPLES, GROUPS):
+        weights[at : at + GROUPS] = _weights(draws.multinomial(n, sizes / n, min(GROUPS, RESAMPLES - at)))
+    return weights
 
 
 def _means(ranked: np.ndarray) -> np.ndarray:
     """The IQM of each row of ranked (m, n)."""
-    n = ranked.shape[1]
+    inside, weights = _middle(ranked.shape[1])
+    return _weighted(ranked[:, inside], weights)
+
+
+def _middle(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of n ranks are in the middle half, (n,), and their weights."""
     edges = np.clip(np.arange(n + 1), n / 4, 3 * n / 4)
     weights = np.diff(edges) / (n / 2)
-    inside = weights > 0
+    return weights > 0, weights[weights > 0]
+
+
+def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # infinity minus infinity
-        means = (ranked[:, inside] * weights[inside]).sum(axis=1)
+        means = (values * weights).sum(axis=1)
     return np.where(np.isnan(means), np.inf, means)
 
 
-def _means_of_counts(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The IQM of each row of counts (m, n): how often it has each of the ranked values (n,)."""
+@lru_cache(maxsize=1)
+def _left_out(n: int) -> np.ndarray:
+    """The weight of each group in the IQM without one of them, (GROUPS, GROUPS)."""
+    sizes, _ = _groups(n)
+    return _weights(sizes - np.diag(sizes))
+
+
+def _weights(counts: np.ndarray) -> np.ndarray:
+    """The weight of each ranked value in the IQM of each row of counts (m, n), how often it has each."""
     n = counts.sum(axis=1, keepdims=True)
     edges = np.cumsum(np.hstack([np.zeros_like(n), counts]), axis=1)
-    weights = np.diff(np.clip(edges, n / 4, 3 * n / 4), axis=1) / (n / 2)
+    weights: np.ndarray = np.diff(np.clip(edges, n / 4, 3 * n / 4), axis=1) / (n / 2)
+    return weights
+
+
+def _means_of_groups(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The IQM by each row of weights (m, n) of the ranked values (n,)."""
     finite = np.isfinite(values)
-    means: np.ndarray = (weights[:, finite] * values[finite]).sum(axis=1)
+    means: np.ndarray = np.einsum("ij,j->i", weights, np.where(finite, values, 0.0))
     for value in (-np.inf, np.inf):  # the last has the last word
         means[(weights[:, values == value] > 0).any(axis=1)] = value
     return means

@@ -67,9 +67,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
             look(temporary, path)
         temporary.replace(path)
     except OSError as error:
+        if error.filename not in (None, str(temporary), str(path)):  # of what is made while it is written
+            raise
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def forget_unfinished(path: Path) -> None:
+    """Remove what runs that were killed have left of this file, which nobody else may be writing."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.cv_plus import OutOfFold
@@ -32,9 +32,11 @@ class StoredNetwork:
     params: np.ndarray
 
 
-def texts(ids: np.ndarray) -> np.ndarray:
-    """Ids of 16 bytes each as objects of text."""
-    return ids.astype("U16").astype(object)
+def text_column(ids: np.ndarray) -> pa.Array:
+    """Ids (n,) of 16 bytes each as Arrow has text."""
+    ends = np.arange(len(ids) + 1) * ids.itemsize
+    buffers = (pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(ids).view(np.uint8)))
+    return pa.LargeStringArray.from_buffers(len(ids), *buffers)
 
 
 def runs_table(rows: list[dict[str, Any]], own: Sequence[Mapping[str, np.ndarray]] | None = None) -> pd.DataFrame:
@@ -62,7 +64,7 @@ def _column(parts: Sequence[np.ndarray]) -> Any:
     """The parts of a column of networks' own, one behind the other, as pandas has it."""
     values = np.concatenate(parts)
     if values.dtype.kind == "S":
-        return pd.array(texts(values), "string")
+        return pd.StringDtype().__from_arrow__(text_column(values))  # type: ignore[attr-defined]
     if values.dtype.kind == "U":
         return pd.array(values.astype(object), "string")
     if values.dtype.kind == "i":
@@ -72,13 +74,12 @@ def _column(parts: Sequence[np.ndarray]) -> Any:
 
 def write_weights(path: Path, ids: Sequence[np.ndarray], params: Sequence[np.ndarray]) -> None:
     """Write the parameters (n, n_params) of groups of networks by their ids, (n,) of 16 bytes each."""
-    head = arrow_of(pd.DataFrame({"network_id": texts(ids[0][:1]), "params": [params[0][0]]}))
+    head = arrow_of(pd.DataFrame({"network_id": [ids[0][0].decode()], "params": [params[0][0]]}))
 
     def part(names: np.ndarray, rows: np.ndarray) -> pa.Table:
         offsets = np.arange(len(rows) + 1) * rows.shape[1]
         lists = pa.LargeListArray.from_arrays(offsets, pa.array(rows.ravel())).cast(head.schema.field("params").type)
-        columns = [pa.array(texts(names), head.schema.field("network_id").type), lists]
-        return pa.Table.from_arrays(columns, schema=head.schema)
+        return pa.Table.from_arrays([text_column(names), lists], schema=head.schema)
 
     write_parts(path, map(part, ids, params))
 
@@ -88,41 +89,45 @@ def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
     return pd.concat([read_table(paths.runs(sweep)) for sweep in sweeps], ignore_index=True)
 
 
-def read_weights(paths: Paths, sweep: str) -> dict[str, np.ndarray]:
-    """Flat parameter rows of a sweep's networks, shape (n_params,) each, by network_id."""
-    weights = read_flat_weights(paths, sweep)
-    return dict(zip(weights.ids, weights.rows(), strict=True))
-
-
-class FlatWeights(NamedTuple):
-    """Parameters of networks, one behind the other; those of ids[i] begin at starts[i], (n + 1,)."""
-
-    ids: np.ndarray
-    starts: np.ndarray
-    params: np.ndarray
-
-    def rows(self) -> Iterator[np.ndarray]:
-        """Those of each network, (n_params,)."""
-        ends = self.starts.tolist()
-        return (self.params[start:end] for start, end in pairwise(ends))
-
-    def of(self, network_ids: pd.Series) -> np.ndarray:
-        """Those of some networks, which have equally many, (n, n_params)."""
-        places = pd.Index(self.ids).get_indexer(network_ids)
-        n_params = int(self.starts[places[0] + 1] - self.starts[places[0]])
-        rows: np.ndarray = self.params[self.starts[places][:, np.newaxis] + np.arange(n_params)]
-        return rows
-
-
-def read_flat_weights(paths: Paths, sweep: str) -> FlatWeights:
-    """The parameters of a sweep's networks in one array."""
+def read_weights(paths: Paths, sweep: str) -> Weights:
+    """The parameters of a sweep's networks, in one array."""
     path = paths.weights(sweep)
-    table = arrow_table(read_bytes(path), path).combine_chunks()
+    table = arrow_table(read_bytes(path), path)
     lists = table["params"].combine_chunks()
-    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
     starts = lists.offsets.to_numpy()
-    ids = table["network_id"].to_numpy()
-    return FlatWeights(ids, starts - starts[0], lists.flatten().to_numpy(zero_copy_only=False))
+    return Weights(table["network_id"], starts - starts[0], lists.flatten().to_numpy(zero_copy_only=False))
+
+
+class Weights(Mapping[str, np.ndarray]):
+    """Flat parameter rows of networks, shape (n_params,) each, by network_id; those of the i-th id begin at starts[i]
+    of `params`, (n + 1,)."""
+
+    def __init__(self, ids: pa.ChunkedArray, starts: np.ndarray, params: np.ndarray) -> None:
+        self._ids, self._starts, self._params = ids, starts, params
+
+    def __getitem__(self, network_id: str) -> np.ndarray:
+        place = pc.index(self._ids, network_id).as_py()
+        if place < 0:
+            raise KeyError(network_id)
+        row: np.ndarray = self._params[self._starts[place] : self._starts[place + 1]]
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids.to_pylist())
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def places(self, network_ids: pd.Series) -> np.ndarray:
+        """Where some networks are, (n,)."""
+        places: np.ndarray = pc.index_in(pa.array(network_ids), self._ids).to_numpy(zero_copy_only=False)
+        return places
+
+    def rows(self, places: np.ndarray) -> np.ndarray:
+        """The parameters of those at some places, which have equally many, (n, n_params)."""
+        n_params = int(self._starts[places[0] + 1] - self._starts[places[0]])
+        rows: np.ndarray = self._params[self._starts[places][:, np.newaxis] + np.arange(n_params)]
+        return rows
 
 
 def sweep_of(paths: Paths, sweeps: Sequence[str], network_id: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,18 +29,12 @@ SPEED = 1e9
 """Operations a second and thread at least, by a cautious rule of thumb; how many they are is measured."""
 
 
-@dataclass(frozen=True)
-class Training:
-    """Results in the order of what was wanted, which networks of each were trained now (masks), in how many seconds."""
+class Finished(NamedTuple):
+    """All of wanted[`place`]: its results, and which of them were trained now (mask)."""
 
-    results: list[Results]
-    trained: list[np.ndarray]
-    seconds: float
-
-    @property
-    def n_trained(self) -> int:
-        """How many networks were trained."""
-        return sum(int(mask.sum()) for mask in self.trained)
+    place: int
+    results: Results
+    is_trained: np.ndarray
 
 
 def trained(
@@ -57,8 +51,8 @@ def trained(
     *,
     seed: int,
     dtype: str,
-) -> Training:
-    """Have all networks wanted[i], whose network_ids are ids[i], from the store or trained on data[of[i]].
+) -> Generator[Finished, None, None]:
+    """Have all networks wanted[i], whose network_ids are ids[i], from the store or trained on data[of[i]], in order.
 
     A result is bit for bit the same either way, and whichever others are trained with it. `begin` is told which
     will be trained, of each of what is wanted; what `so_far` says of those that are there goes with the progress.
@@ -66,41 +60,68 @@ def trained(
     engines = engines_of([spec for spec, _ in wanted], [len(data[which].x) for which in of], kept, dtype, note)
     known = kept.get(list(zip(engines, ids, strict=True)))
     missing = [np.flatnonzero(~is_known) for is_known, _ in known]
-    parts = [[] if results is None else [(np.flatnonzero(is_known), results)] for is_known, results in known]
-    n = sum(map(len, ids))
-    n_done = n - sum(map(len, missing))
+    n_done = sum(map(len, ids)) - sum(map(len, missing))
     left = [Replicates(spec, numbers[own]) for (spec, numbers), own in zip(wanted, missing, strict=True)]
-    is_trained = [~is_known for is_known, _ in known]
     begin(left)
     if so_far:
         there = zip(of, wanted, known, strict=True)
         so_far.add([(which, spec, own) for which, (spec, _), (_, own) in there if own is not None], KNOWN)
-    if n_done == n:
-        return Training([_in_order(own) for own in parts], is_trained, 0.0)
+    gathered = _Gathered(known)
+    del known  # what has been given away goes
+    yield from gathered.whole()
+    if gathered.is_empty:
+        return
     bits = {engines[i]: (spec, len(data[of[i]].x)) for i, (spec, numbers) in enumerate(left) if len(numbers)}
-    seconds = 0.0
+    n = sum(map(len, ids))
     with execution.started(where, Task(data, seed, dtype, bits), note) as engine:
         queue = Queue(left, data, of, engine.n_threads, engine.seconds)
 
         def tell(chunk: Chunk, done: int, share: float) -> None:
             advance(n_done + done, n, (queue.done + share * chunk.work) / queue.work, str(so_far or ""))
 
-        start = time.perf_counter()
         for chunk, results, took in engine.train(iter(queue), tell):
-            seconds += time.perf_counter() - start
             queue.took(chunk, took)
+            n_done += sum(len(found) for found in results)
             blocks = []
             for (i, places), found in zip(chunk.places, results, strict=True):
-                parts[i].append((missing[i][places], found))
+                gathered.add(i, missing[i][places], found)
                 blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
             kept.put(blocks)
             if so_far:
                 now = zip(chunk.of, chunk.networks, results, strict=True)
                 so_far.add([(which, spec, found) for which, (spec, _), found in now], took)
-            n_done += sum(len(found) for found in results)
             advance(n_done, n, queue.done / queue.work, str(so_far or ""))
-            start = time.perf_counter()
-    return Training([_in_order(own) for own in parts], is_trained, seconds)
+            yield from gathered.whole()
+
+
+class _Gathered:
+    """Results by their places in groups of networks; each group is given away, in order, when it has all of its own.
+
+    `known` has which networks of each are there (masks), and their results.
+    """
+
+    def __init__(self, known: Sequence[tuple[np.ndarray, Results | None]]) -> None:
+        self._is_trained = [~is_known for is_known, _ in known]
+        self._n_missing = [int(mask.sum()) for mask in self._is_trained]
+        self._parts = [[(np.flatnonzero(mask), own)] if own is not None else [] for mask, own in known]
+        self._next = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all have been given away."""
+        return self._next == len(self._parts)
+
+    def add(self, i: int, places: np.ndarray, results: Results) -> None:
+        """Networks of group i that have been trained."""
+        self._parts[i].append((places, results))
+        self._n_missing[i] -= len(places)
+
+    def whole(self) -> Iterator[Finished]:
+        """Those that have all of their own, and whose turn it is."""
+        while not self.is_empty and not self._n_missing[self._next]:
+            i, self._next = self._next, self._next + 1
+            parts, self._parts[i] = self._parts[i], []
+            yield Finished(i, _in_order(parts), self._is_trained[i])
 
 
 def engines_of(specs: Sequence[NetworkSpec], sizes: Sequence[int], kept: Store, dtype: str, note: Note) -> list[str]:

@@ -6,6 +6,8 @@ The log loss decides: it is smallest in the mean for the true probabilities. Wha
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
@@ -42,13 +44,13 @@ CROSS_ENTROPY = Cost(
 
 
 def _of_rows(y_hat: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """-log of the clipped probability of the true class, (n,)."""
-    losses: np.ndarray = -(y * np.log(np.clip(y_hat, EPSILON, 1 - EPSILON))).sum(axis=1)
+    """-log of the clipped probability of the true class, (..., n)."""
+    losses: np.ndarray = -(y * np.log(np.clip(y_hat, EPSILON, 1 - EPSILON))).sum(axis=-1)
     return losses
 
 
-def _log_loss(y_hat: np.ndarray, y: np.ndarray) -> float:
-    return float(_of_rows(y_hat, y).mean())
+def _log_loss(y_hat: np.ndarray, y: np.ndarray) -> Any:
+    return _of_rows(y_hat, y).mean(axis=-1)
 
 
 def _right(y_hat: np.ndarray, y: np.ndarray) -> np.ndarray:

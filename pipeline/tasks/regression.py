@@ -7,6 +7,7 @@ numbers alone, so each target's squared error is divided by the variance of that
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -38,14 +39,14 @@ def _cost(loss: str, name: str, formula: str, definition: str, *, power: int, re
     return Cost(loss, name, formula, definition, in_units, of_samples, relation)
 
 
-def _mse(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
+def _mse(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> Any:
     """1/(N K) sum (y_hat - y)^2; `scale` has no say."""
-    return float(np.mean((y_hat - y) ** 2))
+    return np.mean((y_hat - y) ** 2, axis=(-2, -1))
 
 
-def _weighed(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> float:
+def _weighed(y_hat: np.ndarray, y: np.ndarray, scale: np.ndarray) -> Any:
     """1/(N K) sum ((y_hat - y) / scale)^2."""
-    return float(np.mean(((y_hat - y) / scale) ** 2))
+    return np.mean(((y_hat - y) / scale) ** 2, axis=(-2, -1))
 
 
 HALF_MSE = _cost(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,9 @@ class Error:
     `column` is the ending of its columns in result tables; `note` says what has to be known where it decides, `over`
     what it is a mean over, `judged` the split that cells are compared on: that of folds, which together have more rows
     than are tested on, is validation.
-    `measure(y_hat, y, scale)` is its value, y_hat and y (n, n_outputs) in the targets' own units, where `scale`
-    (n_outputs,) is what the errors of each target are divided by where they are weighed against each other.
+    `measure(y_hat, y, scale)` is its value (...,) for y_hat (..., n, n_outputs) and y (n, n_outputs) in the targets'
+    own units, where `scale` (n_outputs,) is what the errors of each target are divided by where they are weighed
+    against each other.
     """
 
     name: str
@@ -67,7 +69,7 @@ class Error:
     formula: str
     definition: str
     unit: str
-    measure: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+    measure: Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
     note: str = ""
     over: str = "samples and outputs"
     judged: str = "test"

@@ -23,9 +23,9 @@ def slope(y: Any, p: Any) -> Any:
 
 
 def link(z: np.ndarray) -> np.ndarray:
-    """softmax(z): probabilities (n, n_classes) of logits."""
-    powers = np.exp(z - z.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    """softmax(z): probabilities (..., n_classes) of logits."""
+    powers = np.exp(z - z.max(axis=-1, keepdims=True))
+    probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
     return probabilities
 
 
