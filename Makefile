@@ -32,11 +32,11 @@ lint: $(VENV)/installed
 	mypy
 	lint-imports
 
-# Versions are pinned by the lock file; the build backend is one of them, so nothing else is resolved. pip would compile
-# on one processor what it installs, which takes a minute.
+# Versions and files are pinned by the lock file; the build backend is one of them, so nothing else is resolved. pip would
+# compile on one processor what it installs, which takes a minute.
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --no-compile --requirement requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
 	$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages have files for other Pythons
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
@@ -59,8 +59,12 @@ SPLITS ?= 10
 accuracy: $(VENV)/bench
 	python -m bench.accuracy --splits $(SPLITS) $(TABLES)
 
-$(VENV)/bench: $(VENV)/installed
-	python -m pip install --quiet --constraint requirements.lock --no-build-isolation --editable .[bench]
+# The versions alone: with hashes pip would ask for those of the peers too, and of shoal itself.
+$(VENV)/versions.txt: requirements.lock $(VENV)/installed
+	sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' requirements.lock > $@
+
+$(VENV)/bench: $(VENV)/versions.txt
+	python -m pip install --quiet --constraint $(VENV)/versions.txt --no-build-isolation --editable .[bench]
 	touch $@
 
 # The tests whose examples are drawn, with others than the suite has: a new draw each time, printed where it fails.
@@ -96,11 +100,12 @@ coverage-check: $(VENV)/installed
 coverage: $(VENV)/installed
 	python -m tests.interval_coverage
 
-# Renew the pinned versions from pyproject.toml.
+# Renew the pinned versions from pyproject.toml, with the hashes of all files of each: a quarter of an hour where the index
+# does not tell them.
 lock: $(VENV)/installed
 	python -m pip install --quiet pip-tools
-	pip-compile --quiet --upgrade --extra dev --strip-extras --no-annotate --no-header --no-emit-index-url \
-	    --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock pyproject.toml
+	pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --extra dev --strip-extras --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock pyproject.toml
 
 # Put the table that the report stage measured into the README.
 readme: $(VENV)/installed

@@ -7,10 +7,12 @@ beside shoal, and models from before these names hold one.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -147,6 +149,24 @@ def test_a_model_logged_before_the_packages_had_their_names_still_loads(tmp_path
     """In the repository, whose own kernels are in use and whose folder has the name that the model asks for."""
     script = "import shoal.kernels.ensemble, shoal.pipeline.tracking\n" + SERVED.format(folder=str(old_model(tmp_path)))
     assert json.loads(run(script)) == [1.75, 7.75]
+
+
+# --- the lock file -------------------------------------------------------------------------------------------------
+
+
+def test_every_package_of_the_lock_file_has_one_version_hashes_and_no_address() -> None:
+    """All that shoal needs, and what builds it, as pip asks for with --require-hashes."""
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace(" \\\n", "").splitlines()
+    pins = [line.split() for line in lines if line and not line.startswith("#")]
+    for name, *hashes in pins:
+        assert re.fullmatch(r"[a-z0-9.-]+==[0-9][0-9a-z.+]*", name)
+        assert hashes and all(re.fullmatch("--hash=sha256:[0-9a-f]{64}", own) for own in hashes), name
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {
+        re.split("[<>=]", need)[0].replace(".", "-")
+        for need in project["dependencies"] + project["optional-dependencies"]["dev"]
+    }
+    assert wanted <= {name.split("==")[0] for name, *_ in pins}
 
 
 # --- wheel and sdist ------------------------------------------------------------------------------------------------

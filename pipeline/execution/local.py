@@ -10,7 +10,7 @@ from threading import Event
 
 import numba
 
-from shoal.kernels.ensemble import train_replicates
+from shoal.kernels.ensemble import Options, train_replicates
 from shoal.kernels.training.run import Note
 from shoal.pipeline.execution import Chunk, Done, Task, Tell
 
@@ -29,7 +29,7 @@ def started(address: None, task: Task, note: Note) -> Iterator[Threads]:
 class Threads:
     """An engine of as many threads as Numba is told to use."""
 
-    seconds = 1.0  # of work that a kill may cost, unless one network takes longer
+    seconds = 1.0  # of work that a kill may cost; longer networks are kept on their way
 
     def __init__(self, task: Task, note: Note, pool: ThreadPoolExecutor) -> None:
         self.n_threads: int = numba.config.NUMBA_NUM_THREADS
@@ -56,5 +56,6 @@ class Threads:
 
         (data, seed, dtype, _), start = self._task, time.perf_counter()
         wanted = chunk.networks, data, chunk.of
-        results = train_replicates(*wanted, seed=seed, dtype=dtype, progress=told, note=self._note)
+        options: Options = {"dtype": dtype, "progress": told, "note": self._note}
+        results = train_replicates(*wanted, seed=seed, keeper=chunk.keeper, **options)
         return Done(chunk, results, time.perf_counter() - start)

@@ -66,7 +66,7 @@ def trained(
     if so_far:
         there = zip(of, wanted, known, strict=True)
         so_far.add([(which, spec, own) for which, (spec, _), (_, own) in there if own is not None], KNOWN)
-    gathered = _Gathered(known)
+    gathered, is_known = _Gathered(known), [mask for mask, _ in known]
     del known  # what has been given away goes
     yield from gathered.whole()
     if gathered.is_empty:
@@ -75,11 +75,16 @@ def trained(
     n = sum(map(len, ids))
     with execution.started(where, Task(data, seed, dtype, bits), note) as engine:
         queue = Queue(left, data, of, engine.n_threads, engine.seconds)
+        on_their_way = kept.on_their_way(ids, is_known)
+
+        def with_keeper(chunk: Chunk) -> Chunk:
+            own = [ids[i][missing[i][places]] for i, places in chunk.places]
+            return chunk._replace(keeper=on_their_way.keeper(own, [numbers for _, numbers in chunk.networks]))
 
         def tell(chunk: Chunk, done: int, share: float) -> None:
             advance(n_done + done, n, (queue.done + share * chunk.work) / queue.work, str(so_far or ""))
 
-        for chunk, results, took in engine.train(iter(queue), tell):
+        for chunk, results, took in engine.train(map(with_keeper, queue), tell):
             queue.took(chunk, took)
             n_done += sum(len(found) for found in results)
             blocks = []
@@ -87,6 +92,7 @@ def trained(
                 gathered.add(i, missing[i][places], found)
                 blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
             kept.put(blocks)
+            on_their_way.end([block.ids for block in blocks])
             if so_far:
                 now = zip(chunk.of, chunk.networks, results, strict=True)
                 so_far.add([(which, spec, found) for which, (spec, _), found in now], took)
