@@ -38,9 +38,10 @@ def trained(folder: Path, where: Execution, advance: Any = lambda *_: None) -> l
     wanted = [Replicates(spec, np.array([spec.replicate])) for spec in SPECS]
     ids = [np.array([f"{n:016x}"], "S16") for n in range(len(SPECS))]
     told: Any = where, advance, lambda _: None, lambda _: None, None
-    done = training.trained(wanted, ids, [DATA], [0] * len(wanted), Store(folder), *told, seed=7, dtype="float64")
-    assert done.n_trained == len(SPECS) == sum(len(block.ids) for block in Store(folder).blocks())
-    return [results.network(0) for results in done.results]
+    done = [*training.trained(wanted, ids, [DATA], [0] * len(wanted), Store(folder), *told, seed=7, dtype="float64")]
+    assert sum(int(one.is_trained.sum()) for one in done) == sum(len(block.ids) for block in Store(folder).blocks())
+    assert [one.place for one in done] == list(range(len(SPECS)))
+    return [one.results.network(0) for one in done]
 
 
 @contextmanager
