@@ -145,6 +145,7 @@ def test_a_stage_that_trains_ends_too_and_leaves_the_folder_to_the_next(
     monkeypatch.chdir(study.root)
     _stage.main("sweep-sizes", sweep.run, "sizes")
     assert set(store.read_table(study.runs("sizes"))["steps"]) == {20}
+    assert not [*study.results.rglob("*.tmp")]
 
 
 def test_a_stage_that_is_run_by_hand_outlives_its_terminal(study: Paths) -> None:
