@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,16 @@ def test_a_writer_that_succeeds_replaces_the_old_file_and_makes_its_folder(tmp_p
     store.write_text(path, "old")
     store.write_text(path, "wäre\n")
     assert studies.files(tmp_path) == {"a/b/text": "wäre\n".encode()}
+
+
+def test_what_a_killed_writer_has_left_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name, writer in (("a[1].csv", ended.pid), ("a[1].csv", os.getppid()), ("a1.csv", ended.pid)):
+        (tmp_path / f".{name}.{writer}.tmp").touch()
+    store.write_text(tmp_path / "a[1].csv", "new")
+    left = {f".a[1].csv.{os.getppid()}.tmp", f".a1.csv.{ended.pid}.tmp"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a[1].csv", *left}
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])

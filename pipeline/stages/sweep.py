@@ -43,7 +43,6 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
     settings, dataset = load(paths)
     grid, parts = cells(settings.sweep(name), dataset.n_outputs, dataset.n_train), dataset.parts
     store.refuse_unwritable(paths.runs(name), paths.curves(name), paths.weights(name))
-    store.forget_unfinished(paths.curves(name))  # it is begun with the first network
     networks = [(cell, own) for cell in grid for own in cell.networks(len(parts))]
     wanted = [own for _, own in networks]
     of = [int(own.numbers[0]) % len(parts) for own in wanted]

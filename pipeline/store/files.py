@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -62,6 +64,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _forget_unfinished(path)
         write(temporary)
         if look := _before_rename.get(None):
             look(temporary, path)
@@ -74,10 +77,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def forget_unfinished(path: Path) -> None:
-    """Remove what runs that were killed have left of this file, which nobody else may be writing."""
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        left.unlink(missing_ok=True)
+def _forget_unfinished(path: Path) -> None:
+    """Remove what processes that were killed have left of this file."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        writer = left.name.split(".")[-2]
+        if writer.isdecimal() and not psutil.pid_exists(int(writer)):
+            left.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
