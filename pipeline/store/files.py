@@ -81,8 +81,16 @@ def _forget_unfinished(path: Path) -> None:
     """Remove what processes that were killed have left of this file."""
     for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
         writer = left.name.split(".")[-2]
-        if writer.isdecimal() and not psutil.pid_exists(int(writer)):
+        if writer.isdecimal() and not _runs(int(writer)):
             left.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is such a process, which is more than a status that nobody has asked for."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def write_bytes(path: Path, content: bytes) -> None:
