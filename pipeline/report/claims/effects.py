@@ -24,8 +24,8 @@ def effect_blocks(results: SweepResults, seed: int) -> list[Block]:
     label = results.error.label(results.error.judged)
     series = "architecture" if results.settings.architecture else "activation"
     text = (
-        f"What each hyper-parameter does: the {label} at each of its levels over that at the level of the best cell (by "
-        f"validation), all else equal. Above 1 the error is larger. {capital(_what(results))}"
+        f"What each hyper-parameter does: the {label} at each of its levels over that at the level of the best cell "
+        f"(by validation), all else equal. Above 1 the error is larger. {capital(_what(results))}"
     )
     names = axes.LABELS | {"series": series}
     rows = [[names[one.axis], one.level, *_entries(one)] for one in found]
