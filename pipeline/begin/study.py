@@ -84,7 +84,7 @@ def _begun(folder: Path, files: Mapping[str, str], table: UserTable, targets: Se
     threads, n_rows = numba.config.NUMBA_NUM_THREADS, len(table.rows)
     shape = sum(column.n_inputs for column in looked.features), outcomes.n_outputs(table, targets)
     setting = Setting(*shape, looked.sizes["train"], 8, threads, looked.sizes["validation"], looked.cut.folds)
-    first = rule.first_sweep(setting)
+    first = rule.first_sweep(setting, looked.cut.classifies)
     text = texts.params(names, targets, outcomes.task(table, targets), looked.columns, n_rows, looked.cut, first)
     title, with_git = texts.title(source, targets, n_rows), folders.has_git(folder)
     readme = texts.readme(title, next(iter(names.values())), targets, _cut_so(table, looked), with_git)
