@@ -107,7 +107,7 @@ def test_what_it_sees_is_told_and_written(here: Path, capsys: Captured) -> None:
         f"houses.csv: 60 rows; deed names the rows; ignored: {some} and 2 more; without a value: lot 1; 5 features; "
         "48 in 5 folds, each to validate in turn; 12 to test"
     )
-    assert now.startswith("houses: 80 networks, about ")
+    assert now.startswith("houses: 120 networks, about ")
     assert now.endswith("now: cd houses && dvc repro")
     settings = config.load(Paths(here / "houses"))
     assert (settings.data.ignore, settings.data.targets, settings.data.id) == (tuple(IGNORED), ("price",), ("deed",))
@@ -218,7 +218,7 @@ def test_a_class_of_one_row_is_in_no_folds(here: Path, capsys: Captured) -> None
     init("t.csv", "--target", "kind")
     assert "36 / 12 / 12 to train, validate, test" in capsys.readouterr().out
     settings = config.load(Paths(here / "t"))
-    assert (settings.data.splits, settings.choose) == (None, {"best": 20})
+    assert (settings.data.splits, settings.choose) == (None, {"best": 40})
 
 
 @pytest.mark.parametrize("is_text", [False, True])
@@ -429,18 +429,20 @@ def test_no_shoal_is_told_in_a_line(here: Path) -> None:
 
 @pytest.mark.parametrize("rows", [2, 30, 300, 5_000, 100_000, 10**7])
 @pytest.mark.parametrize("features", [1, 20, 500])
-def test_the_first_sweep_is_short_where_a_rung_is(rows: int, features: int) -> None:
+@pytest.mark.parametrize("classifies", [False, True])
+def test_the_first_sweep_is_short_where_a_rung_is(rows: int, features: int, classifies: bool) -> None:
     setting = Setting(features, 1, rows, 8, 2, rows // 8, n_folds=5 if rows < 300 else 1)
-    first, larger = rule.first_sweep(setting), rule.first_sweep(replace(setting, n_samples=2 * rows))
+    first, larger = (rule.first_sweep(one, classifies) for one in (setting, replace(setting, n_samples=2 * rows)))
     last = rule.LADDER[-1]
     assert first.operations <= rule.OPERATIONS or first.block["epochs"] == last.epochs
     assert first.networks >= larger.networks >= rule.ANSWERING
     assert first.block["batch_size"] == ("full" if rows < 32 else 32)
 
 
-def test_each_comparison_of_a_first_sweep_could_be_shown() -> None:
+@pytest.mark.parametrize("classifies", [False, True])
+def test_each_comparison_of_a_first_sweep_could_be_shown(classifies: bool) -> None:
     """Neighbours along each axis, at each combination of the others."""
-    block = rule.first_sweep(Setting(5, 1, 500, 8, 2, 50)).block
+    block = rule.first_sweep(Setting(5, 1, 500, 8, 2, 50), classifies).block
     axes = [len(value) for value in block.values() if isinstance(value, list)]
     n = sum((prod(axes) // size) * (size - 1) for size in axes)
     assert n * smallest_p(block["replicates"]) < 0.05

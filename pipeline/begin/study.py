@@ -123,7 +123,7 @@ def _begun(
     threads, n_rows = numba.config.NUMBA_NUM_THREADS, len(table.rows)
     shape = sum(column.n_inputs for column in looked.features), outcomes.n_outputs(table, targets)
     setting = Setting(*shape, looked.sizes["train"], 8, threads, looked.sizes["validation"], looked.cut.folds)
-    first = rule.first_sweep(setting)
+    first = rule.first_sweep(setting, looked.cut.classifies)
     task, order = outcomes.task(table, targets), looked.order
     text = texts.params(names, targets, task, looked.columns, n_rows, looked.cut, first, order, form)
     title, with_git = texts.title(source, targets, n_rows), folders.has_git(folder)

@@ -79,7 +79,7 @@ def params(
         "order": "".join(f"  {line}\n" for line in _order(columns, order)),
         "name": name,
         "title": json.dumps(title(table, targets, rows), ensure_ascii=False),
-        "choose": _value(cut.choose),
+        "choose": _value(rule.choose(first, cut)),
         "interval": f"{'' if cut.has_interval else '# '}interval: {rule.LEVEL:g}",
         "why": f"{first.networks} networks, which answer together",
         "block": "\n".join(f"    {key}: {_value(value)}" for key, value in first.block.items()),
