@@ -193,7 +193,7 @@ def layer(test_mse: list[float], source: float = 0.0) -> SweepResults:
 def test_pieces_beside_what_was_reached() -> None:
     _, table = sentences.pieces_blocks(layer([0.0823, 0.2, 0.3]))
     assert not isinstance(table, str)
-    assert table.rows == [["5", "5.41e-4", "8.23e-4", "2.00e-1", "8.23e-2", "100"]]
+    assert table.rows == [["5", "5.41e-4", "8.23e-4", "0.200", "8.23e-2", "100"]]
     _, lost = sentences.pieces_blocks(layer([np.inf, np.inf]))
     assert not isinstance(lost, str)
     assert lost.rows[0][3:] == ["diverged", "diverged", "-"]

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from shoal.pipeline import baselines, data, store
+from shoal.pipeline.config.schema import Splits
 from shoal.pipeline.numbers import number
 from shoal.pipeline.report import evidence, results_page
 from shoal.pipeline.report import sections as pages
 from shoal.pipeline.report.claims.in_units import comparisons, units_blocks, verdict
 from shoal.pipeline.report.document.blocks import Folded, Table
 from shoal.pipeline.report.study import CHOSEN, Study
+from shoal.pipeline.report.summary import about
 from shoal.pipeline.stages import report
 from shoal.pipeline.statistics.measures import by_target
 from shoal.pipeline.statistics.rows import MOST_EXACT, compare_rows, p_of_many
@@ -70,6 +72,27 @@ def test_the_headline_is_made_of_the_error_of_the_task_and_that_of_the_rows() ->
 
 def test_baselines_that_a_task_names_are_there() -> None:
     assert [baseline.name for baseline in baselines.of_task(REGRESSION)] == ["constant", "ridge"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        (None, ""),
+        (Splits(kind="ordered"), ", in their order"),
+        (Splits(kind="ordered", column="day"), ", in the order of day"),
+        (Splits(kind="group", column="site"), ", where rows of one site stay together"),
+    ],
+)
+def test_the_first_sentence_says_how_rows_are_split(splits: Splits | None, said: str) -> None:
+    rows = {name: SimpleNamespace(x=np.zeros((10, 1))) for name in ("train", "validation", "test")}
+    names: Any = {"feature_names": ["a"], "target_names": ["y"], "classes": (), "calibration": None, "folds": ()}
+    settings = SimpleNamespace(is_table=True, path="t.csv", splits=splits)
+    dataset = SimpleNamespace(is_tested=True, **rows, **names)
+    found: Any = SimpleNamespace(config=SimpleNamespace(data=settings), dataset=dataset)
+    assert about(found) == [
+        f"t.csv: 30 rows, of which 10 to train on, 10 to choose by and 10 to test on{said}. Predicted is y, in the "
+        "unit of its column, from 1 feature."
+    ]
 
 
 @pytest.mark.parametrize("n", [60, MOST_EXACT])

@@ -6,7 +6,7 @@ What a feature can be is decided by data/features.py, as it will be whenever the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import category
 
@@ -86,7 +86,7 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
     return Seen(name, column.kind, n_inputs=len(column.inputs), n_gaps=n_gaps)
 
 
-def _sign(table: UserTable, cells: Sequence[object]) -> str:
+def _sign(table: UserTable, cells: Iterable[object]) -> str:
     """The first cell of a column of numbers that have signs of currencies or percent; empty for any other."""
     filled = [str(cell).strip() for cell in cells if not is_none(cell)]
     bare = ("".join(letter for letter in cell if category(letter) != "Sc" and letter not in "%‰") for cell in filled)

@@ -115,7 +115,7 @@ class _Powers(LogFormatter):
         text = super().__call__(x, pos)
         if x == 0 or not text:
             return text
-        low, high = sorted(self.axis.get_view_interval())
+        low, high = sorted(self.axis.get_view_interval() if self.axis else (x, x))
         if PLAIN[0] <= low and high <= PLAIN[1]:
             return f"{x:g}"
         mantissa, exponent = f"{x:.2e}".split("e")

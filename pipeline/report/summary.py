@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shoal.pipeline.config.schema import Splits
 from shoal.pipeline.report.assignment.author import beside_author
 from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.divergence import all_diverged, divergence_counts
@@ -93,10 +94,17 @@ def about(study: Study) -> list[str]:
         units = f"one of {len(dataset.classes.names)} classes ({', '.join(shortened(dataset.classes.names))})"
     features = counted(len(dataset.feature_names), "feature")
     n = sum(len(split.x) for split in (*uses.values(), dataset.calibration) if split is not None)
-    return [
-        f"{config.path or config.train}: {counted(n, 'row')}, of which {listed(rows)}. Predicted is {targets}, "
-        f"{units}, from {features}."
-    ]
+    used = f"{counted(n, 'row')}, of which {listed(rows)}{_order(config.splits)}"
+    return [f"{config.path or config.train}: {used}. Predicted is {targets}, {units}, from {features}."]
+
+
+def _order(splits: Splits | None) -> str:
+    """How rows come to their part, where that is not at random, as the end of a clause."""
+    if splits is None or splits.kind in ("random", "kfold"):
+        return ""
+    if splits.kind == "group":
+        return f", where rows of one {splits.column} stay together"
+    return f", in the order of {splits.column}" if splits.column else ", in their order"
 
 
 def caveats(study: Study) -> list[str]:
