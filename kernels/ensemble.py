@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
 
 import numpy as np
 
@@ -19,11 +19,12 @@ from shoal.kernels.network.tape import layout_of
 from shoal.kernels.results import Results, Trained, joined, results_of
 from shoal.kernels.single import DTYPES, Gradients, check_dtype, gradients, one_hot, predict, predict_each
 from shoal.kernels.spec import NetworkSpec, initial_params, initial_rows
+from shoal.kernels.training.begun import Begun
 from shoal.kernels.training.data import Samples, pack_data
 from shoal.kernels.training.fleet import Job, Members
 from shoal.kernels.training.methods import METHODS, Method
 from shoal.kernels.training.methods.descent import recorded_steps
-from shoal.kernels.training.run import Note, Progress, run
+from shoal.kernels.training.run import Note, Pauses, Progress, run
 from shoal.kernels.training.schedules import rates_of
 from shoal.kernels.training.stopping import validation_steps
 
@@ -31,6 +32,7 @@ __all__ = [
     "DTYPES",
     "ENGINE",
     "Gradients",
+    "Keeper",
     "NetworkSpec",
     "Replicates",
     "Results",
@@ -56,6 +58,23 @@ class Replicates(NamedTuple):
 
     spec: NetworkSpec
     numbers: np.ndarray
+
+
+class Keeper(Protocol):
+    """Has networks that are kept on their way, and is given them every so many `seconds`.
+
+    They are replicates of wanted[i], and `steps` are all those that they are trained for at once, the last its own.
+    """
+
+    seconds: float
+
+    def begun(self, i: int, steps: tuple[int, ...], numbers: np.ndarray) -> list[tuple[np.ndarray, Begun]]:
+        """Those of the replicates that are kept, apart where they are not at one step."""
+        ...
+
+    def keep(self, networks: list[tuple[int, tuple[int, ...], np.ndarray, Begun]]) -> None:
+        """Keep these, instead of those that it was given before."""
+        ...
 
 
 class Options(TypedDict, total=False):
@@ -119,9 +138,13 @@ def train_replicates(
     of: Sequence[int],
     *,
     seed: int,
+    keeper: Keeper | None = None,
     **options: Unpack[Options],
 ) -> list[Results]:
-    """`train_on` for many networks, whose results are arrays: wanted[i] on datasets[of[i]], in that order."""
+    """`train_on` for many networks, whose results are arrays: wanted[i] on datasets[of[i]], in that order.
+
+    What the keeper has goes on from there, and what it is given can, on the same data, seed, dtype and engine.
+    """
     dtype, n_threads = options.get("dtype", "float64"), options.get("n_threads")
     check_dtype("dtype", dtype)
     if n_threads is not None and n_threads < 1:
@@ -130,12 +153,15 @@ def train_replicates(
     _check_specs([spec for spec, _ in wanted], datasets, of)
     if not wanted:
         return []
-    runs = [run for key, places in _together(wanted, of).items() for run in _runs(key, places, wanted)]
-    groups = [
-        (_job(one.spec, one.steps, datasets[one.which]), _members(one, datasets[one.which], seed)) for one in runs
+    runs = [
+        part
+        for key, places in _together(wanted, of).items()
+        for run in _runs(key, places, wanted)
+        for part in _parts(run, keeper)
     ]
+    groups = [(_job(one, datasets[one.which]), _members(one, datasets[one.which], seed)) for one in runs]
     data = pack_data(datasets, np.dtype(dtype))
-    outcomes = run(groups, data, options.get("progress"), options.get("note"), n_threads)
+    outcomes = run(groups, data, options.get("progress"), options.get("note"), n_threads, _pauses(runs, keeper))
     parts: list[list[tuple[np.ndarray, Results]]] = [[] for _ in wanted]
     for one, (job, _), outcome in zip(runs, groups, outcomes, strict=True):
         for i in one.places:
@@ -145,13 +171,14 @@ def train_replicates(
 
 class _Run(NamedTuple):
     """Networks that are trained once for all their steps: their numbers (n,), each once, and the places in the list of
-    what is wanted that they are read off for."""
+    what is wanted that they are read off for, the one with the most steps last. `begun` is where they go on."""
 
     spec: NetworkSpec
     which: int
     steps: tuple[int, ...]
     numbers: np.ndarray
     places: tuple[int, ...]
+    begun: Begun | None = None
 
 
 def _together(wanted: Sequence[Replicates], of: Sequence[int]) -> dict[Key, list[int]]:
@@ -168,9 +195,35 @@ def _runs(key: Key, places: Sequence[int], wanted: Sequence[Replicates]) -> Iter
     is_wanted = np.array([np.isin(numbers, wanted[i].numbers) for i in places])
     patterns, of_pattern = np.unique(is_wanted, axis=1, return_inverse=True)
     for k, pattern in enumerate(patterns.T):
-        own = tuple(i for i, is_in in zip(places, pattern, strict=True) if is_in)
+        some = (i for i, is_in in zip(places, pattern, strict=True) if is_in)
+        own = tuple(sorted(some, key=lambda i: wanted[i].spec.steps or 0))
         steps = tuple(sorted({wanted[i].spec.steps or 0 for i in own}))
         yield _Run(*key, steps, numbers[of_pattern.ravel() == k], own)
+
+
+def _parts(run: _Run, keeper: Keeper | None) -> Iterator[_Run]:
+    """Those apart that go on from one step, and those that begin."""
+    kept = keeper.begun(run.places[-1], run.steps, run.numbers) if keeper else []
+    for numbers, begun in kept:
+        yield run._replace(numbers=numbers, begun=begun)
+    rest = np.setdiff1d(run.numbers, np.concatenate([np.zeros(0, np.int64), *(numbers for numbers, _ in kept)]))
+    if len(rest):
+        yield run._replace(numbers=rest)
+
+
+def _pauses(runs: Sequence[_Run], keeper: Keeper | None) -> Pauses | None:
+    """When the keeper is given what networks, those that have made a step."""
+    if keeper is None:
+        return None
+
+    def keep(found: Sequence[Begun]) -> None:
+        networks = []
+        for one, begun in zip(runs, found, strict=True):
+            if (own := begun.steps > 0).any():
+                networks.append((one.places[-1], one.steps, one.numbers[own], begun.taken(own)))
+        keeper.keep(networks)
+
+    return Pauses(keeper.seconds, keep)
 
 
 def _ordered(numbers: np.ndarray, parts: Sequence[tuple[np.ndarray, Results]]) -> Results:
@@ -193,7 +246,8 @@ def _check_specs(specs: Sequence[NetworkSpec], datasets: Sequence[Samples], of: 
             loss_of(loss).check(samples.y)
 
 
-def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
+def _job(one: _Run, samples: Samples) -> Job:
+    spec, steps = one.spec, one.steps
     method = METHODS[spec.optimizer]
     return Job(
         layout=layout_of(spec.architecture, samples.x.shape[1]),
@@ -205,6 +259,7 @@ def _job(spec: NetworkSpec, steps: tuple[int, ...], samples: Samples) -> Job:
         regularised=spec.regularised,
         rates=rates_of(spec, steps[-1], len(samples.x)),
         n_samples=len(samples.x),
+        first_step=int(one.begun.steps[0]) if one.begun else 0,
         is_weighted=samples.weights is not None,
         loss=spec.loss,
         loss_hypers=loss_of(spec.loss).hypers_of(spec.loss_hypers),
@@ -224,10 +279,10 @@ def _validation(spec: NetworkSpec, samples: Samples) -> dict[str, Any]:
 
 
 def _members(one: _Run, samples: Samples, seed: int) -> Members:
-    spec, n = one.spec, len(one.numbers)
+    spec, n, sizes = one.spec, len(one.numbers), (samples.x.shape[1], len(samples.x))
     has_dropout = layout_of(spec.architecture, samples.x.shape[1]).n_masks > 0
     return Members(
-        params=initial_rows(spec, one.numbers, samples.x.shape[1], len(samples.x), seed),
+        params=one.begun.params if one.begun else initial_rows(spec, one.numbers, *sizes, seed),
         data=np.full(n, one.which),
         rates=np.full(n, spec.learning_rate or 0.0),
         l2=np.full(n, spec.l2),
@@ -237,6 +292,7 @@ def _members(one: _Run, samples: Samples, seed: int) -> Members:
         min_deltas=np.full(n, spec.min_delta),
         shuffle_keys=streams.shuffle_keys(seed, one.numbers) if spec.batch_size else np.zeros(n, np.uint64),
         dropout_keys=streams.dropout_keys(seed, one.numbers) if has_dropout else np.zeros(n, np.uint64),
+        begun=one.begun,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from shoal.kernels.spec import NetworkSpec
 from shoal.kernels.training.fleet import Job
 from shoal.kernels.training.methods import METHODS
-from shoal.kernels.training.run import Outcomes
+from shoal.kernels.training.outcomes import Outcomes
 
 NEVER = np.iinfo(np.int64).max
 """Later than any step."""

@@ -103,7 +103,7 @@ def test_the_time_left_is_foretold_after_a_fifth_of_the_time(name: str, monkeypa
         if forecast.seconds_left is not None:
             totals.append((clock.now - 100.0, clock.now - 100.0 + forecast.seconds_left))
 
-    monkeypatch.setattr(run, "_run_threads", lambda calls, n, total, told: rehearse(calls, seconds, clock, told))
+    monkeypatch.setattr(run, "_run_threads", lambda calls, n, total, told, *_: rehearse(calls, seconds, clock, told))
     specs = [network for cell in grid for network in cell.specs()]
     x = np.linspace(-1, 1, SAMPLES)[:, np.newaxis]
     train(specs, x, x, seed=1, progress=progress, n_threads=THREADS)

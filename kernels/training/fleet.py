@@ -10,6 +10,7 @@ import numpy as np
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Doubles, Integers, Pointer, unpacked
 from shoal.kernels.network.tape import Layout
+from shoal.kernels.training.begun import Begun
 from shoal.kernels.training.regularise import Regularised
 from shoal.kernels.training.schedules import Rates
 
@@ -41,6 +42,7 @@ class JobRow(NamedTuple):
     kept: int  # the first snapshot, in `snapshots`
     hypers: int  # in `hypers`
     n_states: int  # numbers that the optimizer keeps for each parameter
+    states: int  # in `states`
     is_direct: int  # whether a backward pass may add the gradient to the parameters
     update: int  # addresses of the optimizer's kernels (update.py), 0 where it has none
     compute_numbers: int
@@ -87,6 +89,7 @@ class Job(NamedTuple):
     is_validation_weighted: bool = False
     regularised: Regularised = Regularised()
     rates: Rates = Rates()
+    first_step: int = 0  # of networks that go on
 
 
 class Fleet(NamedTuple):
@@ -96,7 +99,8 @@ class Fleet(NamedTuple):
     side by side. `data` (number of the data set), `rates` (the first learning rate), `l2`, `clip_norms`,
     `weight_decays`, `shuffle_keys`, `dropout_keys` and `stopped` (step at which the cost was not finite, or -1) have
     one number for each network, and so has `ended` (step at which its validation cost stopped it, or -1); `hypers` are
-    float64, bit for bit; `watches` have N_WATCH numbers (stopping.py).
+    float64, bit for bit; `watches` have N_WATCH numbers (stopping.py). `begins` has the step that each job makes next,
+    one beyond its last where it is done; `states` are those of optimizers where jobs pause, empty where none does.
     """
 
     jobs: Integers
@@ -119,6 +123,8 @@ class Fleet(NamedTuple):
     stopped: Integers
     ended: Integers
     watches: Doubles
+    begins: Integers
+    states: Pointer
 
     @property
     def stride(self) -> int:
@@ -136,7 +142,10 @@ def job_at(fleet, i):
 
 
 class Members(NamedTuple):
-    """What belongs to each of many networks (n,) alone: initial parameters (n, n_params), and a number each."""
+    """What belongs to each of many networks (n,) alone: parameters (n, n_params) to begin with, and a number each.
+
+    Where they go on, all do.
+    """
 
     params: np.ndarray
     data: np.ndarray
@@ -148,6 +157,7 @@ class Members(NamedTuple):
     min_deltas: np.ndarray
     shuffle_keys: np.ndarray
     dropout_keys: np.ndarray
+    begun: Begun | None = None
 
     @property
     def n(self) -> int:
@@ -157,7 +167,11 @@ class Members(NamedTuple):
 
 def joined(parts: Sequence[Members]) -> Members:
     """The networks of all parts, which are of one layout, one part behind the other."""
-    return parts[0] if len(parts) == 1 else Members(*map(np.concatenate, zip(*parts, strict=True)))
+    if len(parts) == 1:
+        return parts[0]
+    *own, begun = zip(*parts, strict=True)
+    arrays: list[Any] = [*map(np.concatenate, own), begun[0] and Begun.joined(begun)]
+    return Members(*arrays)
 
 
 def rounded_up(n: Any) -> Any:

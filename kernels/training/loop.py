@@ -1,19 +1,22 @@
 """The loop over the steps of descent, once, for one network with samples in the lanes or eight side by side.
 
-What differs is handed in: the passes, and what is done for each network (record, keep, stop, update).
+What differs is handed in: the passes, and what is done for each network (record, keep, stop, update). A job that is
+paused keeps what it needs to go on at the same step.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from shoal.kernels.compile.jit import inlined
-from shoal.kernels.training.team import STOP, fetch
+from shoal.kernels.compile.jit import inlined, jit
+from shoal.kernels.simd.vector import small
+from shoal.kernels.training.team import PAUSED, STOP, fetch
 
 
 class Parts(NamedTuple):
     """What the loop is made of. `at` is where it takes place: a NamedTuple with the fields fleet, shared and job."""
 
+    stride: int  # networks of a job
     begin: Any  # (at): the state before the first step
     begin_step: Any  # (at, step): the keys of what is drawn at random in the passes of a step
     validate: Any  # (at, validation, step): take the validation cost, keep the best parameters, say who is to stop
@@ -27,18 +30,48 @@ class Parts(NamedTuple):
     update: Any  # (at, step, n): step along the gradient of the last pass, which was over n samples
 
 
+@jit
+def n_before(steps, n, step):
+    """How many of n steps, which rise, come before one."""
+    small()
+    found = 0
+    while found < n and steps[found] < step:
+        found += 1
+    return found
+
+
+@jit
+def copy_states(source, apart, target, target_apart, n_states, n):
+    """Copy n numbers of each state of an optimizer, which lie so far apart."""
+    small()
+    for k in range(n_states):
+        for p in range(n):
+            target[k * target_apart + p] = source[k * apart + p]
+
+
 def make_loop(parts: Parts) -> Any:
-    """The loop as a kernel (at, control), to be inlined."""
-    (begin, begin_step, validate, pass_over_all, set_rates, shuffle, pass_over_batch, record, keep, stop_diverged,
-     update) = parts  # fmt: skip
+    """The loop as a kernel (at, control), to be inlined; it returns whether the job is done."""
+    (stride, begin, begin_step, validate, pass_over_all, set_rates, shuffle, pass_over_batch, record, keep,
+     stop_diverged, update) = parts  # fmt: skip
 
     @inlined
     def descend(at, control):
-        job, steps, n = at.job, at.fleet.steps, at.shared.n
+        job, steps, n, ws, first = at.job, at.fleet.steps, at.shared.n, at.ws, at.fleet.begins[at.i]
         n_steps, full = steps[job.snapshots + job.n_snapshots - 1], job.batch_size == 0
-        validated, recorded, kept, epoch, low, high = 0, 0, 0, 0, 0, n
+        validated = n_before(steps + job.validations, job.n_validations, first)
+        recorded = n_before(steps + job.records, job.n_records, first)
+        kept = n_before(steps + job.snapshots, job.n_snapshots, first)
+        epoch, skipped, low, high, end, size = 0, 0, 0, n, n_steps + 1, job.n_params * stride
         begin(at)
-        for step in range(n_steps + 1):
+        if 0 < first <= n_steps:
+            copy_states(at.fleet.states + job.states, size, ws.states, ws.part, job.n_states, size)
+            set_rates(at, job.n_factors - 1)  # that of late epochs; others set their own
+            n_batches = 1 if full else (n + job.batch_size - 1) // job.batch_size
+            epoch, skipped = first // n_batches, first % n_batches * job.batch_size
+        for step in range(first, n_steps + 1):
+            if fetch(control, STOP):
+                end = step
+                break
             begin_step(at, step)
             # first, as what the pass over the training samples leaves behind is needed by the update
             if validated < job.n_validations and steps[job.validations + validated] == step:
@@ -55,7 +88,7 @@ def make_loop(parts: Parts) -> Any:
                     keep(at, kept)
                 kept += 1
             # the last step has a cost and no update: what is kept is what the last cost was of
-            if step == n_steps or fetch(control, STOP):
+            if step == n_steps:
                 break
             if full:
                 set_rates(at, step)
@@ -63,11 +96,15 @@ def make_loop(parts: Parts) -> Any:
                 if high == n:
                     set_rates(at, epoch)
                     shuffle(at, epoch)
-                    high, epoch = 0, epoch + 1
+                    high, epoch, skipped = skipped, epoch + 1, 0
                 low, high = high, min(high + job.batch_size, n)
                 pass_over_batch(at, low, high - low)
             if stop_diverged(at, step, kept) == 0:
                 break
             update(at, step, high - low)
+        if end <= n_steps and fetch(control, STOP) == PAUSED:
+            copy_states(ws.states, ws.part, at.fleet.states + job.states, size, job.n_states, size)
+        at.fleet.begins[at.i] = end
+        return end > n_steps
 
     return descend

@@ -209,6 +209,7 @@ def _update(at, step, n):
 
 descend = make_loop(
     Parts(
+        stride=1,
         begin=_begin,
         begin_step=_begin_step,
         validate=_validate,
@@ -235,8 +236,8 @@ def train_networks(
     tables = Tables(workspaces, fleet_table, data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(NetworkAt(tables, thread, ws, fleet, shared_of(data, fleet.data[i]), i, job_at(fleet, i)), control)
-        finish_job(control)
+        if descend(NetworkAt(tables, thread, ws, fleet, shared_of(data, fleet.data[i]), i, job_at(fleet, i)), control):
+            finish_job(control)
         i = next_job(control, fleet.n_jobs)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from shoal.kernels.network.dropout import for_training
 from shoal.kernels.network.tape import N_FIELDS, Layout
 from shoal.kernels.simd.memory import LINE, empty
 from shoal.kernels.training import plan
+from shoal.kernels.training.begun import restore
 from shoal.kernels.training.fleet import JOB, Fleet, Job, JobRow, Members, rounded_up
 from shoal.kernels.training.optimizers import OPTIMIZERS
 from shoal.kernels.training.regularise import Regularised, regularising_addresses
@@ -38,20 +39,20 @@ class _Places(NamedTuple):
 
 
 @np.errstate(over="ignore")  # a number beyond the dtype is infinite there, and its network diverges
-def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> Fleet:
+def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype, pauses: bool = False) -> Fleet:
     """Lay networks out for the compiled calls, `stride` of a group to a row of jobs; the last one of a group stands in
-    for missing ones.
+    for missing ones. With `pauses` there is room for states.
 
     The kernels that they call have to be loaded.
     """
     at = _places([job for job, _ in groups], lanes, dtype)
     n_rows = [-(-members.n // stride) for _, members in groups]
     table = np.empty(sum(n_rows), JOB)
-    ends, begin, filled_up = np.zeros(3, np.int64), 0, []  # of params, costs and snapshots
+    ends, begin, filled_up = np.zeros(4, np.int64), 0, []  # of params, costs, snapshots and states
     for (job, members), n in zip(groups, n_rows, strict=True):
         table[begin : begin + n] = _row(job, at, stride, lanes, dtype)
         sizes = np.array(_sizes(job)) * stride
-        for offsets, of in ((("params",), 0), (("costs", "validation_costs"), 1), (("kept",), 2)):
+        for offsets, of in ((("params",), 0), (("costs", "validation_costs"), 1), (("kept",), 2), (("states",), 3)):
             for name in offsets:
                 table[name][begin : begin + n] += ends[of] + sizes[of] * np.arange(n)
         filled_up.append(_filled_up(members, n * stride))
@@ -61,7 +62,7 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
         return np.concatenate([getattr(members, name) for members in filled_up])
 
     data, is_watched = column("data"), any(job.validation_steps for job, _ in groups)
-    return Fleet(
+    fleet = Fleet(
         jobs=table,
         n_jobs=len(table),
         tapes=np.concatenate([*at.tapes.values()]),
@@ -82,7 +83,15 @@ def pack(groups: Sequence[Group], stride: int, lanes: str, dtype: np.dtype) -> F
         stopped=np.full(len(data), -1, np.int64),
         ended=np.full(len(data), -1, np.int64),
         watches=watches_of(column("patience"), column("min_deltas")) if is_watched else np.zeros(0),
+        begins=np.zeros(len(table), np.int64),
+        states=empty(ends[3] if pauses else 0, dtype),
     )
+    row = 0
+    for members in filled_up:
+        if members.begun:
+            restore(fleet, row, members.begun)
+        row += members.n // stride
+    return fleet
 
 
 def _places(jobs: Sequence[Job], lanes: str, dtype: np.dtype) -> _Places:
@@ -120,6 +129,7 @@ def _row(job: Job, at: _Places, stride: int, lanes: str, dtype: np.dtype) -> Job
         snapshots=at.schedules[job.snapshot_steps],
         n_snapshots=len(job.snapshot_steps),
         kept=0,
+        states=0,
         hypers=at.hypers[job.hypers],
         factors=at.rates[job.rates],
         n_factors=len(factors(job.rates)),
@@ -136,17 +146,22 @@ def _row(job: Job, at: _Places, stride: int, lanes: str, dtype: np.dtype) -> Job
     )
 
 
-def _sizes(job: Job) -> tuple[int, int, int]:
-    """How many numbers one network has in `params`, `costs` and `snapshots`."""
+def _sizes(job: Job) -> tuple[int, int, int, int]:
+    """How many numbers one network has in `params`, `costs`, `snapshots` and `states`."""
     n_costs = len(job.record_steps) + len(job.validation_steps)
-    n_params = job.layout.n_params
-    return rounded_up(n_params), n_costs * int(job.layout.sizes[-1]), n_params * len(job.snapshot_steps)
+    n_params, optimizer = job.layout.n_params, OPTIMIZERS.get(job.method)
+    n_states = n_params * optimizer.n_states if optimizer else 0
+    return rounded_up(n_params), n_costs * int(job.layout.sizes[-1]), n_params * len(job.snapshot_steps), n_states
 
 
 def _filled_up(members: Members, n: int) -> Members:
     """Members, and the last one again until there are n."""
     places = np.minimum(np.arange(n), members.n - 1)
-    return members if n == members.n else Members(*(array[places] for array in members))
+    if n == members.n:
+        return members
+    *own, begun = members
+    arrays: list[Any] = [*(array[places] for array in own), begun and begun.taken(places)]
+    return Members(*arrays)
 
 
 def _params(groups: Sequence[Group], filled_up: Sequence[Members], n: int, stride: int, dtype: np.dtype) -> np.ndarray:

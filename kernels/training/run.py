@@ -1,4 +1,4 @@
-"""Running a fleet: which way networks are trained, the threads, and where results are found."""
+"""Running a fleet: which way networks are trained, and the threads."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from shoal.kernels.network.activate import activation_kernels
 from shoal.kernels.network.cost import COSTS
 from shoal.kernels.network.dropout import dropout_kernels
 from shoal.kernels.training import work
+from shoal.kernels.training.begun import Begun
 from shoal.kernels.training.data import Data
 from shoal.kernels.training.fleet import Fleet, Job, joined
 from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.outcomes import Outcomes
 from shoal.kernels.training.packing import Group, pack
 from shoal.kernels.training.regularise import regularising_kernels
-from shoal.kernels.training.team import BEGUN, FINISHED, STOP
+from shoal.kernels.training.team import BEGUN, ENDED, FINISHED, PAUSED, STOP
 from shoal.kernels.training.update import update_kernels
 from shoal.kernels.training.way import Way
 
@@ -31,55 +33,24 @@ Progress = Callable[[int, int, float], None]
 """Called with the networks trained, those in all, and which part of the work is done, from 0 to 1."""
 Note = Callable[[str], None]
 log = logging.getLogger(__name__)
+PAUSES = 0.02
+"""Of the time at most."""
 
 
-class Outcomes(NamedTuple):
-    """What came of n networks of a job, which stand in a fleet from network number `at` of the job on.
+class Pauses(NamedTuple):
+    """How many seconds networks are trained between two pauses, at least, and what is then told where each group is."""
 
-    `first` is the first row of the job in the fleet. All is given network by network, as views where that can be.
-    """
-
-    fleet: Fleet
-    first: int
-    at: int
-    n: int
-
-    def _numbers(self, values: np.ndarray, begin: str, *shape: int) -> np.ndarray:
-        """Numbers (n, *shape) of the flat `values`, where those of a row's networks stand side by side."""
-        stride, row = self.fleet.stride, self.first + self.at // self.fleet.stride
-        n_rows = -(-(self.at + self.n) // stride) - self.at // stride
-        start, size = int(self.fleet.jobs[row][begin]), math.prod(shape) * stride
-        by_row = values[start : start + n_rows * size].reshape(n_rows, *shape, stride)
-        by_network = np.moveaxis(by_row, -1, 1).reshape(n_rows * stride, *shape)
-        return by_network[self.at % stride :][: self.n]
-
-    def costs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Costs (n, n_records, n_outputs), and validation costs (n, n_validations, n_outputs)."""
-        job = self.fleet.jobs[self.first]
-        n_all = int(job["n_records"] + job["n_validations"])
-        both = self._numbers(self.fleet.costs, "costs", n_all, int(job["n_outputs"]))
-        return both[:, : job["n_records"]], both[:, job["n_records"] :]
-
-    def snapshots(self, which: int) -> np.ndarray:
-        """Parameters (n, n_params) at the snapshot step number `which`."""
-        job = self.fleet.jobs[self.first]
-        return self._numbers(self.fleet.snapshots, "kept", int(job["n_snapshots"]), int(job["n_params"]))[:, which]
-
-    def stopped(self) -> np.ndarray:
-        """The step (n,) at which the cost was not finite, or -1."""
-        return self._steps(self.fleet.stopped)
-
-    def ended(self) -> np.ndarray:
-        """The step (n,) at which the validation cost stopped a network, or -1."""
-        return self._steps(self.fleet.ended)
-
-    def _steps(self, steps: np.ndarray) -> np.ndarray:
-        begin = self.first * self.fleet.stride + self.at
-        return steps[begin : begin + self.n]
+    seconds: float
+    keep: Callable[[list[Begun]], None]
 
 
 def run(
-    groups: Sequence[Group], data: Data, progress: Progress | None, note: Note | None, n_threads: int | None
+    groups: Sequence[Group],
+    data: Data,
+    progress: Progress | None,
+    note: Note | None,
+    n_threads: int | None,
+    pauses: Pauses | None = None,
 ) -> list[Outcomes]:
     """Train the networks of each group as its job says, all of them over all threads, in the dtype of the data."""
     threads, dtype = n_threads or numba.config.NUMBA_NUM_THREADS, data.values.dtype
@@ -89,14 +60,18 @@ def run(
     load({way: [groups[own[0]][0] for own in places] for way, places in places_of.items()}, dtype, note)
     for way, places in places_of.items():
         together = [(groups[own[0]][0], joined([groups[i][1] for i in own])) for own in places]
-        fleet = pack(together, way.stride, way.lanes, dtype)
+        fleet = pack(together, way.stride, way.lanes, dtype, pauses is not None)
         outcomes |= _outcomes(fleet, places, [groups[i][1].n for own in places for i in own])
         control = np.array([0, 0, 0, threads])
         workspaces = [way.workspace(fleet) for _ in range(threads)]
         effort = work.of_fleet(fleet, way.stride)
         n_networks = sum(members.n for _, members in together)
         calls.append(Call(way, n_networks, control, workspaces, fleet, data, effort))
-    _run_threads(calls, threads, sum(call.n_networks for call in calls), progress)
+    seconds, keep = pauses or Pauses(math.inf, lambda begun: None)
+    n_networks = sum(call.n_networks for call in calls)
+    _run_threads(
+        calls, threads, n_networks, progress, seconds, lambda: keep([outcomes[i].begun() for i in range(len(groups))])
+    )
     return [outcomes[i] for i in range(len(groups))]
 
 
@@ -170,6 +145,17 @@ class Call(NamedTuple):
         kernel(values.dtype, thread, self.control, workspaces, packed(self.fleet), packed(self.data), values)
 
     @property
+    def is_done(self) -> bool:
+        """Whether no job is left, nor paused."""
+        return int(self.control[FINISHED]) == self.fleet.n_jobs
+
+    def go_on(self) -> None:
+        """Let jobs be taken from the queue after a pause; those that are done are passed over."""
+        if self.way.has_steps:
+            self.control[[BEGUN, FINISHED]] = 0
+        self.control[STOP] = 0
+
+    @property
     def n_finished(self) -> int:
         """Members that are finished; a job may have fewer than there is room for."""
         return min(self.n_networks, int(self.control[FINISHED]) * self.way.stride)
@@ -181,8 +167,18 @@ class Call(NamedTuple):
         return work.done(self.fleet, self.work, n_begun)
 
 
-def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progress | None) -> None:
-    """Make the compiled calls on threads of their own, so that progress and Ctrl-C work while they run."""
+def _run_threads(
+    calls: list[Call],
+    n_threads: int,
+    total: int,
+    progress: Progress | None,
+    seconds: float,
+    keep: Callable[[], None],
+) -> None:
+    """Make the compiled calls on threads of their own, so that progress and Ctrl-C work while they run.
+
+    After so many seconds they pause, and `keep` is called; then they go on.
+    """
 
     def run_calls(thread: int) -> float:
         for call in calls:
@@ -194,21 +190,36 @@ def _run_threads(calls: list[Call], n_threads: int, total: int, progress: Progre
         return out_of_jobs
 
     start = time.perf_counter()
+    due, is_done = start + seconds, False
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            threads = [pool.submit(run_calls, thread) for thread in range(n_threads)]
-            while not all(thread.done() for thread in threads):
-                wait(threads, timeout=0.1)
-                if progress:
-                    _tell(progress, calls, total)
+            while not is_done:
+                threads = [pool.submit(run_calls, thread) for thread in range(n_threads)]
+                while not all(thread.done() for thread in threads):
+                    wait(threads, timeout=min(0.1, max(1e-3, due - time.perf_counter())))
+                    if progress:
+                        _tell(progress, calls, total)
+                    if time.perf_counter() >= due:
+                        _stop(calls, PAUSED)
+                end = time.perf_counter()
+                left = sum(end - thread.result() for thread in threads)
+                is_done = all(call.is_done for call in calls)
+                if not is_done:
+                    keep()
+                    now = time.perf_counter()
+                    due = now + max(seconds, (now - due) / PAUSES)
+                    for call in calls:
+                        call.go_on()
         finally:
-            for call in calls:
-                call.control[STOP] = 1  # after an interrupt; else there is nothing left to stop
-    end = time.perf_counter()
-    left = sum(end - thread.result() for thread in threads)
+            _stop(calls, ENDED)  # after an interrupt; else there is nothing left to stop
     log.debug("share of the threads' time after the last job was begun: %.4f", left / (n_threads * (end - start)))
     if progress:
         progress(total, total, 1.0)
+
+
+def _stop(calls: list[Call], how: int) -> None:
+    for call in calls:
+        call.control[STOP] = how
 
 
 def _tell(progress: Progress, calls: list[Call], total: int) -> None:

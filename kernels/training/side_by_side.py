@@ -355,6 +355,7 @@ def _update(at, step, n):
 
 descend = make_loop(
     Parts(
+        stride=GROUP,
         begin=_begin,
         begin_step=_begin_step,
         validate=_validate,
@@ -380,8 +381,8 @@ def train_groups(
     fleet, data = fleet_at(fleet_table, like), data_at(data_table, like)
     i = next_job(control, fleet.n_jobs)
     while i >= 0:
-        descend(GroupAt(ws, fleet, data, shared_of(data, fleet.data[i * GROUP]), i, job_at(fleet, i)), control)
-        finish_job(control)
+        if descend(GroupAt(ws, fleet, data, shared_of(data, fleet.data[i * GROUP]), i, job_at(fleet, i)), control):
+            finish_job(control)
         i = next_job(control, fleet.n_jobs)
 
 

@@ -21,6 +21,8 @@ from numba.extending import intrinsic
 from shoal.kernels.compile.jit import jit
 
 BEGUN, FINISHED, STOP, N_THREADS = range(4)
+ENDED, PAUSED = 1, 2
+"""What stands in `control[STOP]` to stop for good, or to go on later."""
 TICKETS = 8
 """Numbers in a cache line."""
 LEFT = 16

@@ -19,3 +19,4 @@ class Way(NamedTuple):
     lanes: str
     help: Linked | None = None  # what a thread runs when there is no job left to begin
     in_double: bool = False  # whether it computes in float64 as well, whatever the dtype
+    has_steps: bool = True  # between which a job can be left, to go on later

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples
+from shoal.kernels.ensemble import Keeper, NetworkSpec, Replicates, Results, Samples
 from shoal.kernels.training.run import Note
 from shoal.pipeline.config import ConfigError, Execution, Fault
 
@@ -33,12 +33,14 @@ class Task(NamedTuple):
 
 class Chunk(NamedTuple):
     """Networks that are trained in one go, their operations in all, and where they are in a list of the caller's: which
-    of its groups, and at which places there; `of` says which of the task's data sets each group is trained on."""
+    of its groups, and at which places there; `of` says which of the task's data sets each group is trained on, `keeper`
+    who has and keeps networks on their way, which an engine may leave out."""
 
     places: list[tuple[int, np.ndarray]]
     networks: list[Replicates]
     of: list[int]
     work: float
+    keeper: Keeper | None = None
 
 
 class Done(NamedTuple):

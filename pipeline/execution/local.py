@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numba
 
-from shoal.kernels.ensemble import train_replicates
+from shoal.kernels.ensemble import Options, train_replicates
 from shoal.kernels.training.run import Note, Progress
 from shoal.pipeline.execution import Chunk, Done, Task, Tell
 
@@ -22,7 +22,7 @@ def started(address: None, task: Task, note: Note) -> Iterator[Threads]:
 class Threads:
     """An engine of as many threads as Numba is told to use."""
 
-    seconds = 3.0  # of work that a kill may cost, unless one network takes longer
+    seconds = 3.0  # of work that a kill may cost; longer networks are kept on their way
 
     def __init__(self, task: Task, note: Note) -> None:
         self.n_threads: int = numba.config.NUMBA_NUM_THREADS
@@ -34,7 +34,8 @@ class Threads:
         for chunk in chunks:
             start = time.perf_counter()
             wanted, told = (chunk.networks, data, chunk.of), _of_chunk(tell, chunk)
-            results = train_replicates(*wanted, seed=seed, dtype=dtype, progress=told, note=self._note)
+            options: Options = {"dtype": dtype, "progress": told, "note": self._note}
+            results = train_replicates(*wanted, seed=seed, keeper=chunk.keeper, **options)
             yield Done(chunk, results, time.perf_counter() - start)
 
 

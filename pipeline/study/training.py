@@ -81,12 +81,17 @@ def trained(
     seconds = 0.0
     with execution.started(where, Task(data, seed, dtype, bits), note) as engine:
         queue = Queue(left, data, of, engine.n_threads, engine.seconds)
+        on_their_way = kept.on_their_way(ids, [is_known for is_known, _ in known])
+
+        def with_keeper(chunk: Chunk) -> Chunk:
+            own = [ids[i][missing[i][places]] for i, places in chunk.places]
+            return chunk._replace(keeper=on_their_way.keeper(own, [numbers for _, numbers in chunk.networks]))
 
         def tell(chunk: Chunk, done: int, share: float) -> None:
             advance(n_done + done, n, (queue.done + share * chunk.work) / queue.work, str(so_far or ""))
 
         start = time.perf_counter()
-        for chunk, results, took in engine.train(iter(queue), tell):
+        for chunk, results, took in engine.train(map(with_keeper, queue), tell):
             seconds += time.perf_counter() - start
             queue.took(chunk, took)
             blocks = []
@@ -94,6 +99,7 @@ def trained(
                 parts[i].append((missing[i][places], found))
                 blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
             kept.put(blocks)
+            on_their_way.end([block.ids for block in blocks])
             if so_far:
                 now = zip(chunk.of, chunk.networks, results, strict=True)
                 so_far.add([(which, spec, found) for which, (spec, _), found in now], took)

@@ -195,7 +195,7 @@ def fit_readouts(
         i = next_job(control, fleet.n_jobs)
 
 
-READOUT = Way("ridge readout", fit_readouts, workspace, 1, SAMPLES.name, in_double=True)
+READOUT = Way("ridge readout", fit_readouts, workspace, 1, SAMPLES.name, in_double=True, has_steps=False)
 
 
 def hypers_of(spec: Any) -> tuple[float, ...]:

@@ -19,7 +19,8 @@ from shoal.kernels.ensemble import NetworkSpec, Results
 from shoal.kernels.results import joined
 from shoal.kernels.training.run import Note
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.store.entries import probes
+from shoal.pipeline.store.entries import begun, probes
+from shoal.pipeline.store.entries.begun import OnTheirWay
 from shoal.pipeline.store.entries.index import Held, Index
 from shoal.pipeline.store.entries.records import Block, DamagedError, decode, encode
 from shoal.pipeline.store.entries.segments import Writer, read
@@ -103,6 +104,10 @@ class Store:
 
         self._write(write)
 
+    def on_their_way(self, ids: Sequence[np.ndarray], known: Sequence[np.ndarray]) -> OnTheirWay:
+        """Networks with these ids (n,) each that were left on their way, but for those that are known (masks)."""
+        return OnTheirWay(self.folder, ids, known, self._write)
+
     def blocks(self) -> list[Held]:
         """All that is kept, in the order of training; raises OSError and sqlite3.Error."""
         return self._with_index(self.index.blocks)
@@ -120,7 +125,8 @@ class Store:
         return n, n - sum(len(one.ids) for one in damaged)
 
     def prune(self, named: Collection[str]) -> tuple[int, int]:
-        """Keep the networks with these ids alone, each as it was trained last: how many there were, and are.
+        """Keep the networks with these ids alone, each as it was trained last, and none on its way: how many there
+        were, and are.
 
         What is kept is one file then. Raises OSError and sqlite3.Error.
         """
@@ -140,6 +146,7 @@ class Store:
                 moved.append(Held(own.engine, own.ids, place))
         self.index.replace(held, moved)
         self.index.forget_other(probes.source())
+        begun.remove(self.folder)
         in_use = {one.place.segment for one in self.index.blocks()}  # a sweep may have added to one of those before
         for path in before:
             if path.name not in in_use:

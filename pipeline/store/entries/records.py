@@ -6,8 +6,9 @@ import hashlib
 import json
 import math
 import struct
+from collections.abc import Collection, Mapping
 from dataclasses import fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,13 +41,17 @@ class DamagedError(Exception):
 
 def encode(block: Block) -> bytes:
     """The record of a block."""
-    found = {IDS: block.ids} | {name: getattr(block.results, name) for name in ARRAYS[1:]}
+    return record(block.engine, {IDS: block.ids} | {name: getattr(block.results, name) for name in ARRAYS[1:]})
+
+
+def record(engine: str, found: Mapping[str, np.ndarray | None]) -> bytes:
+    """The record of arrays by their names, those that are there."""
     arrays = {
         name: np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         for name, array in found.items()
         if array is not None
     }
-    about = {"engine": block.engine, "arrays": [[name, own.dtype.str, own.shape] for name, own in arrays.items()]}
+    about = {"engine": engine, "arrays": [[name, own.dtype.str, own.shape] for name, own in arrays.items()]}
     text = json.dumps(about).encode() + b"\n"
     parts = [text, *(array.view(np.uint8).data if array.size else b"" for array in arrays.values())]
     sizes = len(text), sum(array.nbytes for array in arrays.values())
@@ -63,6 +68,12 @@ def length(head: bytes) -> int:
 
 def decode(record: bytes) -> Block:
     """What `encode` made a record of; raises DamagedError where one bit of it is another."""
+    engine, arrays = content(record, ARRAYS)
+    return Block(engine, arrays.pop(IDS), Results(**arrays))
+
+
+def content(record: bytes, names: Collection[str]) -> tuple[str, dict[str, Any]]:
+    """The engine and arrays that a record was made of; raises DamagedError where one bit is another, or a name."""
     if length(record) != len(record):
         raise DamagedError
     _, n_text, n_arrays, digest = HEAD.unpack_from(record)
@@ -72,11 +83,11 @@ def decode(record: bytes) -> Block:
     about = json.loads(bytes(body[:n_text]))
     arrays, at = {}, n_text
     for name, dtype, shape in about["arrays"]:
-        if name not in ARRAYS or dtype not in DTYPES:
+        if name not in names or dtype not in DTYPES:
             raise DamagedError
         arrays[name] = np.frombuffer(body, dtype, math.prod(shape), at).reshape(shape)
         at += arrays[name].nbytes
-    return Block(about["engine"], arrays.pop(IDS), Results(**arrays))
+    return about["engine"], arrays
 
 
 def _digest(n_text: int, n_arrays: int, *parts: bytes | memoryview) -> bytes:

@@ -1,0 +1,72 @@
+"""Where the results of networks are found in a fleet, and how far they are."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from shoal.kernels.training.begun import Begun
+from shoal.kernels.training.fleet import Fleet, rounded_up
+
+
+class Outcomes(NamedTuple):
+    """What came of n networks of a job, which stand in a fleet from network number `at` of the job on.
+
+    `first` is the first row of the job in the fleet. All is given network by network, as views where that can be.
+    """
+
+    fleet: Fleet
+    first: int
+    at: int
+    n: int
+
+    def _numbers(self, values: np.ndarray, begin: str, *shape: int) -> np.ndarray:
+        """Numbers (n, *shape) of the flat `values`, where those of a row's networks stand side by side."""
+        stride, row = self.fleet.stride, self.first + self.at // self.fleet.stride
+        n_rows = -(-(self.at + self.n) // stride) - self.at // stride
+        start, size = int(self.fleet.jobs[row][begin]), math.prod(shape) * stride
+        by_row = values[start : start + n_rows * size].reshape(n_rows, *shape, stride)
+        by_network = np.moveaxis(by_row, -1, 1).reshape(n_rows * stride, *shape)
+        return by_network[self.at % stride :][: self.n]
+
+    def costs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Costs (n, n_records, n_outputs), and validation costs (n, n_validations, n_outputs)."""
+        job = self.fleet.jobs[self.first]
+        n_all = int(job["n_records"] + job["n_validations"])
+        both = self._numbers(self.fleet.costs, "costs", n_all, int(job["n_outputs"]))
+        return both[:, : job["n_records"]], both[:, job["n_records"] :]
+
+    def snapshots(self, which: int) -> np.ndarray:
+        """Parameters (n, n_params) at the snapshot step number `which`."""
+        job = self.fleet.jobs[self.first]
+        return self._numbers(self.fleet.snapshots, "kept", int(job["n_snapshots"]), int(job["n_params"]))[:, which]
+
+    def stopped(self) -> np.ndarray:
+        """The step (n,) at which the cost was not finite, or -1."""
+        return self._steps(self.fleet.stopped)
+
+    def ended(self) -> np.ndarray:
+        """The step (n,) at which the validation cost stopped a network, or -1."""
+        return self._steps(self.fleet.ended)
+
+    def begun(self) -> Begun:
+        """How far they are, while training pauses."""
+        fleet, job = self.fleet, self.fleet.jobs[self.first]
+        n_params, n_outputs = int(job["n_params"]), int(job["n_outputs"])
+        is_watched = job["n_validations"] > 0
+        return Begun(
+            steps=self._steps(np.repeat(fleet.begins, fleet.stride)),
+            params=self._numbers(fleet.params, "params", rounded_up(n_params))[:, :n_params],
+            states=self._numbers(fleet.states, "states", int(job["n_states"]), n_params),
+            costs=self._numbers(fleet.costs, "costs", int(job["n_records"] + job["n_validations"]), n_outputs),
+            snapshots=self._numbers(fleet.snapshots, "kept", int(job["n_snapshots"]), n_params),
+            stopped=self.stopped(),
+            ended=self.ended(),
+            watches=self._steps(fleet.watches.reshape(len(fleet.stopped), -1)) if is_watched else np.zeros((self.n, 0)),
+        )
+
+    def _steps(self, steps: np.ndarray) -> np.ndarray:
+        begin = self.first * self.fleet.stride + self.at
+        return steps[begin : begin + self.n]
