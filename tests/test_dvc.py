@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from collections.abc import Callable
 from contextlib import chdir
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
@@ -164,3 +166,23 @@ def test_an_edit_of_a_sweep_gives_the_same_data(study: Path) -> None:
     assert studies.files(study / "data") == files
     commit(study, "data")
     assert stale(study) == ["evaluate", "gradcheck", "predict", "report", "sweep@ridge", "track"]
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value will soon:DeprecationWarning")
+def test_a_second_dvc_is_told_who_is_at_work_and_runs_nothing(study: Path) -> None:
+    """Of two at once, as of a stage that one of them left behind (test_stage_kills.py): DVC keeps a list of who writes
+    what, which those that were killed drop out of."""
+    edited(study, lambda params: params.update(seed=5))
+    lock = study / ".dvc" / "tmp" / "rwlock"
+    other = {"pid": os.getppid(), "cmd": "dvc repro"}
+    lock.write_text(json.dumps({"write": {str(study / "data" / "receipt.json"): other}}), encoding="utf-8")
+    before = studies.files(study)
+    with chdir(study), Repo() as repo, pytest.raises(ReproductionError) as end:
+        repo.reproduce("data")
+    said = str(end.value.__cause__)
+    assert f"receipt.json' is busy, it is being blocked by:\n  (PID {other['pid']}): dvc repro\n" in said
+    assert studies.files(study) == before
+    other["pid"] = 2**22 + 1  # beyond the last that there may be
+    lock.write_text(json.dumps({"write": {str(study / "data" / "receipt.json"): other}}), encoding="utf-8")
+    commit(study, "data")
+    assert "data" not in stale(study)
