@@ -71,8 +71,8 @@ $(VENV)/bench: $(VENV)/versions.txt
 fuzz: $(VENV)/installed
 	HYPOTHESIS_PROFILE=fuzz pytest
 
-# Sweeps killed at N moments, dvc with its stage at 0.4 N, Ctrl-C in every command, and what comes out after the next run;
-# some minutes. SEED=... has the moments of a run again; `python -m tests.kills dvc` is a part of it.
+# Sweeps killed at N moments, dvc with its stage at 0.4 N, long networks at 0.3 N, Ctrl-C in every command, and what comes
+# out after the next run; some minutes. SEED=... has the moments of a run again; `python -m tests.kills dvc` is a part.
 kills: $(VENV)/installed
 	N=$(or $(N),50) python -m tests.kills
 

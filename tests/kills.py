@@ -26,6 +26,7 @@ from shoal.pipeline.begin.study import begin
 from shoal.pipeline.execution import local
 from shoal.pipeline.stages import _stage, data, sweep
 from shoal.pipeline.store.entries import Store
+from shoal.pipeline.store.entries.begun import ChunkKeeper
 from tests import interrupts, studies
 
 SIZES = {
@@ -37,8 +38,11 @@ SIZES = {
     "replicates": 4,
 }
 N_NETWORKS = 96
+LONG = {"activation": ["relu", "tanh"], "hidden_sizes": [[50, 50]], "learning_rate": 0.001, "optimizer": "adam"}
+LONG |= {"steps": 40_000, "batch_size": 50, "keep": "best"}
+"""Two networks that take some seconds."""
 SECONDS = 0.1
-"""Of work in a chunk, beside some seconds of it in all."""
+"""Of work in a chunk, beside some seconds of it in all, and from one pause of a long chunk to the next."""
 BEGUN = "begun.txt"
 """A line for each chunk: how many networks it has."""
 SWEEP = [sys.executable, "-m", __spec__.name if __spec__ else "tests.kills", "sweep", "sizes"]
@@ -57,6 +61,7 @@ def small_chunks(name: str) -> None:
         return train_replicates(wanted, *of, **options)
 
     local.Threads.seconds, local.train_replicates = SECONDS, told  # type: ignore[attr-defined]
+    ChunkKeeper.seconds = SECONDS
     _stage.main(f"sweep-{name}", sweep.run, name)
 
 
@@ -153,9 +158,37 @@ def kills(command: list[str], make: Callable[[Path], Path], n: int, seed: int) -
     assert share < AT_MOST
 
 
+def on_their_way(n: int, seed: int) -> None:
+    """Kill a sweep of long networks, n of them up to three times each before they end."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path(folder) / "before"
+        before.mkdir()
+        data.run(studies.write(before, {"sizes": LONG}))
+        alone = shutil.copytree(before, Path(folder) / "alone")
+        began = time.monotonic()
+        ended(SWEEP, alone)
+        seconds, wanted = time.monotonic() - began, results(alone)
+        for k in range(n):
+            root, left = shutil.copytree(before, Path(folder) / "killed"), 0
+            for _ in range(3):
+                program = start(SWEEP, root, stdout=subprocess.DEVNULL)
+                with suppress(subprocess.TimeoutExpired):
+                    program.wait(rng.uniform(0, seconds))
+                if program.returncode is None:
+                    kill(program)
+                left += bool([*root.glob(".shoal/*.begun")])
+            ended(SWEEP, root)
+            assert results(root) == wanted, f"kill {k + 1}: other files"
+            assert not [*root.glob(".shoal/*.begun")], f"kill {k + 1}: networks on their way"
+            print(f"  {k + 1}: 3 kills, {left} of them in the middle of a network; the same files", flush=True)
+            shutil.rmtree(root)
+
+
 TOURS: dict[str, tuple[Callable[[int, int], None], float]] = {
     "stage": (partial(kills, SWEEP, of_sizes), 1.0),
     "dvc": (partial(kills, DVC, of_dvc), 0.4),
+    "long": (on_their_way, 0.1),
     "interrupts": (interrupts.tour, 0.1),
 }
 """What is done, and how often, as a share of N."""

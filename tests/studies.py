@@ -16,6 +16,7 @@ from shoal.pipeline import store
 from shoal.pipeline.figures import style
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import data, evaluate, predict, report, sweep
+from shoal.pipeline.study.so_far import SoFar
 
 ROOT = Path(__file__).parent.parent
 TRACKING = {"granularity": "cell"}
@@ -97,6 +98,21 @@ def train(paths: Paths, sweeps: Iterable[str]) -> Paths:
     for name in sweeps:
         sweep.run(paths, name)
     return paths
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[SoFar]:
+    """Let sweeps run as where somebody looks on, with time to look at every network: a list of what each has come to,
+    once for each chunk."""
+    told = list[SoFar]()
+
+    class Watched(SoFar):
+        def add(self, groups: Any, seconds: float) -> None:
+            told.append(self)
+            super().add(groups, 1e6)
+
+    monkeypatch.setattr(sweep, "SoFar", Watched)
+    monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
+    return told
 
 
 def complete(root: Path, sweeps: Mapping[str, Any] = SWEEPS, dtype: str = "float64", **keys: Any) -> Paths:

@@ -105,15 +105,7 @@ def test_speeds_are_measured_once(tmp_path: Path, block: dict[str, Any], monkeyp
 def test_the_best_so_far_is_that_of_the_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = {"first": FIRST, "wild": FIRST | {"learning_rate": [0.02, 1e200], "replicates": 1}}
     paths = studies.write(tmp_path, blocks, source="file", targets=["range_m"])
-    told = list[SoFar]()
-
-    class Watched(SoFar):
-        def add(self, groups: Any, seconds: float) -> None:
-            told.append(self)
-            super().add(groups, 1e6)
-
-    monkeypatch.setattr(sweep, "SoFar", Watched)
-    monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
+    told = studies.watched(monkeypatch)
     studies.train(paths, blocks)
     evaluate.run(paths)
     networks = store.read_table(paths.networks)

@@ -23,7 +23,7 @@ from shoal.pipeline import config
 from shoal.pipeline.begin import rule, targets, texts
 from shoal.pipeline.begin.columns import FEATURE, NAMES, look
 from shoal.pipeline.begin.columns import IGNORED as NOT_USED
-from shoal.pipeline.config.schema import DataConfig, Splits
+from shoal.pipeline.config.data_block import DataConfig, Splits
 from shoal.pipeline.data import readers
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.preparation import BOOLEAN, CATEGORY, NUMBER

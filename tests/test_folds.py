@@ -33,7 +33,6 @@ from shoal.pipeline.statistics.intervals import interquartile_mean
 from shoal.pipeline.store.entries import Store
 from shoal.pipeline.study import ahead
 from shoal.pipeline.study.grid import cells
-from shoal.pipeline.study.so_far import SoFar
 from shoal.pipeline.terminal.show import show
 from shoal.pipeline.tracking import track
 from tests import naive, studies
@@ -166,15 +165,7 @@ def test_what_is_new_is_trained_and_told_on_its_own_fold(study: Paths, monkeypat
     assert (found.networks, found.known) == (facts["networks"], facts["known"]) == (6 * N, 4 * N)
     new, files = facts["gflop"], studies.files(study.results)
     shutil.rmtree(study.store)
-    told = list[SoFar]()
-
-    class Watched(SoFar):
-        def add(self, groups: Any, seconds: float) -> None:
-            told.append(self)
-            super().add(groups, 1e6)
-
-    monkeypatch.setattr(sweep, "SoFar", Watched)
-    monkeypatch.setattr(sweep.progress, "is_watched", lambda: True)
+    told = studies.watched(monkeypatch)
     assert sweep.run(study, "s")["gflop"] == pytest.approx(3 * new, abs=2e-6)
     assert studies.files(study.results) == files
     evaluate.run(study)

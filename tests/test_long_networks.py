@@ -121,6 +121,7 @@ def test_a_disk_that_is_full_costs_what_would_be_kept_alone(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "found no space left on device; networks are trained without being kept" in said
+    assert len([*left.store.glob("*.begun*")]) == 1
 
 
 def test_prune_removes_them(left: Paths) -> None:

@@ -58,7 +58,10 @@ def _pieces(most: int) -> Any:
 
 
 def _columns(lanes: Lanes) -> Any:
-    """The same for the vectors of a row, where the last tile may run over the end: no further than a STRIPE goes."""
+    """The same for the vectors of a row, where the last tile may run over the end: no further than a STRIPE goes.
+
+    A lone vector takes `most` - 1 too, with networks in lanes two (see group_rows.py).
+    """
     most = lanes.columns
 
     @inlined

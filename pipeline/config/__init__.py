@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shoal.pipeline.config import rules, yamlfile
+from shoal.pipeline.config.data_block import DataConfig, Fractions
 from shoal.pipeline.config.faults import ConfigError, Fault, below, faults_of
 from shoal.pipeline.config.fields import Choose
-from shoal.pipeline.config.schema import Config, DataConfig, Execution, Fractions, ReportConfig, Sweep
+from shoal.pipeline.config.schema import Config, Execution, ReportConfig
+from shoal.pipeline.config.sweep_block import Sweep
 from shoal.pipeline.paths import Paths
 
 __all__ = [

@@ -7,9 +7,10 @@ from typing import Any
 
 from shoal.kernels.network.architecture import units_after
 from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, ASSIGNMENT_SIZES, INITIALISERS, law_of
+from shoal.pipeline.config.data_block import DataConfig
 from shoal.pipeline.config.faults import Fault, below, cut, did_you_mean, meant, shown
 from shoal.pipeline.config.fields import KINDS
-from shoal.pipeline.config.schema import DataConfig, Sweep
+from shoal.pipeline.config.sweep_block import Sweep
 from shoal.pipeline.hyperparameters import KEYS, LOSSES, METHODS, OF_SCHEDULES, SCHEDULES, SHAPE, TRAINING, taking
 
 Block = Mapping[str, Any]

@@ -10,8 +10,8 @@ import numpy as np
 
 from shoal.kernels.streams import stream
 from shoal.pipeline.config import DataConfig, Fractions
+from shoal.pipeline.config.data_block import Splits
 from shoal.pipeline.config.faults import Fault, shown
-from shoal.pipeline.config.schema import Splits
 from shoal.pipeline.data.user_table import UserTable
 
 RANDOM = Splits(kind="random")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from shoal.pipeline import store
+from shoal.pipeline.config.data_block import FILES
 from shoal.pipeline.config.faults import below
-from shoal.pipeline.config.schema import FILES
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance.hashes import read_params
 

@@ -103,7 +103,7 @@ class SweepResults:
 
     def predictor(self, cell: str) -> Predictor:
         """The best network of a cell, in the user's units."""
-        return self.trained_on(cell).predictor(*self._best_fitted[self.best.loc[cell, "network_id"]])
+        return self.trained_on(cell).predictor(*self._best_fitted[str(self.best.loc[cell, "network_id"])])
 
     def fitted(self, network_ids: Iterable[str]) -> dict[str, tuple[str, np.ndarray]]:
         """Notation and parameters of some networks, by their ids."""

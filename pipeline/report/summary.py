@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shoal.pipeline.config.schema import Splits
+from shoal.pipeline.config.data_block import Splits
 from shoal.pipeline.report.assignment.author import beside_author
 from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.divergence import all_diverged, divergence_counts

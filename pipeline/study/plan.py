@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 import numba
 import numpy as np
 
-from shoal.kernels.network.architecture import Dense, Group, Path, units_after
 from shoal.kernels.training.schedules import SCHEDULES
 from shoal.pipeline.config import Config, Sweep
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.hyperparameters import taking
+from shoal.pipeline.study.shapes import Shapes, shapes_of
 
 NETWORK_BYTES = 1_000
 """Of a network's result and rows in memory, without parameters and curve."""
@@ -88,22 +88,6 @@ class Demand:
         return f"{networks}, {amount(self.parameters)} parameters, {amount(int(self.operations))} operations, {bytes_}"
 
 
-@dataclass(frozen=True)
-class _Shapes:
-    """Sums over the shapes of a sweep, and the largest of them.
-
-    `products` are fan-in times fan-out of all dense layers, `first` of those that read the input.
-    """
-
-    n: int
-    parameters: int
-    products: int
-    first: int
-    most_parameters: int
-    most_units: int
-    widest: int
-
-
 def costs(config: Config, setting: Setting) -> dict[str, Demand]:
     """The cost of every sweep of a configuration without a fault, by name."""
     return {name: cost(sweep, setting) for name, sweep in config.sweeps.items()}
@@ -111,7 +95,7 @@ def costs(config: Config, setting: Setting) -> dict[str, Demand]:
 
 def cost(sweep: Sweep, setting: Setting) -> Demand:
     """The cost of one sweep, whose keys are sound and belong together."""
-    shapes = _shapes(sweep, setting)
+    shapes = shapes_of(sweep, setting.n_features, setting.n_outputs)
     networks = points = 0
     operations = Fraction(0)
     for activation in sweep.activation or (None,):
@@ -182,7 +166,7 @@ def _watches(lists: Mapping[str, Sequence[Any]]) -> Counter[int | None]:
     return Counter(every if patience is not None or keep == "best" else None for keep, patience, every in ways)
 
 
-def _workspace(sweep: Sweep, shapes: _Shapes, setting: Setting) -> int:
+def _workspace(sweep: Sweep, shapes: Shapes, setting: Setting) -> int:
     """Bytes of a thread: activations and their derivatives; gradients, or the matrix of a readout."""
     activations = 2 * setting.itemsize * TILE * shapes.most_units
     if _takes_steps(sweep):
@@ -192,53 +176,6 @@ def _workspace(sweep: Sweep, shapes: _Shapes, setting: Setting) -> int:
 
 def _takes_steps(sweep: Sweep) -> bool:
     return sweep.optimizer in taking("steps")
-
-
-def _shapes(sweep: Sweep, setting: Setting) -> _Shapes:
-    n_in, n_out = setting.n_features, setting.n_outputs
-    if sweep.architecture is not None:
-        networks = (architecture.with_output(n_out) for architecture in sweep.architecture.values())
-        return _summed(list(_layers(network.layers, n_in, True)) for network in networks)
-    if sweep.hidden_sizes is not None:
-        rows = ((n_in, *hidden, n_out) for hidden in sweep.hidden_sizes)
-        return _summed([(a, b, i == 0) for i, (a, b) in enumerate(pairwise(row))] for row in rows)
-    depths, widths = sweep.depth or (), sweep.width or ()
-    # d layers of w units: w n_in + (d - 1) w^2 + w n_out products, and d w + n_out biases, summed over both lists
-    n, total, squares = len(depths), sum(widths), sum(width**2 for width in widths)
-    products = n * total * (n_in + n_out) + sum(depth - 1 for depth in depths) * squares
-    biases = sum(depths) * total + n * len(widths) * n_out
-    deepest, widest = max(depths), max(widths)
-    largest = widest * (n_in + n_out + deepest) + (deepest - 1) * widest**2 + n_out
-    units = n_in + deepest * widest + n_out
-    return _Shapes(n * len(widths), products + biases, products, n * total * n_in, largest, units, max(n_in, widest))
-
-
-def _layers(path: Path, units: int, at_input: bool) -> Iterator[tuple[int, int, bool]]:
-    """Fan-in and fan-out of every dense layer, and whether it reads the input itself."""
-    for layer in path:
-        if isinstance(layer, Dense):
-            yield units, layer.units, at_input
-        elif isinstance(layer, Group):
-            for branch in layer.branches:
-                yield from _layers(branch, units, at_input)
-        units, at_input = units_after((layer,), units), False
-
-
-def _summed(networks: Iterable[list[tuple[int, int, bool]]]) -> _Shapes:
-    """The sums over networks given by their dense layers."""
-    rows = [
-        (
-            1,
-            sum((fan_in + 1) * fan_out for fan_in, fan_out, _ in layers),
-            sum(fan_in * fan_out for fan_in, fan_out, _ in layers),
-            sum(fan_in * fan_out for fan_in, fan_out, at_input in layers if at_input),
-            sum(fan_out for _, fan_out, _ in layers),
-            max(fan_in for fan_in, _, _ in layers),
-        )
-        for layers in networks
-    ]
-    n, parameters, products, first, units, widest = zip(*rows, strict=True)
-    return _Shapes(sum(n), sum(parameters), sum(products), sum(first), max(parameters), max(units), max(widest))
 
 
 def amount(n: int) -> str:

@@ -37,6 +37,7 @@ class OnTheirWay:
     ) -> None:
         """`write` makes calls that write to the folder, as far as it lets them."""
         self._own, self._write = folder / uuid.uuid4().hex, write
+        self._source = probes.source()  # of now: it may be edited while networks are trained
         self._files: dict[Path, np.ndarray] = {}
         """Those of other processes: the networks there that are not done yet."""
         self._found: dict[tuple[bytes, tuple[int, ...]], Begun] = {}
@@ -75,11 +76,14 @@ class OnTheirWay:
 
         def write() -> None:
             new = path.with_suffix(NEW)
-            with new.open("wb") as file:
-                for own, of, networks in zip(ids, steps, begun, strict=True):
-                    arrays = {IDS: own, ALL_STEPS: np.array(of, np.int64)} | networks._asdict()
-                    file.write(record(probes.source(), arrays))
-            new.replace(path)
+            try:
+                with new.open("wb") as file:
+                    for own, of, networks in zip(ids, steps, begun, strict=True):
+                        arrays = {IDS: own, ALL_STEPS: np.array(of, np.int64)} | networks._asdict()
+                        file.write(record(self._source, arrays))
+                new.replace(path)
+            finally:
+                new.unlink(missing_ok=True)
 
         self._write(write)
 
@@ -94,7 +98,7 @@ class OnTheirWay:
             return
         self._files[path] = np.concatenate([np.zeros(0, "S16"), *(one.ids for one in networks)])
         for engine, ids, steps, begun in networks:
-            for i in np.flatnonzero(np.isin(ids, wanted)) if engine == probes.source() else ():
+            for i in np.flatnonzero(np.isin(ids, wanted)) if engine == self._source else ():
                 one, other = begun.taken(slice(i, i + 1)), self._found.get((bytes(ids[i]), steps))
                 if other is None or one.steps[0] > other.steps[0]:
                     self._found[bytes(ids[i]), steps] = one

@@ -1,0 +1,11 @@
+"""What every block of params.yaml is: a model that is frozen, closed and strict."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Closed(BaseModel):
+    """A model without room for unknown keys, converted values, infinity or change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
