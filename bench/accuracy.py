@@ -91,10 +91,11 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=10)
     words = parser.parse_args()
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    facts, results = machine(), dict[str, list[dict[str, Any]]]()
+    facts, tables = machine(), list(map(read, words.tables))
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name, _, _ in tables}
     for number in range(words.splits):
-        for name, columns, rows in map(read, words.tables):
-            results.setdefault(name, []).append(found := split(name, columns, rows, number))
+        for name, columns, rows in tables:
+            results[name].append(found := split(name, columns, rows, number))
             print(f"{name}, split {number + 1}: {found['errors']}", flush=True)
             PAGE.write_text(render(results, words.splits, facts), encoding="utf-8")
 

@@ -34,8 +34,9 @@ Split = dict[str, Any]
 
 
 def render(results: dict[str, list[Split]], wanted: int, facts: dict[str, str]) -> str:
-    """The page of these tables, of which so many splits each were wanted."""
+    """The page of these tables, of which so many splits each were wanted; some may have none yet."""
     short = [f"{name}: {len(splits)} of {wanted} splits" for name, splits in results.items() if len(splits) < wanted]
+    results = {name: splits for name, splits in results.items() if splits}
     others = [model for model in NAMES if model not in (GRID, SHOAL)]
     head = ["table", "rows", "features", "fitted to", "kept", "test", "splits", "error", f"of {GRID}", SHOAL, *others]
     seconds = [[name, *_means(splits)] for name, splits in results.items()]

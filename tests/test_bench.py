@@ -32,11 +32,11 @@ def test_the_page_of_accuracy_has_ratios_and_says_what_was_run() -> None:
         errors = dict.fromkeys(accuracy_page.NAMES, 2.0) | {accuracy_page.SHOAL: shoal}
         return {"errors": errors, "seconds": dict.fromkeys(accuracy_page.NAMES, 1.5), **sizes}
 
-    page = accuracy_page.render({"a": [split(1), split(4)], "b": [split(1)]}, 2, {"cores used": "2"})
+    page = accuracy_page.render({"a": [split(1), split(4)], "b": [split(1)], "c": []}, 2, {"cores used": "2"})
     assert "| a | 700 | 3 | 595 | 35 | 70 | 2 | RMSE | 2 | 1.000 (1 of 2) | 1.000 | 1.000 | 1.000 |" in page
     assert "| b | 700 | 3 | 595 | 35 | 70 | 1 | RMSE | 2 | 0.500 (1 of 1) |" in page
     assert "Of these 2 tables, shoal's ratio is at most 1.01 on 2 and at most 0.97 on 1." in page
-    assert "Not all was run: b: 1 of 2 splits.\n" in page
+    assert "Not all was run: b: 1 of 2 splits; c: 0 of 2 splits.\n" in page
 
 
 @pytest.mark.parametrize("is_of_classes", [False, True])
