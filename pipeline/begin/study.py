@@ -19,7 +19,7 @@ from shoal.pipeline.begin import targets as outcomes
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, look, of_use
 from shoal.pipeline.begin.rule import Cut
 from shoal.pipeline.config import ConfigError, DataConfig, Fault
-from shoal.pipeline.config.faults import PARAMS, Notice, shown
+from shoal.pipeline.config.faults import PARAMS, Notice
 from shoal.pipeline.data import readers, splitting
 from shoal.pipeline.data.dialect import Dialect
 from shoal.pipeline.data.user_table import UserTable
@@ -68,7 +68,7 @@ def begin(
     order, `form` what is said of texts, by the keys of params.yaml. Raises ConfigError with every fault of the tables
     and of the words; then nothing is written.
     """
-    folder, files = place or Path(texts.stem(source)), _files(source, test, validation)
+    folder, files = place or Path(texts.stem(source)), options.files(source, test, validation)
     try:
         begun = _begin(folder, files, wanted, order, options.form(form or {}))
     except ConfigError as error:
@@ -85,7 +85,7 @@ def _begin(
     names = {key: Path(file).name for key, file in files.items()}
     table, *others = (readers.read(Path(), file, "", Dialect(**form)) for file in files.values())
     targets = outcomes.chosen(table, wanted)
-    _check_order(table, targets, order)
+    options.check_order(table, targets, order)
     folders.refuse(folder, [Path(file) for file in files.values()])
     *better, last = rule.cuts(len(table.rows), bool(outcomes.task(table, targets)), names)
     for cut in better if order is None else ():
@@ -96,14 +96,6 @@ def _begin(
     looked = _looked_at(table, names, targets, last, order)
     own = {key: len(other.rows) for key, other in zip(list(files)[1:], others, strict=True)}
     return _begun(folder, files, table, targets, replace(looked, sizes={**looked.sizes, **own}), form)
-
-
-def _check_order(table: UserTable, targets: Sequence[str], order: str | None) -> None:
-    """Raise ConfigError where rows cannot be put into the order of this column, if one is asked for."""
-    if order in targets:
-        raise ConfigError([Fault("", shown(order), "a column that is not among the targets", options.ORDER)])
-    if order is not None and (faults := table.missing("", [order]) or splitting.in_order(table, order)[1]):
-        raise ConfigError(replace(fault, file=fault.file if fault.where else options.ORDER) for fault in faults)
 
 
 def _begun(
@@ -138,21 +130,6 @@ def _begun(
             f"params.yaml says more; now: {there}dvc repro",
         ],
     )
-
-
-def _files(source: str, test: str | None, validation: str | None) -> dict[str, str]:
-    """The tables by their keys in params.yaml; raises ConfigError for words that do not go together."""
-    if test is None and validation is None:
-        return {"path": source}
-    if test is None:
-        allowed = "--test FILE beside it; without both, all rows are those of DATA"
-        raise ConfigError([Fault("", shown(validation), allowed, "--validation")])
-    files = {"train": source} | ({"validation": validation} if validation else {}) | {"test": test}
-    names = [Path(file).name.lower() for file in files.values()]
-    if twice := [file for file, name in zip(files.values(), names, strict=True) if names.count(name) > 1]:
-        allowed = "files of different names, as the study has a copy of each in one folder"
-        raise ConfigError([Fault("", f"the name of another table ({shown(Path(twice[-1]).name)})", allowed, twice[-1])])
-    return files
 
 
 def _looked_at(
