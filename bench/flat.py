@@ -1,7 +1,8 @@
 """What a network costs beside its training: `python -m bench.flat [NETWORKS] [STEPS]`, 20,000 of 1-5-1 and 200 steps.
 
-A study of its own in a temporary folder: 10 learning rates, 200 samples, full batch. Each stage says its seconds of the
-main thread, which is Python's, those of the threads that train, and how much further memory has grown.
+A study of its own in a temporary folder: 10 learning rates, 200 samples, full batch. Each stage says how long it took,
+the seconds of the main thread, which is Python's, those of the threads that train (while the main thread writes what
+they have trained before), and how much further memory has grown.
 """
 
 from __future__ import annotations
@@ -47,12 +48,13 @@ def peak() -> int:
 
 def measured(name: str, n: int, stage: Callable[[], object]) -> None:
     """Run a stage and print what it took, also a network."""
-    before, every, main = peak(), time.process_time(), time.thread_time()
+    before, every, main, began = peak(), time.process_time(), time.thread_time(), time.perf_counter()
     stage()
-    every, main = time.process_time() - every, time.thread_time() - main
+    wall, every, main = time.perf_counter() - began, time.process_time() - every, time.thread_time() - main
     grown = peak() - before
-    print(f"{name}: main thread {main:.2f} s ({main / n * 1e6:.1f} us a network), others {every - main:.2f} s, "
-          f"memory + {grown / 1e6:.0f} MB ({grown / n:.0f} B a network), {peak() / 1e9:.2f} GB in all")  # fmt: skip
+    print(f"{name}: {wall:.2f} s; main thread {main:.2f} s ({main / n * 1e6:.1f} us a network), others "
+          f"{every - main:.2f} s, memory + {grown / 1e6:.0f} MB ({grown / n:.0f} B a network), "
+          f"{peak() / 1e9:.2f} GB in all")  # fmt: skip
 
 
 def main(networks: int = 20_000, steps: int = 200) -> None:

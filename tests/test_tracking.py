@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 import numpy as np
@@ -123,6 +124,12 @@ def test_files_of_a_sweep_hang_at_its_run(root: Path, monkeypatch: pytest.Monkey
     assert (folder / "figures" / "test_mse.svg").read_bytes() == figure.read_bytes()
 
 
+def written(table: pd.DataFrame) -> store.LearningCurves:
+    with TemporaryDirectory() as folder:
+        store.write_table(Path(folder, "curves.parquet"), table.astype({"network_id": "string"}))
+        return store.LearningCurves(Path(folder, "curves.parquet"))
+
+
 @given(
     diverged_at=st.lists(st.none() | st.integers(0, 300), min_size=1, max_size=5),
     steps=st.lists(st.integers(0, 10_000), min_size=1, max_size=300, unique=True).map(sorted),
@@ -131,7 +138,7 @@ def test_median_curve(diverged_at: list[int | None], steps: list[int]) -> None:
     """About 50 steps, first and last among them, each with the median over all networks, while that is finite."""
     ends = [len(steps) if end is None else end for end in diverged_at]
     rows = [(str(n), step, step + n) for n, end in enumerate(ends) for step in steps[:end]]
-    curves = Curves(pd.DataFrame(rows, columns=["network_id", "step", "cost"]).sample(frac=1, random_state=0))
+    curves = Curves(written(pd.DataFrame(rows, columns=["network_id", "step", "cost"]).sample(frac=1, random_state=0)))
     band = curves.band([str(n) for n in range(len(ends))], "half_mse")
     curve = band["half_mse"]
     medians = {
@@ -149,7 +156,7 @@ def test_median_curve(diverged_at: list[int | None], steps: list[int]) -> None:
 def test_band_follows_the_rule_of_the_statistics(ends: list[int]) -> None:
     """Quartiles at every step are those of statistics.quantile, infinite ones left out."""
     rows = [(str(n), step, step * n + 1.0) for n, end in enumerate(ends) for step in range(end)]
-    table = pd.DataFrame(rows, columns=["network_id", "step", "cost"])
+    table = written(pd.DataFrame(rows, columns=["network_id", "step", "cost"]))
     band = Curves(table).band([str(n) for n in range(len(ends))], "half_mse")
     for name, q in (("half_mse", 0.5), ("half_mse_q1", 0.25), ("half_mse_q3", 0.75)):
         for step in range(max(ends)):
@@ -161,7 +168,7 @@ def test_band_follows_the_rule_of_the_statistics(ends: list[int]) -> None:
 def test_what_stopped_early_keeps_its_last_cost_and_what_diverged_counts_as_infinite() -> None:
     rows = [("long", step, 1.0) for step in range(9)] + [("stopped", step, 5.0 - step) for step in range(4)]
     rows += [("diverged", 0, 3.0), ("long", 9, np.nan)]
-    table = pd.DataFrame(rows, columns=["network_id", "step", "cost"])
+    table = written(pd.DataFrame(rows, columns=["network_id", "step", "cost"]))
     band = Curves(table, stopped=["stopped"]).band(["long", "stopped", "diverged"], "cost")
     assert band["cost"] == [(0, 3.0), (1, 4.0), (2, 3.0), *((step, 2.0) for step in range(3, 9))]
     assert Curves(table, stopped=["stopped"]).single("stopped", "own")["own"][-1] == (3, 2.0)

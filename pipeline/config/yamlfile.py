@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -40,7 +42,7 @@ def read(path: Path) -> tuple[object, list[Fault]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", YAMLWarning)  # of an anchor's name used twice, say, which YAML allows
-            return _read(_text(path))
+            return deepcopy(_read(_text(path)))  # who asks may change it
     except FileNotFoundError:
         fault = Fault("", "no such file", "a file in the folder that shoal is run in")
     except OSError as error:
@@ -64,6 +66,7 @@ def _text(path: Path) -> str:
     return content.decode("utf-8-sig")
 
 
+@lru_cache(maxsize=1)
 def _read(text: str) -> tuple[object, list[Fault]]:
     """What `read` gives; the text is measured before anything is built of it, and again before aliases are expanded."""
     for fault in _form_faults(text):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+import numpy as np
+
 from shoal.kernels.compile.host import HOST
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
@@ -73,10 +75,10 @@ def _identities(config: Config, dataset: Dataset, sweeps: Sequence[SweepResults]
     for results in sweeps:
         grid = cells(results.settings, dataset.n_outputs, dataset.n_train)
         networks = [own for cell in grid for own in cell.networks(len(identify))]
-        ids = (identify[own.numbers[0] % len(identify)](own) for own in networks)
-        expected = {name.decode() for some in ids for name in some.tolist()}
+        expected = [identify[own.numbers[0] % len(identify)](own) for own in networks]
         n += len(results.networks)
-        if set(results.networks["network_id"]) != expected:
+        found = results.networks["network_id"].to_numpy().astype("S")
+        if not np.array_equal(np.unique(found), np.unique(np.concatenate(expected))):
             strangers.append(results.name)
     if not strangers:
         return (

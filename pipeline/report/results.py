@@ -40,8 +40,8 @@ class SweepResults:
     cells: pd.DataFrame
     networks: pd.DataFrame
     contrasts: pd.DataFrame
-    curves: pd.DataFrame
-    weights: dict[str, np.ndarray]
+    curves: store.LearningCurves
+    paths: Paths
     part: str
     baselines: pd.DataFrame | None
 
@@ -63,7 +63,7 @@ class SweepResults:
     @property
     def is_validated(self) -> bool:
         """Whether any of its networks takes validation costs."""
-        return store.VALIDATION_COST in self.curves
+        return store.VALIDATION_COST in self.curves.columns
 
     @property
     def error(self) -> Error:
@@ -103,12 +103,17 @@ class SweepResults:
 
     def predictor(self, cell: str) -> Predictor:
         """The best network of a cell, in the user's units."""
-        return self.trained_on(cell).predictor(*self.fitted(str(self.best.loc[cell, "network_id"])))
+        return self.trained_on(cell).predictor(*self._best_fitted[str(self.best.loc[cell, "network_id"])])
 
-    def fitted(self, network_id: str) -> tuple[str, np.ndarray]:
-        """Notation and parameters of a network."""
-        text = self.networks.set_index("network_id").at[network_id, "architecture"]
-        return str(text), self.weights[network_id]
+    def fitted(self, network_ids: Iterable[str]) -> dict[str, tuple[str, np.ndarray]]:
+        """Notation and parameters of some networks, by their ids."""
+        weights = store.weights_of(self.paths, self.name, wanted := set(network_ids))
+        own = self.networks.loc[self.networks["network_id"].isin(wanted), ["network_id", "architecture"]]
+        return {name: (text, weights[name]) for name, text in own.itertuples(index=False)}
+
+    @cached_property
+    def _best_fitted(self) -> dict[str, tuple[str, np.ndarray]]:
+        return self.fitted(self.best["network_id"])
 
     def bands(self, cells: Iterable[str], column: str = "cost") -> dict[str, Band]:
         """Learning-curve bands of the named cells; a network that diverged counts as +inf from then on.
@@ -116,9 +121,8 @@ class SweepResults:
         One that stopped early keeps its last cost from then on. `column` is that of the curves.
         """
         networks = self.networks[self.networks["cell"].isin(names := list(cells))]
-        curves = self.curves[self.curves["network_id"].isin(networks["network_id"])].dropna(subset=[column])
         members = networks.groupby("cell")[["network_id", "status"]]
-        return {cell: _band(curves, members.get_group(cell), column) for cell in names}
+        return {cell: _band(self.curves, members.get_group(cell), column) for cell in names}
 
     def input_gradient(self, cell: str, split: Split) -> InputGradient:
         """dC/dx of every sample's own cost along the first input, for the best network of a cell.
@@ -141,34 +145,31 @@ class SweepResults:
         return InputGradient(split.x[:, 0], analytic, (above - below) / (2 * DIFFERENCE_STEP))
 
 
-def _band(curves: pd.DataFrame, networks: pd.DataFrame, column: str) -> Band:
+def _band(curves: store.LearningCurves, networks: pd.DataFrame, column: str) -> Band:
     """The band of these networks at no more than DRAWN_POINTS steps; `curves` has them and others."""
-    own = curves[curves["network_id"].isin(networks["network_id"])]
-    table = own.pivot(index="network_id", columns="step", values=column)
-    table = table.sort_index(axis=1).reindex(networks["network_id"])
-    stopped = (networks["status"] == "stopped").to_numpy()
-    table[stopped] = table[stopped].ffill(axis=1)
-    n = max(table.shape[1], 1)
-    kept = np.unique(np.rint(np.geomspace(1, n, min(DRAWN_POINTS, n))).astype(int)) - 1
-    table = table.iloc[:, kept[: table.shape[1]]].fillna(np.inf)
-    values = table.to_numpy(np.float64)
+    steps, values = curves.of(networks["network_id"], column)
+    stopped = (networks["status"] == "stopped").to_numpy(bool)
+    values[stopped] = pd.DataFrame(values[stopped]).ffill(axis=1).to_numpy()
+    n = max(len(steps), 1)
+    kept = (np.unique(np.rint(np.geomspace(1, n, min(DRAWN_POINTS, n))).astype(int)) - 1)[: len(steps)]
+    values = values[:, kept]
+    values[np.isnan(values)] = np.inf
     q1, median, q3 = (quantiles(values, q) for q in (0.25, 0.5, 0.75))
-    return Band(table.columns.to_numpy(np.float64), q1, median, q3)
+    return Band(steps[kept].astype(np.float64), q1, median, q3)
 
 
 def load(
     paths: Paths, name: str, settings: Sweep, dataset: Dataset, part: str, baselines: pd.DataFrame | None
 ) -> SweepResults:
-    """Read a sweep's tables, curves and weights."""
+    """Read a sweep's tables."""
     files = (paths.cells, paths.networks, paths.contrasts)
     cells, networks, contrasts = (table[table["sweep"] == name] for table in map(store.read_table, files))
     samples = dataset.n_train if settings.duration == "epochs" else None
     cells = axes.prepare(cells, axes.architecture_names(settings, dataset.n_outputs), samples)
-    runs = store.read_table(paths.runs(name))
-    stopping = [column for column in store.STOPPING_COLUMNS if column in runs]
-    runs = runs[["network_id", "architecture", "train_cost", "diverged_step", *stopping]]
+    stopping = [column for column in store.columns_of(paths.runs(name)) if column in store.STOPPING_COLUMNS]
+    own = ["network_id", "architecture", "train_cost", "diverged_step", *stopping]
+    runs = store.read_table(paths.runs(name), own)
     networks = networks.merge(runs, on="network_id", validate="one_to_one")
     networks = networks.merge(cells[["cell", "series"]], on="cell", validate="many_to_one")
-    curves = store.read_table(paths.curves(name))
-    weights = store.read_weights(paths, name)
-    return SweepResults(name, settings, dataset, cells, networks, contrasts, curves, weights, part, baselines)
+    curves = store.LearningCurves(paths.curves(name))
+    return SweepResults(name, settings, dataset, cells, networks, contrasts, curves, paths, part, baselines)

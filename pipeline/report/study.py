@@ -90,10 +90,10 @@ class Study:
 
     def _predictor(self) -> Predictor:
         """What answers, in the user's units."""
-        results = {results.name: results for results in self.sweeps}
-        members = store.answering(self.chosen or {})
-        fitted = [Fitted.of(*results[row["sweep"]].fitted(row["network_id"])) for row in members]
-        return self.dataset.mean_of([(row["replicate"], one) for row, one in zip(members, fitted, strict=True)])
+        members, fitted = store.answering(self.chosen or {}), dict[str, tuple[str, np.ndarray]]()
+        for results in self.sweeps:
+            fitted |= results.fitted([row["network_id"] for row in members if row["sweep"] == results.name])
+        return self.dataset.mean_of([(row["replicate"], Fitted.of(*fitted[row["network_id"]])) for row in members])
 
     @property
     def is_assignment(self) -> bool:

@@ -32,10 +32,11 @@ def run(paths: Paths) -> dict[str, Any]:
     dataset = data.load(paths)
     networks = store.read_table(paths.networks)
     best = best_networks(networks)
-    architectures = store.read_runs(paths, sweeps).drop_duplicates("network_id").set_index("network_id")["architecture"]
+    runs = store.read_runs(paths, sweeps, ["network_id", "architecture"])
+    architectures = runs.drop_duplicates("network_id").set_index("network_id")["architecture"]
     tables, outputs = [], {}
     for sweep, winners in best.groupby("sweep", sort=False):
-        weights = store.read_weights(paths, str(sweep))
+        weights = store.weights_of(paths, str(sweep), winners["network_id"])
         for _, winner in winners.iterrows():
             key = str(winner["network_id"])
             own = dataset.part_of(winner["replicate"])

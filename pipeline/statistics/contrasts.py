@@ -9,7 +9,7 @@ in folds, they are about other splits too, and the test is the one of resampled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
@@ -28,7 +28,8 @@ TESTS = {
     "validation": "t-test over splits that allows for the training rows they share",
 }
 """By the split that errors are judged on."""
-Rows = list[dict[str, Any]]
+Cells = Sequence[tuple[Any, str]]
+"""By their level on an axis."""
 
 
 class Contrast(NamedTuple):
@@ -51,21 +52,20 @@ def declared(cells: pd.DataFrame) -> list[Contrast]:
     return contrasts
 
 
-def _all_pairs(rows: Rows) -> Iterable[tuple[Any, Any]]:
-    return combinations(rows, 2)
+def _all_pairs(found: Cells) -> Iterable[tuple[Any, Any]]:
+    return combinations(found, 2)
 
 
 def _between(
-    cells: pd.DataFrame, axis: str, others: list[str], pairs: Callable[[Rows], Iterable[tuple[Any, Any]]]
+    cells: pd.DataFrame, axis: str, others: list[str], pairs: Callable[[Cells], Iterable[tuple[Any, Any]]]
 ) -> Iterator[Contrast]:
     """Pairs of cells along an axis, among those that are equal on all the `others`."""
     order = axes.series_of(cells) if axis == "series" else axes.levels(cells, axis)
     groups = cells.groupby(others, sort=False, dropna=False) if others else [((), cells)]
     for _, alike in groups:
-        rows: Rows = [dict(row) for _, row in alike.iterrows()]
-        for a, b in pairs(sorted(rows, key=lambda cell: order.index(cell[axis]))):
-            texts = (axes.level_text(axis, cell[axis]) for cell in (a, b))
-            yield Contrast(axis, a["cell"], b["cell"], *texts)
+        cells_at = zip(alike[axis], alike["cell"], strict=True)
+        for (level_a, a), (level_b, b) in pairs(sorted(cells_at, key=lambda one: order.index(one[0]))):
+            yield Contrast(axis, a, b, axes.level_text(axis, level_a), axes.level_text(axis, level_b))
 
 
 def contrast_table(

@@ -96,5 +96,9 @@ def best_first(networks: pd.DataFrame) -> pd.DataFrame:
 
 def best_networks(networks: pd.DataFrame) -> pd.DataFrame:
     """Per sweep and cell, in order, the network with the smallest validation error; the smaller id of equal ones."""
+    if len(networks):  # few are left to sort
+        errors = networks[deciding(networks).of("validation")]
+        least = errors.groupby([networks["sweep"], networks["cell"]], sort=False).transform("min")
+        networks = networks[~(errors > least)]
     ranked = best_first(networks.sort_values("network_id", kind="stable"))
     return ranked.drop_duplicates(["sweep", "cell"]).sort_index()

@@ -116,8 +116,14 @@ def read_json(path: Path) -> Any:
     if value is not None:  # which is a whole answer: no network was chosen
         held = value if isinstance(value, dict) else {}
         held.pop(seal.KEY, None)
-        _refuse_old(path, held, HELD.get(path.name, ()))
+        refuse_old(path, held, HELD.get(path.name, ()))
     return value
+
+
+def refuse_broken(path: Path) -> None:
+    """Raise DamagedFileError where a result file is not what was written; no more than a part of it is in memory."""
+    if not seal.is_sound(path):
+        raise DamagedFileError(path)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -215,15 +221,21 @@ def table_of(content: bytes, path: Path, columns: list[str] | None = None) -> pd
 def arrow_table(content: bytes, path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
-        _refuse_old(path, file.schema_arrow.names, columns or HELD.get(path.name, ()))
+        refuse_old(path, file.schema_arrow.names, columns or HELD.get(path.name, ()))
         return file.read(columns)
     except (pa.ArrowException, OSError):
         raise DamagedFileError(path) from None
 
 
-def _refuse_old(path: Path, held: Collection[str], needed: Collection[str]) -> None:
+def refuse_old(path: Path, held: Collection[str], needed: Collection[str]) -> None:
+    """Raise OldFileError where columns or keys that are needed are not held."""
     if missing := [name for name in needed if name not in held]:
         raise OldFileError(path, missing)
+
+
+def columns_of(path: Path) -> list[str]:
+    """The names of the columns of a Parquet table, of which nothing else is read."""
+    return list(pq.read_schema(path).names)
 
 
 def count_rows(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,29 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.cv_plus import OutOfFold
-from shoal.pipeline.errors import OutOfDateError
+from shoal.pipeline.errors import DamagedFileError, OutOfDateError
 from shoal.pipeline.hyperparameters import TRAINING
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Fitted, Predictor
 from shoal.pipeline.preparation import Preparation
-from shoal.pipeline.store.columns import FOLD, LATER_COLUMNS, RUN_COLUMNS, STOPPING_COLUMNS
-from shoal.pipeline.store.files import arrow_of, arrow_table, read_bytes, read_json, read_table, write_parts
+from shoal.pipeline.store.columns import FOLD, HELD, LATER_COLUMNS, RUN_COLUMNS, STOPPING_COLUMNS
+from shoal.pipeline.store.files import (
+    arrow_of,
+    arrow_table,
+    read_bytes,
+    read_json,
+    read_table,
+    refuse_broken,
+    refuse_old,
+    write_parts,
+)
+
+WEIGHTS = 1 << 14
+"""Networks whose parameters are looked through at once."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +97,9 @@ def write_weights(path: Path, ids: Sequence[np.ndarray], params: Sequence[np.nda
     write_parts(path, map(part, ids, params))
 
 
-def read_runs(paths: Paths, sweeps: list[str]) -> pd.DataFrame:
-    """The runs tables of the named sweeps, one below the other."""
-    return pd.concat([read_table(paths.runs(sweep)) for sweep in sweeps], ignore_index=True)
+def read_runs(paths: Paths, sweeps: list[str], columns: list[str] | None = None) -> pd.DataFrame:
+    """The runs tables of the named sweeps, or some columns of them, one below the other."""
+    return pd.concat([read_table(paths.runs(sweep), columns) for sweep in sweeps], ignore_index=True)
 
 
 def read_weights(paths: Paths, sweep: str) -> Weights:
@@ -96,6 +109,24 @@ def read_weights(paths: Paths, sweep: str) -> Weights:
     lists = table["params"].combine_chunks()
     starts = lists.offsets.to_numpy()
     return Weights(table["network_id"], starts - starts[0], lists.flatten().to_numpy(zero_copy_only=False))
+
+
+def weights_of(paths: Paths, sweep: str, network_ids: Iterable[str]) -> dict[str, np.ndarray]:
+    """Those of some networks alone, by network_id: no more than a part of the file is in memory at once."""
+    path, wanted, found = paths.weights(sweep), pa.array([*network_ids], pa.string()), dict[str, np.ndarray]()
+    if not len(wanted):
+        return found
+    refuse_broken(path)
+    try:
+        file = pq.ParquetFile(path)
+        refuse_old(path, file.schema_arrow.names, HELD["weights.parquet"])
+        for batch in file.iter_batches(WEIGHTS):
+            own = batch.filter(pc.is_in(batch["network_id"].cast(pa.string()), wanted))
+            rows = (row.values.to_numpy(zero_copy_only=False) for row in own["params"])
+            found |= zip(own["network_id"].to_pylist(), rows, strict=True)
+    except (pa.ArrowException, OSError):
+        raise DamagedFileError(path) from None
+    return found
 
 
 class Weights(Mapping[str, np.ndarray]):
@@ -146,7 +177,8 @@ def load_network(paths: Paths, sweeps: Sequence[str], network_id: str) -> Stored
     runs = read_table(paths.runs(sweep))
     row = runs[runs["network_id"] == network_id].iloc[0]
     run = {str(key): None if pd.isna(value) else value for key, value in row.items()}
-    return StoredNetwork(run, Architecture.parse(str(run["architecture"])), read_weights(paths, sweep)[network_id])
+    params = weights_of(paths, sweep, [network_id])[network_id]
+    return StoredNetwork(run, Architecture.parse(str(run["architecture"])), params)
 
 
 def load_predictor(paths: Paths, members: Sequence[Mapping[str, Any]]) -> Predictor:
@@ -156,9 +188,10 @@ def load_predictor(paths: Paths, members: Sequence[Mapping[str, Any]]) -> Predic
     """
     fitted: dict[str, Fitted] = {}
     for sweep in dict.fromkeys(str(member["sweep"]) for member in members):
-        weights = read_weights(paths, sweep)
-        runs = read_table(paths.runs(sweep)).set_index("network_id")["architecture"]
-        for network_id in (str(member["network_id"]) for member in members if member["sweep"] == sweep):
+        wanted = [str(member["network_id"]) for member in members if member["sweep"] == sweep]
+        weights = weights_of(paths, sweep, wanted)
+        runs = read_table(paths.runs(sweep), ["network_id", "architecture"]).set_index("network_id")["architecture"]
+        for network_id in wanted:
             if network_id not in runs.index:
                 sweep_of(paths, [sweep], network_id)  # which says so
             fitted[network_id] = Fitted.of(str(runs[network_id]), weights[network_id])

@@ -37,6 +37,24 @@ def seal(path: Path) -> None:
         file.write(digest.hexdigest().encode())
 
 
+def is_sound(path: Path) -> bool:
+    """Whether a file is what was sealed, or has no seal; no more than a part of it is in memory at once."""
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return True
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if (place := _place(content)) is None:
+                return True
+            start, end = place
+            digest = hashlib.sha256()
+            for at in range(0, len(content), CHUNK):
+                part = bytearray(file.read(CHUNK))
+                for k in range(max(start, at), min(end, at + len(part))):
+                    part[k - at] = BLANK.encode()[0]
+                digest.update(part)
+            return content[start:end] == digest.hexdigest().encode()
+
+
 def _found(content: bytes | mmap.mmap) -> tuple[int, int]:
     """The place of BLANK; raises ValueError where there is none."""
     found = _place(content)

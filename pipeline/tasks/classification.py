@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp
 
 from shoal.pipeline.tasks.measure import InUnits, Measure
 from shoal.pipeline.tasks.task import Cost, Error, Hypers, Task
@@ -28,7 +27,8 @@ def _in_units(costs: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 def _of_samples(z: np.ndarray, y: np.ndarray, hypers: Hypers) -> np.ndarray:
     """-y_k log p_k with p = softmax(z), (n, n_classes), for logits z."""
-    costs: np.ndarray = y * (logsumexp(z, axis=1, keepdims=True) - z)
+    below = z - z.max(axis=1, keepdims=True)
+    costs: np.ndarray = y * (np.log(np.exp(below).sum(axis=1, keepdims=True)) - below)
     return costs
 
 

@@ -82,11 +82,11 @@ class Records:
         runs = store.read_table(paths.runs(state.sweep), ["network_id", "cell", "status"])
         self._task, self._error = state.task, state.error
         self._members = runs.groupby("cell")["network_id"].agg(list)
-        table = store.read_table(paths.curves(state.sweep))
+        curves = store.LearningCurves(paths.curves(state.sweep))
         stopped = runs.loc[runs["status"] == "stopped", "network_id"]
-        self._curves = Curves(table, stopped=stopped)
-        is_validated = store.VALIDATION_COST in table
-        self._validation = Curves(table, store.VALIDATION_COST, stopped) if is_validated else None
+        self._curves = Curves(curves, stopped=stopped)
+        is_validated = store.VALIDATION_COST in curves.columns
+        self._validation = Curves(curves, store.VALIDATION_COST, stopped) if is_validated else None
         self._cells = {state.cell_key(cell["cell"]): cell for cell in state.cells}
         self._networks = {
             key: network

@@ -169,7 +169,9 @@ def _read_state(
     granularity: Granularity,
     study: str | None,
 ) -> SweepState:
-    files = [store.read_bytes(path) for path in (paths.runs(sweep), paths.curves(sweep))]
+    files = [paths.runs(sweep), paths.curves(sweep)]
+    for path in files:
+        store.refuse_broken(path)
     table = cells.to_csv(index=False, lineterminator="\n")
     return SweepState(
         sweep,
@@ -203,9 +205,14 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(row) for _, row in table.astype(object).where(table.notna(), None).iterrows()]
 
 
-def _digest(parts: Iterable[bytes]) -> str:
-    """16 hex digits of SHA-256 over the parts, each preceded by its length."""
+def _digest(parts: Iterable[bytes | Path]) -> str:
+    """16 hex digits of SHA-256 over the parts, texts and contents of files, each preceded by its length."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
+        if isinstance(part, bytes):
+            digest.update(len(part).to_bytes(8, "little") + part)
+            continue
+        digest.update(part.stat().st_size.to_bytes(8, "little"))
+        with part.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()[:16]

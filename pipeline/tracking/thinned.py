@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import pandas as pd
 
 from shoal.pipeline.statistics import quantiles
+from shoal.pipeline.store import LearningCurves
 
 CURVE_POINTS = 50
 BAND = {"": 0.5, "_q1": 0.25, "_q3": 0.75}
@@ -17,19 +17,13 @@ Curve = list[tuple[int, float]]
 
 
 class Curves:
-    """The learning curves of a sweep by network_id, from a table with the columns network_id, step and that of a cost.
+    """The learning curves of a sweep by network_id, those of one cost.
 
     Networks that `stopped` early keep their last cost beyond the end of their curves.
     """
 
-    def __init__(self, table: pd.DataFrame, column: str = "cost", stopped: Collection[str] = ()) -> None:
-        table, self._stopped = table.dropna(subset=[column]), frozenset(stopped)
-        codes, ids = pd.factorize(table["network_id"])
-        steps = table["step"].to_numpy(np.int64)
-        order = np.lexsort((steps, codes))
-        self._steps, self._costs = steps[order], table[column].to_numpy(np.float64)[order]
-        self._start = dict(zip(ids, np.searchsorted(codes[order], np.arange(len(ids))), strict=True))
-        self._count = dict(zip(ids, np.bincount(codes, minlength=len(ids)), strict=True))
+    def __init__(self, curves: LearningCurves, column: str = "cost", stopped: Collection[str] = ()) -> None:
+        self._curves, self._column, self._stopped = curves, column, frozenset(stopped)
 
     def band(self, networks: Sequence[str], name: str) -> dict[str, Curve]:
         """Median and quartiles of the cost over the named networks, at no more than CURVE_POINTS steps each.
@@ -38,28 +32,21 @@ class Curves:
 
         A network without a finite value at a step has diverged and counts as infinite there.
         """
-        curves = [self._curve(network) for network in networks]
-        steps = thinned(np.unique(np.concatenate([steps for steps, _ in curves])))
-        values = np.full((len(curves), len(steps)), np.inf)
-        for network, row, (own, costs) in zip(networks, values, curves, strict=True):
-            at = np.isin(steps, own, assume_unique=True)
-            row[at] = costs[np.searchsorted(own, steps[at])]
-            if network in self._stopped and len(own):
-                row[steps > own[-1]] = costs[-1]
+        steps, values = self._curves.of(networks, self._column)
+        own = ~np.isnan(values)
+        for i in [i for i, network in enumerate(networks) if network in self._stopped and own[i].any()]:
+            [*_, last] = np.flatnonzero(own[i])
+            values[i, last:] = values[i, last]
+        at = np.isin(steps, thinned(steps), assume_unique=True)
+        steps, values = steps[at], values[:, at]
         values[np.isnan(values)] = np.inf
         return {name + ending: _finite(steps, quantiles(values, q)) for ending, q in BAND.items()}
 
     def single(self, network: str, name: str) -> dict[str, Curve]:
         """The cost of one network at no more than CURVE_POINTS steps."""
-        steps, costs = self._curve(network)
+        steps, [costs] = self._curves.of([network], self._column)
         at = np.isin(steps, thinned(steps), assume_unique=True)
         return {name: _finite(steps[at], costs[at])}
-
-    def _curve(self, network: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps (n,) and costs (n,) of a network; none where it has no curve."""
-        start = self._start.get(network, 0)
-        part = slice(start, start + self._count.get(network, 0))
-        return self._steps[part], self._costs[part]
 
 
 def thinned(steps: np.ndarray) -> np.ndarray:
