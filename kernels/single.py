@@ -55,7 +55,7 @@ def predict_each(architecture: Architecture, params: np.ndarray, x: np.ndarray) 
     layout = _fitting_layout(architecture, params[0], x)
     data = shared_data(Samples(x, np.zeros((len(x), 0))), params.dtype)
     size = architecture.n_outputs * data.ld
-    together = max(1, TOGETHER // size)
+    together = max(1, TOGETHER // max(size, 1))
     outputs = np.empty(min(len(params), together) * size, params.dtype)
     net = _single(whole.predict_all, layout, params, data, architecture.n_outputs)
     for at in range(0, len(params), together):

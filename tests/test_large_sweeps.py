@@ -46,7 +46,7 @@ def large() -> SweepResults:
             )
         ]
     )
-    rest = dict.fromkeys(("dataset", "networks", "curves", "weights", "baselines"))
+    rest = dict.fromkeys(("dataset", "networks", "curves", "paths", "baselines"))
     return SweepResults("big", cast(Any, settings), cells=cells, contrasts=contrasts, part="", **cast(Any, rest))
 
 

@@ -63,7 +63,8 @@ def test_nor_of_any_other_kind_of_file(study: Paths, kind: str) -> None:
 
 
 def test_truncated_files_of_every_kind_are_damaged(study: Paths) -> None:
-    for path, read in ((study.curves("ridge"), store.read_table), (study.chosen, store.read_json)):
+    curves = study.curves("ridge")
+    for path, read in ((curves, store.read_table), (curves, store.LearningCurves), (study.chosen, store.read_json)):
         content = path.read_bytes()
         for length in range(0, len(content), 97):
             path.write_bytes(content[:length])

@@ -15,6 +15,7 @@ import pytest
 from shoal.pipeline import store
 from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.store import files
 from tests import studies
 
 
@@ -97,10 +98,26 @@ def test_parameters_come_back_bit_for_bit(tmp_path: Path, dtype: str) -> None:
     rows = [np.array([np.inf, -np.inf, -0.0, np.pi], dtype), nan, np.r_[nan, np.ones(3, dtype)], np.ones(2, dtype)]
     paths = Paths(tmp_path)
     store.write_table(paths.weights("any"), pd.DataFrame({"network_id": list("abcd"), "params": rows}))
-    weights = store.read_weights(paths, "any")
-    assert {key: (row.dtype, row.tobytes()) for key, row in weights.items()} == {
-        key: (np.dtype(dtype), row.tobytes()) for key, row in zip("abcd", rows, strict=True)
-    }
+    for weights in (store.read_weights(paths, "any"), store.weights_of(paths, "any", "abcde")):
+        assert {key: (row.dtype, row.tobytes()) for key, row in weights.items()} == {
+            key: (np.dtype(dtype), row.tobytes()) for key, row in zip("abcd", rows, strict=True)
+        }
+
+
+def test_curves_are_read_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks that begin in one row group and end in another, or have no cost at some steps, or no curve."""
+    monkeypatch.setattr(files, "ROWS", 7)
+    rows = [(f"n{i}", step, i + step / 8 if (i + step) % 5 else None) for i in range(9) for step in range(i)]
+    table = pd.DataFrame(rows, columns=["network_id", "step", "cost"])
+    store.write_table(tmp_path / "curves.parquet", table.astype({"network_id": "string"}))
+    curves = store.LearningCurves(tmp_path / "curves.parquet")
+    assert len(curves) == len(table)
+    for wanted in (["n3"], ["n8", "n1", "n4"], [f"n{i}" for i in range(9)], ["n0"], ["unknown"], []):
+        steps, values = curves.of(wanted)
+        own = table.dropna().pivot(index="network_id", columns="step", values="cost").reindex(wanted)
+        own = own.dropna(axis=1, how="all")
+        np.testing.assert_array_equal(steps, own.columns)
+        np.testing.assert_array_equal(values, own.to_numpy(float))
 
 
 @pytest.fixture(scope="module")

@@ -67,15 +67,19 @@ class LearningCurves:
                 raise DamagedFileError(self._path) from None
             codes = table["network_id"].combine_chunks().indices.to_numpy()
             steps, costs = table["step"].to_numpy(), table[column].to_numpy().astype(np.float64)
-            self._read_last = k, column, _Part(_names(table), codes, steps, costs)
+            if (np.diff(codes) < 0).any():
+                order = np.argsort(codes, kind="stable")
+                codes, steps, costs = codes[order], steps[order], costs[order]
+            names = _names(table)
+            self._read_last = k, column, _Part(names, np.searchsorted(codes, np.arange(len(names) + 1)), steps, costs)
         return self._read_last[2]
 
 
 class _Part(NamedTuple):
-    """Rows of a part of a file: `codes` are places of their networks among `names`."""
+    """Rows of a part of a file, network by network: those of the i-th of `names` begin at `starts`[i], (n + 1,)."""
 
     names: np.ndarray
-    codes: np.ndarray
+    starts: np.ndarray
     steps: np.ndarray
     costs: np.ndarray
 
@@ -88,6 +92,8 @@ def _names(table: pa.Table) -> np.ndarray:
 def _found(part: _Part, wanted: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the rows of a part that are of wanted networks and have a cost: places of these, steps, and costs."""
     at = order[np.minimum(np.searchsorted(wanted, part.names, sorter=order), len(order) - 1)]
-    rows = np.where(wanted[at] == part.names, at, -1)[part.codes]
-    own = (rows >= 0) & ~np.isnan(part.costs)
-    return rows[own], part.steps[own], part.costs[own]
+    there = np.flatnonzero(wanted[at] == part.names)
+    sizes = part.starts[there + 1] - part.starts[there]
+    own = np.arange(sizes.sum()) + np.repeat(part.starts[there] - np.cumsum(sizes) + sizes, sizes)
+    own, places = own[has := ~np.isnan(part.costs[own])], np.repeat(at[there], sizes)
+    return places[has], part.steps[own], part.costs[own]
