@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+ALWAYS = 6
+"""The `least` power of ten that is so large that all numbers have an exponent."""
+
 
 def number(value: float, digits: int = 3, least: int = -4) -> str:
     """So many significant digits, whole numbers whole; with an exponent below 10^least and from 1e6 on only."""

@@ -25,19 +25,24 @@ MOST_BEST = 20
 """Cells that are listed where even that leaves more than MOST_ROWS."""
 
 
-def number(value: float, digits: int = 3) -> str:
-    """A number of `digits` significant digits, below 0.1 with an exponent; `diverged` for infinity."""
+def number(value: float, digits: int = 3, least: int = -1) -> str:
+    """A number of `digits` significant digits, below 10^least with an exponent; `diverged` for infinity."""
     if np.isnan(value):
         return MISSING
-    return "diverged" if np.isinf(value) else numbers.number(value, digits, least=-1)
+    return "diverged" if np.isinf(value) else numbers.number(value, digits, least)
+
+
+def alike(*values: float) -> list[str]:
+    """Numbers that stand together: all of them with an exponent where one is."""
+    return [number(value) if min(values) >= 0.1 else number(value, least=numbers.ALWAYS) for value in values]
 
 
 def spread(cell: pd.Series, name: str) -> str:
     """Median and, on a second line, the quartiles; the value alone if the cell has one network."""
-    median = number(cell[f"{name}_median"])
     if cell["n_networks"] == 1:
-        return median
-    return f"{median}\n[{number(cell[f'{name}_q1'])}, {number(cell[f'{name}_q3'])}]"
+        return number(cell[f"{name}_median"])
+    median, low, high = alike(*(cell[f"{name}_{rank}"] for rank in ("median", "q1", "q3")))
+    return f"{median}\n[{low}, {high}]"
 
 
 def typical_entry(cell: pd.Series) -> str:
@@ -45,7 +50,8 @@ def typical_entry(cell: pd.Series) -> str:
     centre, *ends = typical(cell)
     if np.isnan(ends).any():
         return f"{number(centre)}\nno interval below {FEWEST} networks"
-    return f"{number(centre)}\n[{', '.join(map(number, ends))}]"
+    middle, low, high = alike(centre, *ends)
+    return f"{middle}\n[{low}, {high}]"
 
 
 def entry(cell: pd.Series, name: str) -> str:
@@ -178,7 +184,7 @@ def cell_table(results: SweepResults) -> Table:
             str(row["n_diverged"]),
             typical_entry(row),
             *(spread(row, name) for name in columns),
-            "\nto ".join(number(row[f"{error.of(error.judged)}_{end}"]) for end in ("min", "max")),
+            "\nto ".join(alike(*(row[f"{error.of(error.judged)}_{end}"] for end in ("min", "max")))),
         ]
         for _, row in cells.iterrows()
     ]

@@ -234,7 +234,7 @@ def table_of(content: bytes, path: Path, columns: list[str] | None = None) -> pd
 def arrow_table(content: bytes, path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
-        refuse_old(path, file.schema_arrow.names, columns or HELD.get(path.name, ()))
+        refuse_old(path, file.schema_arrow.names, dict.fromkeys([*HELD.get(path.name, ()), *(columns or ())]))
         return file.read(columns)
     except (pa.ArrowException, OSError):
         raise DamagedFileError(path) from None
@@ -247,7 +247,8 @@ def refuse_old(path: Path, held: Collection[str], needed: Collection[str]) -> No
 
 
 def columns_of(path: Path) -> list[str]:
-    """The names of the columns of a Parquet table, of which nothing else is read."""
+    """The names of the columns of a Parquet table; raises DamagedFileError."""
+    refuse_broken(path)
     return list(pq.read_schema(path).names)
 
 
