@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shoal.pipeline import baselines, data, store
-from shoal.pipeline.config.schema import Splits
+from shoal.pipeline.config.data_block import Splits
 from shoal.pipeline.numbers import number
 from shoal.pipeline.report import evidence, results_page
 from shoal.pipeline.report import sections as pages

@@ -138,7 +138,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
         small.setattr(local, "train_replicates", stopped)
         with pytest.raises(KeyboardInterrupt):
             sweep.run(paths, "first")
-    (paths.results / "first" / ".curves.parquet.1.tmp").write_text("of a run that was killed")
+    (paths.results / "first" / ".curves.parquet.999999999.tmp").write_text("of a run that was killed")
     assert counts(paths, "first") == (sum(calls[:2]), 32 - sum(calls[:2]))
     assert sum(calls[:2]) > 0
     assert studies.files(paths.results) == cold(tmp_path, {"first": FIRST})
