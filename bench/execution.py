@@ -20,7 +20,7 @@ from shoal.kernels.ensemble import NetworkSpec, Replicates, Samples
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import execution
 from shoal.pipeline.config import Execution
-from shoal.pipeline.execution import Task
+from shoal.pipeline.execution import TrainingTask
 from shoal.pipeline.store.entries import probes
 from shoal.pipeline.study.training import Queue
 
@@ -64,7 +64,7 @@ def cpu_seconds() -> float:
 def run(name: str, wanted: Replicates) -> Took:
     """Train the networks; starting a cluster and examining its workers is not part of what is measured."""
     [bits] = probes.engines([(wanted.spec, len(X))], "float64")
-    task = Task([DATA], SEED, "float64", {bits: (wanted.spec, len(X))})
+    task = TrainingTask([DATA], SEED, "float64", {bits: (wanted.spec, len(X))})
     took = Took()
     with execution.started(WHERE[name], task, print) as engine:
         few = Replicates(wanted.spec, wanted.numbers[: 8 * psutil.cpu_count()])

@@ -22,7 +22,7 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import execution
 from shoal.pipeline.config import ConfigError, Execution
 from shoal.pipeline.errors import ShoalError
-from shoal.pipeline.execution import Task, dask
+from shoal.pipeline.execution import TrainingTask, dask
 from shoal.pipeline.store.entries import Store
 from shoal.pipeline.study import training
 
@@ -109,7 +109,7 @@ def test_a_worker_that_gives_other_bits_is_refused_in_a_line(
 
 
 def test_bits_are_compared_where_sources_and_instruction_set_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = dask.Kind(dask.ENGINE, dask.probes.source(), "12345678")
+    wanted = dask.WorkerKind(dask.ENGINE, dask.probes.source(), "12345678")
     monkeypatch.setattr(dask.probes, "engines", lambda *_: ["b", "a", "b"])
     assert dask._kind(wanted, [], "float64") == wanted._replace(bits=dask._short(["a", "b"]))
     assert dask._kind(wanted._replace(source="another"), [], "float64").bits == ""
@@ -152,7 +152,7 @@ def test_a_package_that_is_missing_is_a_fault_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "shoal.pipeline.execution.dask")
-    task = Task([DATA], 7, "float64", {})
+    task = TrainingTask([DATA], 7, "float64", {})
     with pytest.raises(ConfigError) as error:
         execution.started(LOCAL, task, lambda _: None)
     assert str(error.value) == (

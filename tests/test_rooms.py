@@ -1,4 +1,4 @@
-"""Every room of the engine is imported by a test, so that what goes wrong is found in the room that it is in."""
+"""Rooms of the engine are imported by a test, so that a fault is found where it is; a name is one thing."""
 
 from __future__ import annotations
 
@@ -45,3 +45,14 @@ def test_every_room_is_imported_by_a_test() -> None:
     named = {name.removeprefix("shoal.kernels.") for name in imported()}
     assert set(TABLES) <= named
     assert {room for room in rooms() if room not in named} == set(WITHOUT)
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """Of those that other rooms may use: a name says which thing is meant, wherever it is read."""
+    places: dict[str, list[str]] = {}
+    for folder in ("kernels", "pipeline"):
+        for path in (TESTS.parent / folder).rglob("*.py"):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(path.relative_to(TESTS.parent).as_posix())
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

@@ -17,7 +17,7 @@ from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.tasks.regression import MSE
 from shoal.pipeline.terminal import show
-from shoal.pipeline.terminal.tables import Column, print_table
+from shoal.pipeline.terminal.tables import TextColumn, print_table
 from tests import studies
 
 NAME = "a-name-of-sixty-letters-that-nobody-would-type-twice-but-has-"
@@ -25,7 +25,7 @@ NUMBERS = {"median": 123456.0, "q1": 0.00012345, "q3": 1.5e-7, "low": 1e300, "hi
 RANKS = {"q1": 1, "q3": 1, "low": 2, "high": 2}
 
 
-def printed(width: int, columns: list[Column]) -> tuple[list[str], list[str]]:
+def printed(width: int, columns: list[TextColumn]) -> tuple[list[str], list[str]]:
     """The lines of a table in a terminal of this width, and the columns that are shown."""
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     shown = print_table(console, "a title", columns)
@@ -65,8 +65,8 @@ def test_ordinary_sizes_have_no_exponent(value: float, text: str) -> None:
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 @pytest.mark.parametrize("name", ["relu", NAME, "漢字" * 20])
 def test_numbers_are_whole_at_any_width(width: int, name: str) -> None:
-    columns = [Column("cell", [name, "x"], is_text=True), Column("learning rate", ["0.0123456789", "1"])]
-    columns += [Column(head, [number(value), "7"], rank=RANKS.get(head, 0)) for head, value in NUMBERS.items()]
+    columns = [TextColumn("cell", [name, "x"], is_text=True), TextColumn("learning rate", ["0.0123456789", "1"])]
+    columns += [TextColumn(head, [number(value), "7"], rank=RANKS.get(head, 0)) for head, value in NUMBERS.items()]
     lines, shown = printed(width, columns)
     assert "…" not in "".join(lines)
     assert {"cell", "learning rate", "median", "diverged"} <= set(shown)
@@ -77,7 +77,7 @@ def test_numbers_are_whole_at_any_width(width: int, name: str) -> None:
 
 
 def test_quartiles_go_before_the_ends_of_intervals_and_then_the_table_sticks_out() -> None:
-    columns = [Column(head, [number(value)], rank=RANKS.get(head, 0)) for head, value in NUMBERS.items()]
+    columns = [TextColumn(head, [number(value)], rank=RANKS.get(head, 0)) for head, value in NUMBERS.items()]
     fewer, fewest = ["median", "low", "high", "diverged"], ["median", "diverged"]
     for width, heads in ((60, list(NUMBERS)), (59, fewer), (38, fewest)):
         lines, shown = printed(width, columns)

@@ -59,7 +59,7 @@ LADDER = [
 """With 10 replicates, each of the comparisons between cells could be shown after Holm's correction."""
 
 
-class Cut(NamedTuple):
+class RowCut(NamedTuple):
     """How the rows of a table are cut: shares of the parts, of folds of what is to test alone; whether the study has
     intervals."""
 
@@ -86,7 +86,7 @@ class First(NamedTuple):
         return plan.duration(max(1.0, self.operations / (SPEED * threads)))
 
 
-def cuts(n_rows: int, classifies: bool, own: Collection[str] = ()) -> list[Cut]:
+def cuts(n_rows: int, classifies: bool, own: Collection[str] = ()) -> list[RowCut]:
     """Ways to cut the rows, the best first: the last can always be; of classes there are no intervals.
 
     Parts with a file of their `own` take no share, and more is left to train on.
@@ -95,12 +95,12 @@ def cuts(n_rows: int, classifies: bool, own: Collection[str] = ()) -> list[Cut]:
     found = next(shares for shares in fits if not (classifies and "calibration" in shares))
     others = {part: share for part, share in found.items() if part != "train" and part not in own}
     shares = {"train": round(1 - sum(others.values()), 2)} | others
-    random = Cut(shares, has_interval="calibration" in others, classifies=classifies)
+    random = RowCut(shares, has_interval="calibration" in others, classifies=classifies)
     if n_rows >= FEWEST or "test" in own:
         return [random]
     n_held_out = n_rows - round(TESTED * n_rows)
     has_interval = not classifies and n_held_out >= rows_needed(LEVEL)
-    return [Cut({"test": TESTED}, FOLDS, has_interval, classifies), random]
+    return [RowCut({"test": TESTED}, FOLDS, has_interval, classifies), random]
 
 
 def first_sweep(setting: Setting, classifies: bool) -> First:
@@ -109,7 +109,7 @@ def first_sweep(setting: Setting, classifies: bool) -> First:
     return next((first for first in found if first.operations <= OPERATIONS), found[-1])
 
 
-def choose(first: First, cut: Cut) -> dict[str, int]:
+def choose(first: First, cut: RowCut) -> dict[str, int]:
     """The key of params.yaml: of folds, what is best is a network of each.
 
     Of classes, half of all answer: those that few validation rows show as the best are often too sure of themselves.

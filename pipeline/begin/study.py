@@ -17,7 +17,7 @@ from shoal.pipeline.begin import folder as folders
 from shoal.pipeline.begin import options, rule, texts
 from shoal.pipeline.begin import targets as outcomes
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, look, of_use
-from shoal.pipeline.begin.rule import Cut
+from shoal.pipeline.begin.rule import RowCut
 from shoal.pipeline.config import ConfigError, DataConfig, Fault
 from shoal.pipeline.config.faults import PARAMS, Notice
 from shoal.pipeline.data import readers, splitting
@@ -29,7 +29,7 @@ from shoal.pipeline.study.plan import Setting
 
 
 @dataclass(frozen=True)
-class Begun:
+class NewStudy:
     """What there is to say of a new study: what looks wrong with its table, and what was seen and written."""
 
     notices: Sequence[Notice]
@@ -43,7 +43,7 @@ class _Look:
     Of folds, `sizes` are those of the first. Rows are cut in the `order` of a column, or at random.
     """
 
-    cut: Cut
+    cut: RowCut
     sizes: Mapping[str, int]
     columns: Sequence[Seen]
     order: str | None
@@ -61,7 +61,7 @@ def begin(
     validation: str | None = None,
     order: str | None = None,
     form: Mapping[str, str] | None = None,
-) -> Begun:
+) -> NewStudy:
     """Write a study of the table `source` into the folder `place`, by default one of the table's name.
 
     `test` and `validation` are tables of their own for these rows, `order` is the column that rows are split by in its
@@ -80,7 +80,7 @@ def begin(
 
 def _begin(
     folder: Path, files: Mapping[str, str], wanted: Sequence[str], order: str | None, form: Mapping[str, Any]
-) -> Begun:
+) -> NewStudy:
     """The same, with ways out in words of params.yaml."""
     names = {key: Path(file).name for key, file in files.items()}
     table, *others = (readers.read(Path(), file, "", Dialect(**form)) for file in files.values())
@@ -105,7 +105,7 @@ def _begun(
     targets: Sequence[str],
     looked: _Look,
     form: Mapping[str, Any],
-) -> Begun:
+) -> NewStudy:
     """Write the study of a table that was looked at; raises ConfigError where that cannot be one."""
     names = {key: Path(file).name for key, file in files.items()}
     source, *_ = files.values()
@@ -122,7 +122,7 @@ def _begun(
     readme = texts.readme(title, next(iter(names.values())), targets, _cut_so(table, looked), with_git)
     found = _write(folder, files, text, readme, with_git)
     there = "" if folder.resolve() == Path().resolve() else f"cd {shlex.quote(str(folder))} && "
-    return Begun(
+    return NewStudy(
         found.notices,
         [
             f"{source}: {'; '.join(_seen(table, targets, looked))}",
@@ -133,7 +133,7 @@ def _begun(
 
 
 def _looked_at(
-    table: UserTable, files: Mapping[str, str], targets: Sequence[str], cut: Cut, order: str | None = None
+    table: UserTable, files: Mapping[str, str], targets: Sequence[str], cut: RowCut, order: str | None = None
 ) -> _Look:
     """The columns, and the rows of each part; raises ConfigError where there are too few rows."""
     n_rows, is_of_classes = len(table.rows), bool(outcomes.task(table, targets))

@@ -12,7 +12,7 @@ from typing import Any
 
 from shoal.pipeline.begin import rule
 from shoal.pipeline.begin.columns import FEATURE, IGNORED, NAMES, Seen, gaps, of_use
-from shoal.pipeline.begin.rule import Cut, First
+from shoal.pipeline.begin.rule import First, RowCut
 from shoal.pipeline.config.fields import LONGEST_LINE
 from shoal.pipeline.data.notices import word
 from shoal.pipeline.preparation import CATEGORY
@@ -55,7 +55,7 @@ def params(
     task: str,
     columns: Sequence[Seen],
     rows: int,
-    cut: Cut,
+    cut: RowCut,
     first: First,
     order: str | None,
     form: Mapping[str, Any],
@@ -135,7 +135,7 @@ def _columns(columns: Sequence[Seen]) -> Iterator[str]:
         yield f"missing: {{{', '.join(ways)}}}    # rows without a value: {_comment(some(counted))}"
 
 
-def _fractions(cut: Cut) -> Iterator[str]:
+def _fractions(cut: RowCut) -> Iterator[str]:
     """The shares, and the key splits of folds."""
     for part, share in cut.fractions.items():
         yield f"    {f'{part}: {share:g}':18}# {USES[part]}"

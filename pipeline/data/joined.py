@@ -70,7 +70,7 @@ def _from(start: int, allowed: Callable[[int, str], str]) -> Callable[[int, str]
     return lambda i, text: allowed(start + i, text)
 
 
-class Rows(NamedTuple):
+class JoinedRows(NamedTuple):
     """What a study has of rows: `every` one, those whose targets are `known` before all others, and whence.
 
     `first` is the file that is trained on, `parts` have the places of rows with a file of their own, and `places`
@@ -91,7 +91,7 @@ class Rows(NamedTuple):
         return [(table, slice(end - len(table.rows), end)) for table, end in zip(tables, ends, strict=True)]
 
 
-def read(settings: DataConfig, paths: Paths) -> tuple[DataConfig, Rows]:
+def read(settings: DataConfig, paths: Paths) -> tuple[DataConfig, JoinedRows]:
     """Read the files; where columns have no names of their own, `settings` come back with the last one as the target.
 
     Raises ConfigError for files that are no tables, and where their columns do not agree.
@@ -109,7 +109,7 @@ def read(settings: DataConfig, paths: Paths) -> tuple[DataConfig, Rows]:
     parts = {key: np.arange(end - len(tables[key].rows), end) for key, end in zip(tables, ends.tolist(), strict=True)}
     places = np.concatenate([np.arange(1, len(table.rows) + 1, dtype=np.int64) for table in tables.values()])
     own = {key: rows for key, rows in parts.items() if tables[key] is not first}
-    return settings, Rows(Joined.of((first, *others)), Joined.of(tuple(known)), first, own, places)
+    return settings, JoinedRows(Joined.of((first, *others)), Joined.of(tuple(known)), first, own, places)
 
 
 def apart(settings: DataConfig) -> set[str]:
@@ -142,7 +142,7 @@ def _is_to_predict(table: UserTable, settings: DataConfig) -> bool:
     return all(blanks.missing(table.cells_of(name), table.numbers_of(name)).all() for name in there)
 
 
-def superfluous(rows: Rows) -> list[Notice]:
+def superfluous(rows: JoinedRows) -> list[Notice]:
     """A notice for each file with columns that the one that is trained on lacks."""
     told = []
     for table, _ in rows.tables:

@@ -14,7 +14,7 @@ from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault
 from shoal.pipeline.data import features, joined, labels, notices, splitting
 from shoal.pipeline.data.dataset import Dataset, Split
-from shoal.pipeline.data.joined import Rows
+from shoal.pipeline.data.joined import JoinedRows
 from shoal.pipeline.data.labels import Labels
 from shoal.pipeline.data.user_table import UserTable, in_all, some_of
 from shoal.pipeline.paths import Paths
@@ -70,7 +70,7 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
 
 
 def _in_folds(
-    found: Rows, settings: DataConfig, labelled: Labels | None, folds: Sequence[Mapping[str, np.ndarray]]
+    found: JoinedRows, settings: DataConfig, labelled: Labels | None, folds: Sequence[Mapping[str, np.ndarray]]
 ) -> list[Dataset]:
     """The data of each fold; raises ConfigError with the faults of those that cannot be."""
     parts, faults = list[Dataset](), list[Fault]()
@@ -85,7 +85,7 @@ def _in_folds(
 
 
 def _split_so(
-    found: Rows,
+    found: JoinedRows,
     settings: DataConfig,
     labelled: Labels | None,
     rows: Mapping[str, np.ndarray],

@@ -21,7 +21,7 @@ Tell = Callable[["Chunk", int, float], None]
 """Called with a chunk under way, its trained networks, and which part of its work is done, from 0 to 1."""
 
 
-class Task(NamedTuple):
+class TrainingTask(NamedTuple):
     """What all networks to train have in common; `engines` are their engine's bits (store/entries), each with one of
     the networks that depend on them, and how many samples that is trained on."""
 
@@ -43,7 +43,7 @@ class Chunk(NamedTuple):
     keeper: Keeper | None = None
 
 
-class Done(NamedTuple):
+class DoneChunk(NamedTuple):
     """The results of a chunk, in its order, and the seconds of training."""
 
     chunk: Chunk
@@ -57,12 +57,12 @@ class Engine(Protocol):
     n_threads: int
     seconds: float
 
-    def train(self, chunks: Iterator[Chunk], tell: Tell) -> Iterator[Done]:
+    def train(self, chunks: Iterator[Chunk], tell: Tell) -> Iterator[DoneChunk]:
         """Train every chunk; they come back as they are done, in any order."""
         ...
 
 
-def started(where: Execution, task: Task, note: Note) -> AbstractContextManager[Engine]:
+def started(where: Execution, task: TrainingTask, note: Note) -> AbstractContextManager[Engine]:
     """The engine that params.yaml asks for, ready to train; raises ConfigError where its package is not there."""
     if found := faults(where):
         raise ConfigError(found)

@@ -28,7 +28,7 @@ from distributed.deploy.utils import nprocesses_nthreads
 from shoal.kernels.ensemble import ENGINE, NetworkSpec, Replicates, Results, Samples, train_replicates
 from shoal.kernels.training.run import Note
 from shoal.pipeline.errors import ShoalError
-from shoal.pipeline.execution import Chunk, Done, Task, Tell
+from shoal.pipeline.execution import Chunk, DoneChunk, Tell, TrainingTask
 from shoal.pipeline.store.entries import probes
 
 AHEAD = 2
@@ -49,7 +49,7 @@ class ClusterError(ShoalError):
         super().__init__(f"execution.address: {address}: found {found}; allowed: {allowed}")
 
 
-class Kind(NamedTuple):
+class WorkerKind(NamedTuple):
     """What the bits of a worker's results depend on; `bits` are those of the probes, where the rest is as it should."""
 
     engine: str
@@ -61,7 +61,7 @@ class Kind(NamedTuple):
 
 
 @contextmanager
-def started(address: str, task: Task, note: Note) -> Iterator[Workers]:
+def started(address: str, task: TrainingTask, note: Note) -> Iterator[Workers]:
     """A client of the cluster for a while, and with `local` the cluster too; raises ClusterError where it is not there.
 
     Dask's own messages are left out: what a user has to know is said here.
@@ -118,9 +118,9 @@ class Workers:
 
     seconds = 1.0
 
-    def __init__(self, client: Client, address: str, task: Task) -> None:
+    def __init__(self, client: Client, address: str, task: TrainingTask) -> None:
         self._client, self._address, self._task = client, address, task
-        self._kind = Kind(ENGINE, probes.source(), _short(task.engines))
+        self._kind = WorkerKind(ENGINE, probes.source(), _short(task.engines))
         self._ended = SimpleQueue[Future]()
         self._examined, self._fit, self._refused = dict[Future, str](), set[str](), set[str]()
         self._at = dict[Future, tuple[Chunk, frozenset[str]]]()
@@ -133,7 +133,7 @@ class Workers:
         self.n_threads: int = max(client.nthreads().values())
         self._data = client.submit(_same, task.data, pure=False)
 
-    def train(self, chunks: Iterator[Chunk], tell: Tell) -> Iterator[Done]:
+    def train(self, chunks: Iterator[Chunk], tell: Tell) -> Iterator[DoneChunk]:
         """Train the chunks; raises ClusterError where no worker is there that may."""
         looked = -EVERY
         while True:
@@ -163,10 +163,10 @@ class Workers:
         self._at[future] = chunk, fit
         future.add_done_callback(self._ended.put)
 
-    def _received(self, future: Future) -> Done:
+    def _received(self, future: Future) -> DoneChunk:
         chunk, _ = self._at.pop(future)
         try:
-            return Done(chunk, *future.result())
+            return DoneChunk(chunk, *future.result())
         except KilledWorker as error:
             n = sum(len(numbers) for _, numbers in chunk.networks)
             found = f"the end of every worker that was given the same {n} networks"
@@ -226,9 +226,9 @@ def _same(data: Sequence[Samples]) -> Sequence[Samples]:
     return data
 
 
-def _kind(wanted: Kind, networks: Sequence[tuple[NetworkSpec, int]], dtype: str) -> Kind:
+def _kind(wanted: WorkerKind, networks: Sequence[tuple[NetworkSpec, int]], dtype: str) -> WorkerKind:
     """On a worker: what it is. Where nothing else tells it from what is wanted, it trains the networks' probes."""
-    kind = Kind(ENGINE, probes.source())
+    kind = WorkerKind(ENGINE, probes.source())
     if kind != wanted._replace(bits=""):
         return kind
     with _one:

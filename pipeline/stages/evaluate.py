@@ -18,7 +18,7 @@ from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.cells import cell_table, with_errors
 from shoal.pipeline.statistics.contrasts import contrast_table, declared
 from shoal.pipeline.statistics.errors import best_cell, bounded, deciding, errors_of
-from shoal.pipeline.statistics.resampled import Splits
+from shoal.pipeline.statistics.resampled import Resampling
 from shoal.pipeline.tasks import SPLITS
 
 TOGETHER = 1000
@@ -59,7 +59,7 @@ def _contrasts(settings: Config, dataset: Dataset, cells: pd.DataFrame, errors: 
         own = errors[errors["sweep"] == name]
         paired = own.pivot(index="replicate", columns="cell", values=deciding(errors).log10)
         contrasts = declared(prepared) if dataset.is_tested else []
-        tables.append(contrast_table(name, contrasts, paired, Splits.of(own)))
+        tables.append(contrast_table(name, contrasts, paired, Resampling.of(own)))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -11,7 +11,7 @@ from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.statistics import summaries
 from shoal.pipeline.statistics.errors import deciding, errors_of, measures_of
 from shoal.pipeline.statistics.intervals import FEWEST, interquartile_mean, interval
-from shoal.pipeline.statistics.resampled import Splits
+from shoal.pipeline.statistics.resampled import Resampling
 from shoal.pipeline.store import CELL_COLUMNS, HELD_OUT, LATER_COLUMNS, N_FOLDS
 
 
@@ -65,7 +65,7 @@ def _described(networks: pd.DataFrame) -> list[str]:
 def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
     row = {name: cell[name].iloc[0] for name in _described(cell)}
     n_diverged = int((cell["status"] == "diverged").sum())
-    splits = Splits.of(cell)
+    splits = Resampling.of(cell)
     row |= {N_FOLDS: splits.n, HELD_OUT: splits.held_out} if splits else {}
     row |= {"n_networks": len(cell), "n_diverged": n_diverged, "diverged_fraction": n_diverged / len(cell)}
     columns = summarised(cell)
@@ -79,7 +79,7 @@ def _row(cell: pd.DataFrame, seed: int) -> dict[str, Any]:
     return row | dict(zip(error.interval_columns, (centre, *(ends or (None, None))), strict=True))
 
 
-def typical_of(values: np.ndarray, splits: Splits | None, seed: int) -> tuple[float, tuple[float, float] | None]:
+def typical_of(values: np.ndarray, splits: Resampling | None, seed: int) -> tuple[float, tuple[float, float] | None]:
     """What is typical of the replicates of a cell (n,), in their order, and its interval, None where they are too few.
 
     The interquartile mean; of several splits of the rows, the mean over those.

@@ -18,7 +18,7 @@ import pandas as pd
 
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.intervals import FEWEST
-from shoal.pipeline.statistics.resampled import Splits, p_value
+from shoal.pipeline.statistics.resampled import Resampling, p_value
 from shoal.pipeline.statistics.signed_ranks import Comparison, compare, differences, holm, smallest_p
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, CONTRAST_COLUMNS, NOT_SHOWN, UNTESTABLE
 
@@ -69,7 +69,7 @@ def _between(
 
 
 def contrast_table(
-    sweep: str, contrasts: list[Contrast], errors: pd.DataFrame, splits: Splits | None = None
+    sweep: str, contrasts: list[Contrast], errors: pd.DataFrame, splits: Resampling | None = None
 ) -> pd.DataFrame:
     """One row a contrast, with the columns of CONTRAST_COLUMNS.
 
@@ -89,7 +89,7 @@ def contrast_table(
     return pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS)).astype(CONTRAST_COLUMNS)
 
 
-def compared(a: np.ndarray, b: np.ndarray, splits: Splits | None) -> Comparison:
+def compared(a: np.ndarray, b: np.ndarray, splits: Resampling | None) -> Comparison:
     """Paired log10 errors a, b (n,) of replicates in their order, with the test for several splits of the rows."""
     found = compare(a, b)
     if splits is None:

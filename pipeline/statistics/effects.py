@@ -10,7 +10,7 @@ import pandas as pd
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.errors import best_cell
 from shoal.pipeline.statistics.intervals import interquartile_mean, interval
-from shoal.pipeline.statistics.resampled import Splits
+from shoal.pipeline.statistics.resampled import Resampling
 
 
 class Effect(NamedTuple):
@@ -35,7 +35,7 @@ def effects(cells: pd.DataFrame, errors: pd.DataFrame, seed: int) -> list[Effect
     paired. An interval is about other random starts; of folds, about other splits too.
     """
     best, found = best_cell(cells), axes.varying(cells)
-    splits = Splits.of(cells)
+    splits = Resampling.of(cells)
     varied = [axis for axis in ("series", *found) if cells[axis].nunique(dropna=False) > 1]
     if best is None:
         return []

@@ -22,14 +22,14 @@ from shoal.pipeline.store import FOLD, HELD_OUT, N_FOLDS
 
 
 @dataclass(frozen=True)
-class Splits:
+class Resampling:
     """J = `n` splits, each with so many rows `held_out` over those trained on; replicate r is of split r modulo n."""
 
     n: int
     held_out: float
 
     @classmethod
-    def of(cls, table: pd.DataFrame) -> Splits | None:
+    def of(cls, table: pd.DataFrame) -> Resampling | None:
         """Those of a table of networks or cells; None where the rows are split once."""
         if HELD_OUT not in table:
             return None
@@ -60,7 +60,7 @@ class Splits:
 
 def scope(table: pd.DataFrame) -> str:
     """What the intervals of a table of networks or cells are over."""
-    splits = Splits.of(table)
+    splits = Resampling.of(table)
     return splits.scope if splits else SCOPE
 
 

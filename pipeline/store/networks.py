@@ -102,13 +102,13 @@ def read_runs(paths: Paths, sweeps: list[str], columns: list[str] | None = None)
     return pd.concat([read_table(paths.runs(sweep), columns) for sweep in sweeps], ignore_index=True)
 
 
-def read_weights(paths: Paths, sweep: str) -> Weights:
+def read_weights(paths: Paths, sweep: str) -> StoredWeights:
     """The parameters of a sweep's networks, in one array."""
     path = paths.weights(sweep)
     table = arrow_table(read_bytes(path), path)
     lists = table["params"].combine_chunks()
     starts = lists.offsets.to_numpy()
-    return Weights(table["network_id"], starts - starts[0], lists.flatten().to_numpy(zero_copy_only=False))
+    return StoredWeights(table["network_id"], starts - starts[0], lists.flatten().to_numpy(zero_copy_only=False))
 
 
 def weights_of(paths: Paths, sweep: str, network_ids: Iterable[str]) -> dict[str, np.ndarray]:
@@ -129,7 +129,7 @@ def weights_of(paths: Paths, sweep: str, network_ids: Iterable[str]) -> dict[str
     return found
 
 
-class Weights(Mapping[str, np.ndarray]):
+class StoredWeights(Mapping[str, np.ndarray]):
     """Flat parameter rows of networks, shape (n_params,) each, by network_id; those of the i-th id begin at starts[i]
     of `params`, (n + 1,)."""
 

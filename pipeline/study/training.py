@@ -17,7 +17,7 @@ from shoal.kernels.training.stopping import validation_steps
 from shoal.kernels.training.work import operations
 from shoal.pipeline import execution
 from shoal.pipeline.config import Execution
-from shoal.pipeline.execution import Chunk, Task
+from shoal.pipeline.execution import Chunk, TrainingTask
 from shoal.pipeline.progress import Advance
 from shoal.pipeline.store.entries import Store
 from shoal.pipeline.store.entries.records import Block
@@ -73,7 +73,7 @@ def trained(
         return
     bits = {engines[i]: (spec, len(data[of[i]].x)) for i, (spec, numbers) in enumerate(left) if len(numbers)}
     n = sum(map(len, ids))
-    with execution.started(where, Task(data, seed, dtype, bits), note) as engine:
+    with execution.started(where, TrainingTask(data, seed, dtype, bits), note) as engine:
         queue = Queue(left, data, of, engine.n_threads, engine.seconds)
         on_their_way = kept.on_their_way(ids, is_known)
 

@@ -17,11 +17,11 @@ from shoal.pipeline.statistics.cells import log10, power, typical_of
 from shoal.pipeline.statistics.contrasts import compared, verdict
 from shoal.pipeline.statistics.errors import deciding, errors_of
 from shoal.pipeline.statistics.intervals import FEWEST, few_rows
-from shoal.pipeline.statistics.resampled import Splits, scope
+from shoal.pipeline.statistics.resampled import Resampling, scope
 from shoal.pipeline.statistics.signed_ranks import Comparison, holm, smallest_p
 from shoal.pipeline.tasks import Error
 from shoal.pipeline.terminal.revisions import WORKSPACE, Snapshot, snapshot
-from shoal.pipeline.terminal.tables import Column, print_table, terminal
+from shoal.pipeline.terminal.tables import TextColumn, print_table, terminal
 
 KEY = ["sweep", "cell"]
 Key = tuple[str, str]
@@ -45,9 +45,9 @@ class Side(NamedTuple):
         return pd.Series(log10(errors), self.networks["replicate"].to_numpy()).sort_index()
 
     @property
-    def splits(self) -> Splits | None:
+    def splits(self) -> Resampling | None:
         """The splits of the rows, where they are several."""
-        return Splits.of(self.networks)
+        return Resampling.of(self.networks)
 
 
 def compare(paths: Paths, seed: int, a: str, b: str) -> list[str]:
@@ -92,9 +92,9 @@ def _paired(a: Side, b: Side) -> Comparison:
 
 def _compare_cells(paths: Paths, a: Side, b: Side) -> None:
     numbers = {f"{letter}: {side.name}": _numbers(side) for letter, side in (("A", a), ("B", b))}
-    columns = [Column(name, list(texts.values())) for name, texts in numbers.items()]
+    columns = [TextColumn(name, list(texts.values())) for name, texts in numbers.items()]
     console = terminal()
-    heads = Column("", list(next(iter(numbers.values()))), is_text=True)
+    heads = TextColumn("", list(next(iter(numbers.values()))), is_text=True)
     print_table(console, f"{a.error.label(a.error.judged)} = {a.error.definition}", [heads, *columns])
     found = _paired(a, b)
     lines = _counts(found, a.error), _claim(paths, a.name, b.name, found, _least(a, found))
@@ -190,18 +190,18 @@ def _compare_revisions(a: Snapshot, b: Snapshot) -> None:
     _print_scope(console, a.networks, min(a.n_test, b.n_test))
 
 
-def _columns(a: Snapshot, b: Snapshot, pairs: list[tuple[Side, Side]]) -> list[Column]:
+def _columns(a: Snapshot, b: Snapshot, pairs: list[tuple[Side, Side]]) -> list[TextColumn]:
     found = [_paired(*pair) for pair in pairs]
     p = holm([comparison.p for comparison in found])
     least = holm([_least(one, comparison) for (one, _), comparison in zip(pairs, found, strict=True)])
-    columns = [Column("cell", [side.name for side, _ in pairs], is_text=True)]
+    columns = [TextColumn("cell", [side.name for side, _ in pairs], is_text=True)]
     for letter, sides in zip("AB", zip(*pairs, strict=True), strict=False):
-        columns.append(Column(f"typical {letter}", list(map(_typical, sides))))
-        columns.append(Column("95 %", list(map(_interval, sides)), rank=1))
+        columns.append(TextColumn(f"typical {letter}", list(map(_typical, sides))))
+        columns.append(TextColumn("95 %", list(map(_interval, sides)), rank=1))
     pairing = _is_paired(a, b)
-    columns.append(Column("A / B", [_ratio(one) if pairing else "-" for one in found]))
+    columns.append(TextColumn("A / B", [_ratio(one) if pairing else "-" for one in found]))
     tested = [_tested(*one) if pairing else "-" for one in zip(found, p, least, strict=True)]
-    return [*columns, Column("paired test", tested, is_text=True)]
+    return [*columns, TextColumn("paired test", tested, is_text=True)]
 
 
 def _is_paired(a: Snapshot, b: Snapshot) -> bool:

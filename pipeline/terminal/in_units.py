@@ -14,7 +14,7 @@ from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import quantile
 from shoal.pipeline.statistics.errors import deciding, task_of
 from shoal.pipeline.tasks import Measure
-from shoal.pipeline.terminal.tables import Column
+from shoal.pipeline.terminal.tables import TextColumn
 
 MOST = 10
 """Cells that are shown."""
@@ -22,14 +22,14 @@ MOST_TARGETS = 8
 ANSWER = "what answers"
 
 
-class InUnits(NamedTuple):
+class UnitsTable(NamedTuple):
     """A table for the terminal, and what stands above it."""
 
     title: str
-    columns: list[Column]
+    columns: list[TextColumn]
 
 
-def in_units(paths: Paths, cells: pd.DataFrame, choice: Mapping[str, Any] | None) -> InUnits:
+def in_units(paths: Paths, cells: pd.DataFrame, choice: Mapping[str, Any] | None) -> UnitsTable:
     """What answers by `choice` (chosen.json), the cells with the smallest median validation error among these, then the
     baselines; a column a target.
 
@@ -47,25 +47,25 @@ def in_units(paths: Paths, cells: pd.DataFrame, choice: Mapping[str, Any] | None
     keys = list(zip(best["sweep"], best["cell"], strict=True))
     answering = (choice or {}).get("ensemble", {}).get("in_units", {})
     heads = [*([ANSWER] if answering else []), *("/".join(key) for key in keys), *units.baselines]
-    shown = [Column("by", heads, is_text=True)]
+    shown = [TextColumn("by", heads, is_text=True)]
     for k, (target, column) in enumerate(columns.items()):
         members = networks.groupby(["sweep", "cell"])[column]
         of_cells = [units.headline_of(members.get_group(key).to_numpy(np.float64)) for key in keys]
         values = _answering(answering, target, headline) + [quantile(replicates, 0.5) for replicates in of_cells]
         values += list(alone.loc[alone["target"] == target, headline.of("test")])
         texts = ["-" if np.isnan(value) else number(value) for value in values]
-        shown.append(Column(headline.name if units.is_beside else target, texts, rank=len(targets) - k if k else 0))
+        shown.append(TextColumn(headline.name if units.is_beside else target, texts, rank=len(targets) - k if k else 0))
     for measure in (measure for measure in units.measures if measure.of("test") in networks):
         column = measure.of("test")
         values = [*_answering(answering, targets[0], measure), *best[f"{column}_median"], *alone[column]]
         texts = ["-" if np.isnan(value) else f"{value:.3f}" for value in values]
-        shown.append(Column(measure.name, texts, rank=1))
+        shown.append(TextColumn(measure.name, texts, rank=1))
     unit = headline.unit.format(target=targets[0] if len(every) == 1 else "each target")
     unit += f" (the first {len(targets)} of {len(every)})" if len(targets) < len(every) else ""
     numbers = f"{headline.name} on {store.count_rows(paths.data / 'test.parquet')} test rows"
     which = f"the {len(best)} best of {len(cells)} cells by {error.label('validation')}, median over replicates"
     which = f"{ANSWER}, and {which}" if answering else which
-    return InUnits(f"{', '.join(filter(None, [numbers, unit]))}: {which}", shown)
+    return UnitsTable(f"{', '.join(filter(None, [numbers, unit]))}: {which}", shown)
 
 
 def _answering(found: Mapping[str, Any], target: str, measure: Measure) -> list[float]:

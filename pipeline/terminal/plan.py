@@ -12,7 +12,7 @@ from shoal.pipeline.store.entries import Store, folder_of
 from shoal.pipeline.study import ahead
 from shoal.pipeline.study.ahead import Ahead
 from shoal.pipeline.study.plan import amount, duration, size
-from shoal.pipeline.terminal.tables import Column, print_table, terminal
+from shoal.pipeline.terminal.tables import TextColumn, print_table, terminal
 
 SUM = "together"
 LEGEND = (
@@ -27,14 +27,14 @@ def plan(paths: Paths, config: Config, dataset: Dataset) -> None:
     rows |= {SUM: sum(rows.values(), Ahead())} if len(rows) > 1 else {}
     every, console = list(rows.values()), terminal()
     columns = [
-        Column("sweep", list(rows), is_text=True),
-        Column("networks", [amount(row.networks) for row in every]),
-        Column("known", [amount(row.known) for row in every], rank=1),
-        Column("to train", [amount(row.to_train) for row in every]),
-        Column("operations", [amount(row.operations) for row in every], rank=2),
-        Column("time", [duration(row.seconds) if row.to_train else "-" for row in every]),
-        Column("memory", [size(row.memory) for row in every], rank=3),
-        Column("disk", [size(row.disk) for row in every], rank=4),
+        TextColumn("sweep", list(rows), is_text=True),
+        TextColumn("networks", [amount(row.networks) for row in every]),
+        TextColumn("known", [amount(row.known) for row in every], rank=1),
+        TextColumn("to train", [amount(row.to_train) for row in every]),
+        TextColumn("operations", [amount(row.operations) for row in every], rank=2),
+        TextColumn("time", [duration(row.seconds) if row.to_train else "-" for row in every]),
+        TextColumn("memory", [size(row.memory) for row in every], rank=3),
+        TextColumn("disk", [size(row.disk) for row in every], rank=4),
     ]
     print_table(console, "", columns)
     n = numba.config.NUMBA_NUM_THREADS

@@ -15,9 +15,9 @@ from shoal.pipeline.statistics import axes, ensembles
 from shoal.pipeline.statistics.cells import has_interval, typical
 from shoal.pipeline.statistics.errors import UNTESTED, best_cell, deciding, is_judged, told
 from shoal.pipeline.statistics.intervals import FEWEST, few_rows
-from shoal.pipeline.statistics.resampled import Splits, scope
+from shoal.pipeline.statistics.resampled import Resampling, scope
 from shoal.pipeline.terminal.in_units import in_units
-from shoal.pipeline.terminal.tables import Column, print_table, terminal
+from shoal.pipeline.terminal.tables import TextColumn, print_table, terminal
 
 AXES = ("activation", *HYPERPARAMETERS)
 WORDS = ("activation", "cell", *axes.NAMES)
@@ -67,7 +67,7 @@ def show(paths: Paths, sweeps: list[str]) -> None:
         console.print(title, highlight=False, markup=False)
         shown |= set(print_table(console, "", columns))
     error = deciding(cells)
-    way = "interval" if Splits.of(cells) else "bootstrap interval"
+    way = "interval" if Resampling.of(cells) else "bootstrap interval"
     labels = {"validation": error.label("validation"), "judged": error.label(error.judged), "way": way}
     lines = [line.format(**labels) for name, line in LEGEND.items() if name in shown]
     if left_out := [name for name in wanted if name not in shown]:
@@ -116,25 +116,25 @@ def title_of(sweep: str, cells: pd.DataFrame, beside: pd.DataFrame | None = None
     return title if beside is None else f"{title}; {baselines.beside(beside, error, number, split)}"
 
 
-def columns_of(cells: pd.DataFrame) -> list[Column]:
+def columns_of(cells: pd.DataFrame) -> list[TextColumn]:
     """The cells of one sweep: its axes, then median, quartiles and typical value of the test error with its interval.
 
     Of fewer than FEWEST replicates, the range instead of the typical value and its interval.
     """
     rows = [cell for _, cell in cells.iterrows()]
     error, best, split = deciding(cells), best_cell(cells), told(cells)
-    columns = [Column("", [BEST if place == best else "" for place in range(len(rows))], is_text=True)]
+    columns = [TextColumn("", [BEST if place == best else "" for place in range(len(rows))], is_text=True)]
     for axis in _axes(cells):
         texts = [_text(axis, cell) for cell in rows]
-        columns.append(Column(axis.replace("_", " "), texts, is_text=axis in WORDS))
+        columns.append(TextColumn(axis.replace("_", " "), texts, is_text=axis in WORDS))
     many = has_interval(cells).any()
     for name, rank in (RANKS | ({} if many else RANGE)).items():
-        columns.append(Column(name, [number(cell[f"{error.of(split)}_{name}"]) for cell in rows], rank=rank))
+        columns.append(TextColumn(name, [number(cell[f"{error.of(split)}_{name}"]) for cell in rows], rank=rank))
     if many and is_judged(cells):
         for (name, rank), values in zip(TYPICAL.items(), zip(*map(typical, rows), strict=True), strict=True):
-            columns.append(Column(name, list(map(number, values)), rank=rank))
+            columns.append(TextColumn(name, list(map(number, values)), rank=rank))
     diverged = [f"{cell['n_diverged']} / {cell['n_networks']}" for cell in rows]
-    return [*columns, Column("diverged", diverged)]
+    return [*columns, TextColumn("diverged", diverged)]
 
 
 def _axes(cells: pd.DataFrame) -> list[str]:

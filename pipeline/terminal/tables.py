@@ -19,7 +19,7 @@ ENDLESS = 10_000
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """A column with its cells. Text is folded where it must be, numbers never; `rank` 1 goes first, 0 stays."""
 
     name: str
@@ -54,7 +54,7 @@ def terminal() -> Console:
     return console
 
 
-def print_table(console: Console, title: str, columns: Sequence[Column]) -> list[str]:
+def print_table(console: Console, title: str, columns: Sequence[TextColumn]) -> list[str]:
     """Print the columns that fit the terminal; returns the names of those shown.
 
     Columns go in the order of their rank, those of one rank together. What then is too wide for the terminal is
@@ -75,7 +75,7 @@ def print_table(console: Console, title: str, columns: Sequence[Column]) -> list
     return [column.name for column in shown]
 
 
-def _table(title: str, columns: Sequence[Column], widths: Sequence[int]) -> Table:
+def _table(title: str, columns: Sequence[TextColumn], widths: Sequence[int]) -> Table:
     table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left")
     for column, width in zip(columns, widths, strict=True):
         table.add_column(Text(column.name), justify="left" if column.is_text else "right", width=width, overflow="fold")
@@ -86,6 +86,6 @@ def _table(title: str, columns: Sequence[Column], widths: Sequence[int]) -> Tabl
 
 def _width(widths: Sequence[int]) -> int:
     """The width of a table whose columns have these widths, borders included, as rich measures it."""
-    table = _table("", [Column("", []) for _ in widths], widths)
+    table = _table("", [TextColumn("", []) for _ in widths], widths)
     endless = Console(width=ENDLESS)
     return Measurement.get(endless, endless.options, table).maximum

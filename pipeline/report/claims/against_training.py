@@ -15,7 +15,7 @@ from shoal.pipeline.report.result_tables import number
 from shoal.pipeline.report.results import SweepResults
 from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.contrasts import Contrast, contrast_table
-from shoal.pipeline.statistics.resampled import Splits
+from shoal.pipeline.statistics.resampled import Resampling
 from shoal.pipeline.store import A_BEATS_B, B_BEATS_A, NOT_SHOWN
 
 KEY = "ridge"
@@ -44,7 +44,7 @@ def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) ->
         for _, row in pairs.iterrows()
     ]
     errors = ridge.log10_errors.add_suffix(" ridge").join(trained.log10_errors, how="inner")
-    return contrast_table(trained.name, declared, errors, Splits.of(trained.networks))
+    return contrast_table(trained.name, declared, errors, Resampling.of(trained.networks))
 
 
 def _paragraph(ridge: SweepResults, trained: SweepResults, contrasts: pd.DataFrame) -> str:

@@ -78,7 +78,7 @@ class Store:
     def get(self, wanted: Sequence[tuple[str, np.ndarray]]) -> list[tuple[np.ndarray, Results | None]]:
         """Of the bits of an engine and ids (n,) each: which of these networks are there and sound, (n,), and their
         results in that order. Others are set aside, which a line says."""
-        nothing = list[tuple[Held, list[Rows]]]()
+        nothing = list[tuple[Held, list[FoundRows]]]()
         found = self._tried(lambda: _places(self.index.blocks({engine for engine, _ in wanted}), wanted), nothing)
         parts: list[list[tuple[np.ndarray, Results]]] = [[] for _ in wanted]
         damaged, n_damaged = [], 0
@@ -204,7 +204,7 @@ class Store:
         return call()
 
 
-class Rows(NamedTuple):
+class FoundRows(NamedTuple):
     """Networks of a block that are wanted: their rows there, and their places in one of the lists of ids."""
 
     which: int
@@ -212,9 +212,9 @@ class Rows(NamedTuple):
     of_wanted: np.ndarray
 
 
-def _places(blocks: Sequence[Held], wanted: Sequence[tuple[str, np.ndarray]]) -> list[tuple[Held, list[Rows]]]:
+def _places(blocks: Sequence[Held], wanted: Sequence[tuple[str, np.ndarray]]) -> list[tuple[Held, list[FoundRows]]]:
     """Where what is wanted is, block by block as they lie in their files; of several the one that came last."""
-    rows: dict[int, list[Rows]] = {}
+    rows: dict[int, list[FoundRows]] = {}
     for engine in {engine for engine, _ in wanted}:
         own = [(k, held.ids) for k, held in enumerate(blocks) if held.engine == engine]
         known = np.concatenate([np.zeros(0, "S16"), *(ids for _, ids in own)])
@@ -229,7 +229,7 @@ def _places(blocks: Sequence[Held], wanted: Sequence[tuple[str, np.ndarray]]) ->
             by_block = is_there[np.argsort(numbers[at[is_there]], kind="stable")]
             found, starts = np.unique(numbers[at[by_block]], return_index=True)
             for k, of_wanted in zip(found.tolist(), np.split(by_block, starts)[1:], strict=True):
-                rows.setdefault(k, []).append(Rows(which, of_block[at[of_wanted]], of_wanted))
+                rows.setdefault(k, []).append(FoundRows(which, of_block[at[of_wanted]], of_wanted))
     return [(blocks[k], rows[k]) for k in sorted(rows, key=lambda k: blocks[k].place)]
 
 

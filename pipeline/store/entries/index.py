@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shoal.pipeline.store.entries.segments import SUFFIX, Place, scan
+from shoal.pipeline.store.entries.segments import SUFFIX, Location, scan
 
 NAME = "index.db"
 WAIT = 30.0
@@ -41,7 +41,7 @@ class Held(NamedTuple):
 
     engine: str
     ids: np.ndarray
-    place: Place
+    place: Location
 
 
 class Index:
@@ -61,7 +61,7 @@ class Index:
         with closing(self._open()) as db:
             rows = db.execute("SELECT engine, ids, segment, offset, size FROM blocks ORDER BY number")
             return [
-                Held(engine, np.frombuffer(ids, "S16"), Place(*place))
+                Held(engine, np.frombuffer(ids, "S16"), Location(*place))
                 for engine, ids, *place in rows
                 if engines is None or engine in engines
             ]

@@ -12,7 +12,7 @@ from shoal.pipeline.store.entries.records import HEAD, Block, DamagedError, deco
 SUFFIX = ".segment"
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where a record is: the name of its segment, its first byte there, and how many it has."""
 
     segment: str
@@ -26,19 +26,19 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"{uuid.uuid4().hex}{SUFFIX}"
 
-    def append(self, records: Iterable[bytes]) -> list[Place]:
+    def append(self, records: Iterable[bytes]) -> list[Location]:
         """Write records behind those that are there; raises OSError where that cannot be done."""
         places = []
         with self._path.open("ab", buffering=1 << 20) as file:
             at = file.tell()
             for record in records:
                 file.write(record)
-                places.append(Place(self._path.name, at, len(record)))
+                places.append(Location(self._path.name, at, len(record)))
                 at += len(record)
         return places
 
 
-def read(folder: Path, places: Iterable[Place]) -> Iterator[bytes | None]:
+def read(folder: Path, places: Iterable[Location]) -> Iterator[bytes | None]:
     """The records at some places, in their order; None where there is no such file, or it ends before.
 
     Each file is opened once where its places stand together.
@@ -62,7 +62,7 @@ def read(folder: Path, places: Iterable[Place]) -> Iterator[bytes | None]:
             file.close()
 
 
-def scan(path: Path) -> Iterator[tuple[Block, Place]]:
+def scan(path: Path) -> Iterator[tuple[Block, Location]]:
     """Every sound record of a segment, up to the first that is none: what follows that cannot be found."""
     with path.open("rb") as file:
         at = 0
@@ -74,5 +74,5 @@ def scan(path: Path) -> Iterator[tuple[Block, Place]]:
                 block = decode(head + file.read(size - HEAD.size))
             except DamagedError:
                 return
-            yield block, Place(path.name, at, size)
+            yield block, Location(path.name, at, size)
             at += size
