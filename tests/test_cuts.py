@@ -12,7 +12,8 @@ from shoal.kernels import ensemble
 from shoal.kernels.matrix import products
 from shoal.kernels.network import whole
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.training import chunks, work
+from shoal.kernels.network.tape import layout_of
+from shoal.kernels.training import chunks, plan, work
 from tests.problems import Problem, flat
 
 
@@ -56,6 +57,15 @@ def test_samples_are_cut_into_one_chunk_or_an_even_number_of_equal_ones() -> Non
         assert ends[0] == 0 and ends[-1] == -(-n // stripe)
         assert sizes.min() >= 1 and np.ptp(sizes) <= 1
         assert len(sizes) == 1 if n <= job.tile else len(sizes) in (2, 4, 6, 8)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("hidden", "parts"), [((50, 50, 50), 2), ((100, 100), 4), ((256, 256, 256), 4)])
+def test_a_large_network_has_chunks_for_more_threads(hidden: tuple[int, ...], parts: int, dtype: str) -> None:
+    """Of 1,000 samples: half as many chunks of twice the samples are faster where there is less work in them."""
+    layout = layout_of(Architecture.plain(hidden, "relu", 1), 1)
+    job = Job(plan.tile_samples(layout, np.dtype(dtype)), plan.max_chunks(layout))
+    assert len(cut(1000, job, plan.stripe_samples(np.dtype(dtype)))) - 1 == parts
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from shoal.kernels.network import group_rows, rows
+from shoal.kernels.network.sample_blocks import n_blocked
 from shoal.kernels.simd.lanes import GROUP, STRIPE
 from tests.naive import Array
 
@@ -30,8 +31,8 @@ def copy_columns(source: Any, source_ld: Any, n_rows: Any, target: Any, ld: Any,
 
 
 @numba.njit
-def gather_columns(source: Any, source_ld: Any, order: Any, n_real: Any, target: Any, ld: Any, n: Any) -> None:
-    rows.gather_columns(source, source_ld, order, n_real, UNITS, target, ld, n)
+def gather_columns(source: Any, order: Any, n_real: Any, units: Any, target: Any, n: Any) -> None:
+    rows.gather_columns(source, LD, order, n_real, units, target, LD, n, np.empty(LD, np.int64))
 
 
 @numba.njit
@@ -60,6 +61,11 @@ def datasets(dtype: str) -> tuple[Array, Array]:
     return RANDOM.normal(size=(3, UNITS, LD)).astype(dtype), np.arange(GROUP) % 3
 
 
+def by_row_and_sample(source: Array) -> Array:
+    """Rows one behind the other, then those of whole blocks sample after sample."""
+    return np.concatenate([source.ravel(), source[: n_blocked(len(source))].T.ravel()])
+
+
 def filled_up(n: int, to: int) -> Array:
     """0, 1, ..., n - 1, then the last again."""
     return np.minimum(np.arange(to), n - 1)
@@ -75,13 +81,14 @@ def test_columns_are_copied(dtype: str) -> None:
 
 
 @DTYPES
-def test_columns_are_gathered_in_any_order_and_filled_up_with_the_last(dtype: str) -> None:
-    for n_real in (1, 2, 15, 16, 17, 63, 64):
-        source, target = data(dtype)
-        order = RANDOM.permutation(LD)
-        gather_columns(source.ravel(), LD, order, n_real, target.ravel(), 2 * LD, 64)
-        np.testing.assert_array_equal(target[:, :64], source[:, order[filled_up(n_real, 64)]])
-        assert (target[:, 64:] == UNTOUCHED).all()
+@pytest.mark.parametrize("units", [UNITS, WIDE])
+def test_columns_are_gathered_in_any_order_and_filled_up_with_the_last(dtype: str, units: int) -> None:
+    for n_real, n in ((1, 8), (1, 12), (2, 8), (15, 16), (16, 16), (17, 20), (63, 64), (64, 64)):
+        source, order = RANDOM.normal(size=(units, LD)).astype(dtype), RANDOM.permutation(LD)
+        target, size = np.full((units, LD), UNTOUCHED, dtype), -(-n // GROUP) * GROUP
+        gather_columns(by_row_and_sample(source), order, n_real, units, target.ravel(), n)
+        np.testing.assert_array_equal(target[:, :size], source[:, order[filled_up(n_real, size)]])
+        assert (target[:, size:] == UNTOUCHED).all()
 
 
 @DTYPES
@@ -99,8 +106,7 @@ def test_rows_of_networks_are_whole_vectors_an_odd_number_but_not_one_apart(dtyp
 @pytest.mark.parametrize("units", [UNITS, WIDE])
 def test_every_network_gathers_the_samples_of_its_own_order(dtype: str, units: int) -> None:
     sets, own = RANDOM.normal(size=(3, units, LD)).astype(dtype), np.arange(GROUP) % 3
-    by_sample = [one[: group_rows.blocked(units)].T.ravel() for one in sets]
-    packed = np.concatenate([np.concatenate([one.ravel(), more]) for one, more in zip(sets, by_sample, strict=True)])
+    packed = np.concatenate([by_row_and_sample(one) for one in sets])
     for n in (1, 2, 3, 7, 32):
         target = np.full(units * LD, UNTOUCHED, dtype)
         elements, apart, _, _ = sizes(n, sets)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from shoal.kernels.compile.jit import jit
-from shoal.kernels.simd.lanes import SAMPLES
+from shoal.kernels.network.sample_blocks import pick_blocks, pick_others
+from shoal.kernels.simd.lanes import GROUP, SAMPLES
 from shoal.kernels.simd.vector import small, store
 
 load, width = SAMPLES.load, SAMPLES.width
@@ -26,9 +27,18 @@ def copy_columns(source, source_ld, rows, target, target_ld, n):
 
 
 @jit
-def gather_columns(source, source_ld, order, n_real, rows, target, target_ld, n):
-    """target[r, t] = source[r, order[t]] for t < n_real, then the last of them again up to n."""
+def gather_columns(source, source_ld, order, n_real, rows, target, target_ld, n, places):
+    """target[r, t] = source[r, order[t]] for t < n_real, then the last of them again up to n.
+
+    `places` is memory for n whole numbers; both n are rounded up to a multiple of GROUP, for which stripes have room.
+    """
     small()
-    for r in range(rows):
-        for t in range(n):
-            target[r * target_ld + t] = source[r * source_ld + order[min(t, n_real - 1)]]
+    size, wide = (n + GROUP - 1) // GROUP * GROUP, rows // GROUP * GROUP
+    if wide:
+        for t in range(size):
+            places[t] = rows * source_ld + order[min(t, n_real - 1)] * wide
+        pick_blocks(source, places, rows, target, target_ld, size)
+    if wide < rows:
+        for t in range(size):
+            places[t] = order[min(t, n_real - 1)]
+        pick_others(source, source_ld, places, rows, target, target_ld, size)

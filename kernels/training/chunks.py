@@ -45,12 +45,12 @@ class SharedTask(NamedTuple):
 class ChunkWorkspace(NamedTuple):
     """Memory of a thread: nothing is allocated while networks are trained.
 
-    a, da, y: buffers of a tile of the thread's, targets and weights in y. ones: see `add_gradients`; rows, unit_key:
-    see `draw_masks`. The rest is about the network that the thread owns: grads, costs, its partial gradients and costs
-    chunk by chunk; total, its cost per output; states (`part` apart) of the optimizer, and the numbers of a step;
-    rates: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient, slice by slice,
-    clip: what that is multiplied by; order, the shuffled samples; step_key, of its dropout; task, tickets, finished:
-    its open loop.
+    a, da, y: buffers of a tile of the thread's, targets and weights in y. ones: see `add_gradients`; rows: see
+    `gather_columns`, unit_key: `draw_masks`. The rest is about the network that the thread owns: grads, costs,
+    its partial gradients and costs chunk by chunk; total, its cost per output; states (`part` apart) of the optimizer,
+    and the numbers of a step; rates: its learning rate, shrink: what its weights are decayed by, squares: those of its
+    gradient, slice by slice, clip: what that is multiplied by; order, the shuffled samples; step_key, of its dropout;
+    task, tickets, finished: its open loop.
     """
 
     a: Pointer
@@ -182,8 +182,8 @@ def tile_pass(at, cut, grads, costs):
     y, y_ld = shared.Y + begin, shared.ld
     if phase == MINIBATCH_GRADIENT:
         y, y_ld = ws.y, job.tile
-        gather_columns(shared.X, shared.ld, own.order + begin, n_real, shared.n_features, ws.a, ld, n)
-        gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.y_rows, y, y_ld, n)
+        gather_columns(shared.X, shared.ld, own.order + begin, n_real, shared.n_features, ws.a, ld, used, ws.rows)
+        gather_columns(shared.Y, shared.ld, own.order + begin, n_real, shared.y_rows, y, y_ld, used, ws.rows)
     else:
         copy_columns(shared.X + begin, shared.ld, shared.n_features, ws.a, ld, n)
     if trains and job.draw:

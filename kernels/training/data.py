@@ -11,7 +11,7 @@ import numpy as np
 
 from shoal.kernels.compile.jit import inlined
 from shoal.kernels.compile.linked import Integers, Pointer, unpacked
-from shoal.kernels.network.group_rows import blocked
+from shoal.kernels.network.sample_blocks import n_blocked
 from shoal.kernels.simd.memory import empty
 from shoal.kernels.training import plan
 
@@ -185,9 +185,9 @@ class _Places:
         return -(-len(array) // self.stripe) * self.stripe
 
     def _sizes(self, array: np.ndarray) -> tuple[int, int]:
-        """Numbers of the array feature-major, and together with what stands behind it, see group_rows.py."""
+        """Numbers of the array feature-major, and together with what stands behind it, see sample_blocks.py."""
         (n, columns), ld = array.shape, self.ld(array)
-        return ld * columns, ld * columns + -(-n * blocked(columns) // self.stripe) * self.stripe
+        return ld * columns, ld * columns + -(-n * n_blocked(columns) // self.stripe) * self.stripe
 
     def of(self, array: np.ndarray) -> int:
         """Where the array begins, that of the first one with its content."""
@@ -207,6 +207,6 @@ class _Places:
             block[:, :n] = array.T
             block[:, n:] = block[:, n - 1 : n]
             values[start + size : start + end] = 0
-            by_sample = array[:, : blocked(array.shape[1])]
+            by_sample = array[:, : n_blocked(array.shape[1])]
             values[start + size : start + size + by_sample.size] = by_sample.ravel()
         return values

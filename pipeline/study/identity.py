@@ -20,7 +20,7 @@ from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.hyperparameters import FIRST
 
-IDENTITY_VERSION = 2
+IDENTITY_VERSION = 3
 """Raised when a network_id comes to mean something else."""
 
 ALWAYS = ("optimizer", *FIRST, "initialiser", "replicate")
