@@ -1,200 +1,41 @@
-"""Eight networks of one shape with a network in each lane: training where a mini-batch is too small to fill vectors.
+"""Training eight networks of one shape side by side, a network in each lane, where a mini-batch is too small to fill
+vectors; see groups.py.
 
 The networks of a job differ in their parameters, learning rates, shuffles and data sets, never in shape, batch size,
-steps or the number of samples, so that one network for each of many data sets fills the lanes too. Each lane does what
-its own network asks for and nothing else; a job that has fewer than eight networks repeats the last of them in the
-lanes that are left. A mini-batch is one tile, and an optimizer that is DIRECT adds the gradient to the parameters as it
-comes out of the backward pass.
+steps or the number of samples, so that one network for each of many data sets fills the lanes too. A job that has fewer
+than eight networks repeats the last of them in the lanes that are left. An optimizer that is DIRECT adds the gradient
+to the parameters as it comes out of the backward pass.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
 from shoal.kernels.compile.jit import inlined, jit
-from shoal.kernels.compile.linked import Doubles, Integers, Pointer, linked, unpacked
+from shoal.kernels.compile.linked import Integers, Pointer, linked
 from shoal.kernels.matrix.blocks import FROM_SUM, FROM_ZERO
-from shoal.kernels.network.cost import add_cost
-from shoal.kernels.network.dropout import draw_masks
-from shoal.kernels.network.group_rows import apart, elements, gather, spread
-from shoal.kernels.network.of_networks import (
-    add_gradients,
-    backward,
-    backward_and_gradients,
-    forward,
-    forward_one,
-)
 from shoal.kernels.network.rows import fill
 from shoal.kernels.simd.lanes import GROUP, NETWORKS
-from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
 from shoal.kernels.streams import random_bits, shuffle
-from shoal.kernels.training.data import N_DATA_ROW, data_at, data_row_at, shared_of, validation_of
-from shoal.kernels.training.fleet import Fleet, fleet_at, job_at
+from shoal.kernels.training.data import data_at, shared_of
+from shoal.kernels.training.fleet import fleet_at, job_at
+from shoal.kernels.training.groups import (
+    N_WORKSPACE,
+    GroupAt,
+    cost_over_all,
+    find_data,
+    minibatch_cost,
+    put_gradient,
+    regularise,
+    workspace,
+    workspace_at,
+)
 from shoal.kernels.training.loop import Parts, make_loop
-from shoal.kernels.training.regularise import add_weights, clip_factor, collect, multiply
 from shoal.kernels.training.stopping import N_WATCH, is_lowest, is_over
 from shoal.kernels.training.team import finish_job, next_job
-from shoal.kernels.training.update import NUMBERS, compute_numbers, set_rates, update
+from shoal.kernels.training.update import compute_numbers, set_rates, update
 from shoal.kernels.training.way import Way
-
-MINIBATCH_TILE = 32
-"""Samples in a tile, and the largest mini-batch that is trained this way."""
-ROW = (MINIBATCH_TILE + 2) * GROUP
-"""Elements of the longest row of a tile. Buffers have one more: the last vector of a short one may run over its end."""
-
-
-class GroupWorkspace(NamedTuple):
-    """Memory of a thread: nothing is allocated while networks are trained.
-
-    a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
-    a step. Of each network: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient,
-    clip: what that is multiplied by. order: shuffled samples, network after network. X, Y, validation_x, validation_y:
-    where the data set of each network begins. costs: cost per output and network. scale: what the backward pass
-    multiplies gradients by. ones: see `add_gradients`. rows: see `gather`, `draw_masks`. step_keys,
-    unit_keys: see `draw_masks`.
-    """
-
-    a: Pointer
-    da: Pointer
-    y: Pointer
-    grads: Pointer
-    states: Pointer
-    part: int
-    numbers: Doubles
-    rates: Pointer
-    shrink: Pointer
-    squares: Doubles
-    clip: Pointer
-    order: Integers
-    X: Integers
-    Y: Integers
-    validation_x: Integers
-    validation_y: Integers
-    costs: Doubles
-    scale: Pointer
-    ones: Pointer
-    rows: Integers
-    step_keys: Integers
-    unit_keys: Integers
-
-
-workspace_at, N_WORKSPACE = unpacked(GroupWorkspace), len(GroupWorkspace._fields)
-
-
-def workspace(fleet: Fleet) -> GroupWorkspace:
-    """Memory of a thread for the largest network of the fleet."""
-    jobs, dtype = fleet.jobs, fleet.params.dtype
-    n_outputs = int(jobs["n_outputs"].max())
-    buffer = (int((jobs["n_units"] + jobs["n_masks"]).max()) + 1) * ROW
-    part = (int(jobs["n_params"].max()) + 1) // 2 * 2 * GROUP
-    return GroupWorkspace(
-        a=empty(buffer, dtype),
-        da=empty(buffer, dtype),
-        y=empty((n_outputs + 2) * ROW, dtype),
-        grads=filled(np.zeros(part * (not jobs["is_direct"].all())), dtype),
-        states=empty(part * int(jobs["n_states"].max()), dtype),
-        part=part,
-        numbers=empty(NUMBERS),
-        rates=empty(GROUP, dtype),
-        shrink=empty(GROUP, dtype),
-        squares=empty(GROUP),
-        clip=empty(GROUP, dtype),
-        order=empty(GROUP * int(jobs["n_samples"].max()), np.int64),
-        X=empty(GROUP, np.int64),
-        Y=empty(GROUP, np.int64),
-        validation_x=empty(GROUP, np.int64),
-        validation_y=empty(GROUP, np.int64),
-        costs=empty(n_outputs * GROUP),
-        scale=empty(GROUP, dtype),
-        ones=filled(np.ones(ROW), dtype),
-        rows=empty(ROW, np.int64),
-        step_keys=empty(GROUP, np.int64),
-        unit_keys=empty(GROUP, np.int64),
-    )
-
-
-class GroupAt(NamedTuple):
-    """Where a job is trained: the memory of its thread, and the job."""
-
-    ws: Any
-    fleet: Any
-    data: Any
-    shared: Any
-    i: int
-    job: Any
-
-
-@jit
-def draw(at, low, n):
-    """Draw the masks of samples low..low + n - 1 of every network's own order."""
-    small()
-    ws, job, n_samples, size = at.ws, at.job, at.shared.n, elements(n, at.ws.a)
-    for t in range(size // GROUP):
-        for lane in range(GROUP):
-            ws.rows[t * GROUP + lane] = ws.order[lane * n_samples + low + min(t, n - 1)]
-    draw_masks(job.draw, at.fleet.tapes + job.training_ops, job.n_ops, job.n_units, ws.step_keys, ws.unit_keys,
-               ws.rows, ws.a, size, apart(n, ws.a))  # fmt: skip
-
-
-@jit
-def tile_cost(at, ops, n, share, cost_kernel):
-    """Forward pass over the n samples in the buffers: add their cost per output and network, and set dC/dy_hat."""
-    small()
-    ws, fleet, job, n_outputs = at.ws, at.fleet, at.job, at.shared.n_outputs
-    ld, size = apart(n, ws.a), elements(n, ws.a)
-    params, output = fleet.params + job.params, (job.n_units - n_outputs) * ld
-    if n == 1:
-        forward_one(ops, job.n_ops, params, ws.a)
-    else:
-        forward(ops, job.n_ops, params, ws.a, size, ld)
-    add_cost(cost_kernel, ws.a + output, ld, ws.y, ld, n_outputs, n * GROUP, size, share,
-             fleet.loss_hypers + job.loss_hypers, ws.costs, ws.da + output)  # fmt: skip
-
-
-@jit
-def minibatch_cost(at, low, n):
-    """The cost over samples low..low + n - 1 of every network's own order, per output and network."""
-    small()
-    ws, shared = at.ws, at.shared
-    fill(ws.costs, shared.n_outputs * GROUP, 0.0)
-    gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n, ws.rows)
-    gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.y_rows, ws.y, n, ws.rows)
-    if at.job.draw:
-        draw(at, low, n)
-    tile_cost(at, at.fleet.tapes + at.job.training_ops, n, 1.0 / n, at.job.add_cost)
-
-
-@jit
-def cost_over_all(at, shared, X, Y, cost_kernel):
-    """The cost over all samples of the networks' data sets like `shared`, which begin at X and Y; without dropout."""
-    small()
-    ws, values = at.ws, at.data.values
-    fill(ws.costs, shared.n_outputs * GROUP, 0.0)
-    for low in range(0, shared.n, MINIBATCH_TILE):
-        n = min(MINIBATCH_TILE, shared.n - low)
-        spread(values + low, X, shared.ld, shared.n_features, ws.a, n)
-        spread(values + low, Y, shared.ld, shared.y_rows, ws.y, n)
-        tile_cost(at, at.fleet.tapes + at.job.ops, n, 1.0 / shared.n, cost_kernel)
-
-
-@jit
-def find_data(at, of_validation, X, Y):
-    """Fill X and Y with where each network's data set begins, or its validation set; returns the number of the first
-    one's."""
-    small()
-    first = -1
-    for lane in range(GROUP):
-        which = at.fleet.data[at.i * GROUP + lane]
-        if of_validation:
-            which = validation_of(at.data, which)
-        row = data_row_at(at.data.sets + which * N_DATA_ROW)
-        X[lane], Y[lane] = row.X, row.Y
-        if lane == 0:
-            first = which
-    return first
 
 
 @inlined
@@ -302,41 +143,6 @@ def _stop_diverged(at, step, snapshot):
             keep_lane(at, rest, lane)
         stopped[lane] = step
     return going
-
-
-@jit
-def put_gradient(at, n, grads, start):
-    """Fill `grads` with `scale` times the gradient, or add it where `start` is FROM_SUM, from the buffers that
-    `tile_cost` filled."""
-    small()
-    ws, fleet, job = at.ws, at.fleet, at.job
-    ops, params = fleet.tapes + job.training_ops, fleet.params + job.params
-    ld, size = apart(n, ws.a), elements(n, ws.a)
-    if n == 1:
-        if start == FROM_ZERO:
-            fill(grads, job.n_params * GROUP, 0.0)
-        backward_and_gradients(ops, job.n_ops, params, ws.a, ws.da, grads, ws.scale)
-    else:
-        backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, size, ld, 0)
-        add_gradients(ops, job.n_ops, ws.a, ws.da, size, ld, ws.ones, grads, ws.scale, start)
-
-
-@jit
-def regularise(at, params, size):
-    """Penalise, clip and decay, before the step; see regularise.py."""
-    small()
-    ws, fleet, job, first = at.ws, at.fleet, at.job, at.i * GROUP
-    ops = fleet.tapes + job.ops
-    if job.penalise:
-        add_weights(job.penalise, ops, job.n_ops, params, 0, size, fleet.l2 + first, ws.grads)
-    if job.clip:
-        fill(ws.squares, GROUP, 0.0)
-        collect(job.collect, ws.grads, size, 1, 0, ws.squares)
-        for lane in range(GROUP):
-            ws.clip[lane] = clip_factor(ws.squares[lane], fleet.clip_norms[first + lane])
-        multiply(job.clip, ws.grads, size, ws.clip)
-    if job.decay:
-        add_weights(job.decay, ops, job.n_ops, params, 0, size, ws.shrink, params)
 
 
 @inlined

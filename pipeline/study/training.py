@@ -11,8 +11,9 @@ import numpy as np
 from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, recorded_steps
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.results import joined
+from shoal.kernels.training.groups import MINIBATCH_TILE
 from shoal.kernels.training.run import Note
-from shoal.kernels.training.side_by_side import MINIBATCH_TILE, SIDE_BY_SIDE
+from shoal.kernels.training.side_by_side import SIDE_BY_SIDE
 from shoal.kernels.training.stopping import validation_steps
 from shoal.kernels.training.work import operations
 from shoal.pipeline import execution

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from shoal.kernels.training.fleet import Job
+from shoal.kernels.training.groups import MINIBATCH_TILE
 from shoal.kernels.training.one_by_one import ONE_BY_ONE
 from shoal.kernels.training.optimizers import OPTIMIZERS
-from shoal.kernels.training.side_by_side import MINIBATCH_TILE, SIDE_BY_SIDE
+from shoal.kernels.training.side_by_side import SIDE_BY_SIDE
 from shoal.kernels.training.way import Way
 
 NEEDS = ("learning_rate", "steps")

@@ -18,10 +18,10 @@ from shoal.kernels.compile import cache
 from shoal.kernels.ensemble import ENGINE, NetworkSpec, Samples, Trained, train_on
 from shoal.kernels.network.architecture import Architecture, Dropout, Group, every_layer
 from shoal.kernels.network.laws import STREAM
+from shoal.kernels.training.groups import MINIBATCH_TILE
 from shoal.kernels.training.methods import METHODS
 from shoal.kernels.training.run import Note
 from shoal.kernels.training.schedules import SCHEDULES
-from shoal.kernels.training.side_by_side import MINIBATCH_TILE
 
 FULL, FEW = "full batch", "few samples"
 WAYS = {FULL: None, FEW: None, "batches of 50": 50, "batches of 7": 7, "one sample": 1}
