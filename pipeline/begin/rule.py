@@ -61,6 +61,8 @@ LADDER = [
     Rung(5, 3, 32),
 ]
 """With 10 replicates, each of the comparisons between cells could be shown after Holm's correction."""
+LONGEST_OF_CLASSES = 100
+"""Epochs: where all rows are told apart, further ones make networks surer of the rows that they are wrong about."""
 
 
 class RowCut(NamedTuple):
@@ -110,7 +112,8 @@ def cuts(n_rows: int, classifies: bool, own: Collection[str] = ()) -> list[RowCu
 def first_sweep(setting: Setting, classifies: bool) -> First:
     """The first rung that is short enough, or else the last."""
     most = OPERATIONS_OF_CLASSES if classifies else OPERATIONS
-    found = [_first(rung, setting, classifies) for rung in LADDER]
+    rungs = [rung for rung in LADDER if rung.epochs <= LONGEST_OF_CLASSES or not classifies]
+    found = [_first(rung, setting, classifies) for rung in rungs]
     return next((first for first in found if first.operations <= most), found[-1])
 
 
