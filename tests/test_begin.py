@@ -438,6 +438,7 @@ def test_the_first_sweep_is_short_where_a_rung_is(rows: int, features: int, clas
     assert first.operations <= rule.OPERATIONS or first.block["epochs"] == last.epochs
     assert first.networks >= larger.networks >= rule.ANSWERING
     assert first.block["batch_size"] == ("full" if rows < 32 else 32)
+    assert not classifies or first.block["epochs"] <= rule.LONGEST_OF_CLASSES
 
 
 @pytest.mark.parametrize("classifies", [False, True])
