@@ -205,7 +205,8 @@ def test_a_target_of_classes_is_classified(here: Path, labels: list[object], sai
     table["kind"] = [labels[i % len(labels)] for i in range(700)]
     table.to_csv("t.csv", index=False)
     init("t.csv", "--target", "kind")
-    assert f"700 rows; {said}; 2 features; 560 / 70 / 70 to train, validate, test" in capsys.readouterr().out
+    seen = f"700 rows; {said}; 2 features; 630 in 5 folds, each to validate in turn; 70 to test"
+    assert seen in capsys.readouterr().out
     settings = config.load(Paths(here / "t"))
     assert (settings.data.task, settings.interval) == ("classification", None)
     assert not check(Paths(here / "t")).faults
@@ -437,6 +438,7 @@ def test_the_first_sweep_is_short_where_a_rung_is(rows: int, features: int, clas
     assert first.operations <= rule.OPERATIONS or first.block["epochs"] == last.epochs
     assert first.networks >= larger.networks >= rule.ANSWERING
     assert first.block["batch_size"] == ("full" if rows < 32 else 32)
+    assert not classifies or first.block["epochs"] <= rule.LONGEST_OF_CLASSES
 
 
 @pytest.mark.parametrize("classifies", [False, True])
@@ -448,7 +450,7 @@ def test_each_comparison_of_a_first_sweep_could_be_shown(classifies: bool) -> No
     assert n * smallest_p(block["replicates"]) < 0.05
 
 
-@pytest.mark.parametrize("rows", [4, 10, 11, 12, 299, 300, 599, 600, 10_000])
+@pytest.mark.parametrize("rows", [4, 10, 11, 12, 299, 300, 599, 600, 9_999, 10_000])
 def test_shares_leave_no_part_without_rows(rows: int) -> None:
     first, *others = rule.cuts(rows, classifies=False)
     *_, last = [first, *others]
@@ -456,6 +458,7 @@ def test_shares_leave_no_part_without_rows(rows: int) -> None:
     assert bool(others) == (first.folds > 1) == (rows < 300)
     of_classes, of_own = rule.cuts(rows, classifies=True), rule.cuts(rows, classifies=False, own=["test"])
     assert not any("calibration" in cut.fractions or cut.has_interval for cut in of_classes)
+    assert [cut.folds for cut in of_classes] == ([5, 1] if rows < 10_000 else [1])
     assert all(cut.folds == 1 and "test" not in cut.fractions for cut in of_own)
     n = rows - round(first.fractions["test"] * rows) if others else first.fractions.get("calibration", 0) * rows
     assert first.has_interval == (n >= conformal.rows_needed(rule.LEVEL)) == (11 <= rows < 300 or rows >= 600)
