@@ -4,14 +4,16 @@ TABLE is a file whose last column is the target, or `diabetes`, `breast_cancer` 
 all other columns are numbers. For each split the rows of the table are put in another order, and the study is made and
 run, unedited: its own split of these rows is that of both sides. scikit-learn's models are fitted to what the study
 trains and validates on; both sides predict for its test rows, and rows that the study keeps for intervals are lost to
-both. Written to docs/accuracy.md after each split of a table. What scikit-learn's models reached is kept in logs/, by
-the rows and the model, so that a rule may be tried again without them.
+both. Written to docs/accuracy.md after each split of a table, beside the other splits and tables that logs/ has of
+earlier runs: delete them there where what they show has changed. What scikit-learn's models reached is kept there too,
+by the rows and the model, so that a rule may be tried again without them.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import resource
 import subprocess
@@ -34,6 +36,8 @@ from shoal.pipeline.data import readers
 PAGE = ROOT / "docs" / "accuracy.md"
 KEPT = ROOT / "logs" / "accuracy"
 """Results of scikit-learn's models, by the rows and the model: nothing of shoal's changes them."""
+RESULTS = KEPT / "results.json"
+"""Of all models: what `split` returned, by tables and numbers of splits."""
 LOADED = {"diabetes": load_diabetes, "breast_cancer": load_breast_cancer, "digits": load_digits}
 
 
@@ -84,19 +88,34 @@ def read(name: str) -> tuple[str, list[str], list[tuple[str, ...]]]:
     return stem(name), table.columns, list(zip(*table.content.to_pydict().values(), strict=True))
 
 
+def _results() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    return found
+
+
+def _keep(name: str, number: int, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """All results, this one among them."""
+    results = _results()
+    results.setdefault(name, {})[str(number)] = found
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True), encoding="utf-8")
+    return results
+
+
 def main() -> None:
     """Measure split after split of every table, and write the page."""
     parser = argparse.ArgumentParser(prog="bench.accuracy", description=__doc__)
     parser.add_argument("tables", metavar="TABLE", nargs="+")
     parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="number of the first split, to go on after others")
     words = parser.parse_args()
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     facts, tables = machine(), list(map(read, words.tables))
-    results: dict[str, list[dict[str, Any]]] = {name: [] for name, _, _ in tables}
-    for number in range(words.splits):
+    for number in range(words.first, words.splits):
         for name, columns, rows in tables:
-            results[name].append(found := split(name, columns, rows, number))
-            print(f"{name}, split {number + 1}: {found['errors']}", flush=True)
+            found = split(name, columns, rows, number)
+            print(f"{name}, split {number}: {found['errors']}", flush=True)
+            results = {table: list(splits.values()) for table, splits in _keep(name, number, found).items()}
             PAGE.write_text(render(results, words.splits, facts), encoding="utf-8")
 
 
