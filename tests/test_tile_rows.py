@@ -5,7 +5,6 @@ Networks side by side have data sets of their own, which begin at different plac
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import numba
@@ -37,12 +36,19 @@ def gather_columns(source: Any, order: Any, n_real: Any, units: Any, target: Any
 
 @numba.njit
 def gather(source: Any, begins: Any, order: Any, units: Any, target: Any, n: Any) -> None:
-    group_rows.gather(source, begins, LD, order, LD, units, target, n, np.empty(LD, np.int64))
+    samples = np.empty(LD, np.int64)
+    group_rows.name_samples(order, LD, n, samples, target)
+    group_rows.gather(source, begins, LD, samples, units, target, n, np.empty(LD, np.int64))
 
 
 @numba.njit
-def spread(source: Any, begins: Any, source_ld: Any, target: Any, n: Any) -> None:
-    group_rows.spread(source, begins, source_ld, UNITS, target, n)
+def spread(source: Any, source_ld: Any, target: Any, n: Any) -> None:
+    group_rows.spread(source, source_ld, UNITS, target, n)
+
+
+@numba.njit
+def are_alike(begins: Any) -> Any:
+    return group_rows.are_alike(begins)
 
 
 @numba.njit
@@ -54,11 +60,6 @@ def data(dtype: str) -> tuple[Array, Array]:
     """(UNITS, LD) numbers, and where they go."""
     source = RANDOM.normal(size=(UNITS, LD)).astype(dtype)
     return source, np.full((UNITS, 2 * LD), UNTOUCHED, dtype)
-
-
-def datasets(dtype: str) -> tuple[Array, Array]:
-    """Three data sets (3, UNITS, LD) one behind the other, and which of them each network has."""
-    return RANDOM.normal(size=(3, UNITS, LD)).astype(dtype), np.arange(GROUP) % 3
 
 
 def by_row_and_sample(source: Array) -> Array:
@@ -120,14 +121,19 @@ def test_every_network_gathers_the_samples_of_its_own_order(dtype: str, units: i
 
 
 @DTYPES
-def test_every_network_sees_the_samples_of_its_own_data_set_that_are_spread(dtype: str) -> None:
-    sets, owns = datasets(dtype)
-    for n, own in product((1, 2, 3, 7, 32), (owns, np.full(GROUP, 1))):
-        target = data(dtype)[1]
-        elements, apart, _, _ = sizes(n, sets)
-        spread(sets.ravel(), own * UNITS * LD, LD, target.ravel(), n)
+def test_samples_that_all_networks_have_are_spread_over_the_lanes(dtype: str) -> None:
+    for n in (1, 2, 3, 7, 32):
+        source, target = data(dtype)
+        elements, apart, _, _ = sizes(n, source)
+        spread(source.ravel(), LD, target.ravel(), n)
         tile = target.ravel()[: UNITS * apart].reshape(UNITS, apart)
-        got = tile[:, :elements].reshape(UNITS, -1, GROUP)
-        for lane, which in enumerate(own):
-            np.testing.assert_array_equal(got[:, :, lane], sets[which][:, filled_up(n, elements // GROUP)])
+        np.testing.assert_array_equal(tile[:, :elements], source[:, filled_up(n, elements // GROUP).repeat(GROUP)])
         assert (tile[:, elements:] == UNTOUCHED).all()
+
+
+@pytest.mark.parametrize("lane", [None, *range(GROUP)])
+def test_data_sets_are_alike_where_all_begin_at_one_place(lane: int | None) -> None:
+    begins = np.full(GROUP, 7)
+    if lane is not None:
+        begins[lane] = 8
+    assert are_alike(begins) == (lane is None)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
 from shoal.kernels.compile.jit import jit
 from shoal.kernels.network.sample_blocks import pick_blocks, pick_others
+from shoal.kernels.simd.instructions import Builder, address, broadcast, store_at
 from shoal.kernels.simd.lanes import GROUP, NETWORKS
 from shoal.kernels.simd.vector import small
 
@@ -28,25 +35,33 @@ def apart(n, like):
 
 
 @jit
-def gather(source, begins, source_ld, order, n_samples, rows, target, n, places):
-    """target[r, t, lane] = source[begins[lane] + (r, order[lane, t])] for n samples, then the last of them again; the
-    networks' orders are `n_samples` apart. `places` is memory for a row of whole numbers."""
+def name_samples(order, n_samples, n, samples, like):
+    """samples[t, lane] = order[lane, t] for n samples, then the last of them again, so that rows of the dtype of `like`
+    are full; the networks' orders are `n_samples` apart."""
+    small()
+    for t in range(elements(n, like) // GROUP):
+        for lane in range(GROUP):
+            samples[t * GROUP + lane] = order[lane * n_samples + min(t, n - 1)]
+
+
+@jit
+def gather(source, begins, source_ld, samples, rows, target, n, places):
+    """target[r, t, lane] = source[begins[lane] + (r, samples[t, lane])]; `places`: memory for a row of numbers."""
+    small()
     ld, size, wide = apart(n, target), elements(n, target), rows // GROUP * GROUP
     if wide:
-        for t in range(size // GROUP):
-            for lane in range(GROUP):
-                s = order[lane * n_samples + min(t, n - 1)]
-                places[t * GROUP + lane] = begins[lane] + rows * source_ld + s * wide
+        for i in range(size):
+            places[i] = begins[i % GROUP] + rows * source_ld + samples[i] * wide
         pick_blocks(source, places, rows, target, ld, size)
     if wide < rows:
-        for t in range(size // GROUP):
-            for lane in range(GROUP):
-                places[t * GROUP + lane] = begins[lane] + order[lane * n_samples + min(t, n - 1)]
+        for i in range(size):
+            places[i] = begins[i % GROUP] + samples[i]
         pick_others(source, source_ld, places, rows, target, ld, size)
 
 
 @jit
-def _are_alike(begins):
+def are_alike(begins):
+    """Whether the data sets of all networks begin at one place."""
     small()
     alike = True
     for lane in range(1, GROUP):
@@ -54,19 +69,23 @@ def _are_alike(begins):
     return alike
 
 
+@intrinsic
+def _put_in_lanes(typingctx: Any, target: Any, at: Any, value: Any) -> Any:
+    """target[at + lane] = value for GROUP lanes."""
+
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        kind = ir.VectorType(context.get_value_type(target.dtype), GROUP)
+        store_at(builder, broadcast(builder, args[2], kind), address(context, builder, target, args[0], args[1]))
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, target.dtype), codegen
+
+
 @jit
-def spread(source, begins, source_ld, rows, target, n):
-    """target[r, t, lane] = source[begins[lane] + (r, t)] for n samples, then the last of them again."""
+def spread(source, source_ld, rows, target, n):
+    """target[r, t, lane] = source[r, t] for n samples, then the last of them again."""
+    small()
     ld, filled_up = apart(n, target), elements(n, target) // GROUP
-    if _are_alike(begins):
-        for r in range(rows):
-            for t in range(filled_up):
-                value = source[begins[0] + r * source_ld + min(t, n - 1)]
-                for lane in range(GROUP):
-                    target[r * ld + t * GROUP + lane] = value
-        return
     for r in range(rows):
         for t in range(filled_up):
-            from_, at = r * source_ld + min(t, n - 1), r * ld + t * GROUP
-            for lane in range(GROUP):
-                target[at + lane] = source[begins[lane] + from_]
+            _put_in_lanes(target, r * ld + t * GROUP, source[r * source_ld + min(t, n - 1)])

@@ -14,7 +14,7 @@ from shoal.kernels.compile.linked import Doubles, Integers, Pointer, unpacked
 from shoal.kernels.matrix.blocks import FROM_ZERO
 from shoal.kernels.network.cost import add_cost
 from shoal.kernels.network.dropout import draw_masks
-from shoal.kernels.network.group_rows import apart, elements, gather, spread
+from shoal.kernels.network.group_rows import apart, are_alike, elements, gather, name_samples, spread
 from shoal.kernels.network.of_networks import (
     add_gradients,
     backward,
@@ -44,8 +44,8 @@ class GroupWorkspace(NamedTuple):
     a step. Of each network: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient,
     clip: what that is multiplied by. order: shuffled samples, network after network. X, Y, validation_x, validation_y:
     where the data set of each network begins. costs: cost per output and network. scale: what the backward pass
-    multiplies gradients by. ones: see `add_gradients`. rows: see `gather`, `draw_masks`. step_keys,
-    unit_keys: see `draw_masks`.
+    multiplies gradients by. ones: see `add_gradients`. samples: which sample each element of a row is, places: see
+    `gather`. step_keys, unit_keys: see `draw_masks`.
     """
 
     a: Pointer
@@ -67,7 +67,8 @@ class GroupWorkspace(NamedTuple):
     costs: Doubles
     scale: Pointer
     ones: Pointer
-    rows: Integers
+    samples: Integers
+    places: Integers
     step_keys: Integers
     unit_keys: Integers
 
@@ -101,7 +102,8 @@ def workspace(fleet: Fleet) -> GroupWorkspace:
         costs=empty(n_outputs * GROUP),
         scale=empty(GROUP, dtype),
         ones=filled(np.ones(ROW), dtype),
-        rows=empty(ROW, np.int64),
+        samples=empty(ROW, np.int64),
+        places=empty(ROW, np.int64),
         step_keys=empty(GROUP, np.int64),
         unit_keys=empty(GROUP, np.int64),
     )
@@ -116,18 +118,6 @@ class GroupAt(NamedTuple):
     shared: Any
     i: int
     job: Any
-
-
-@jit
-def draw(at, low, n):
-    """Draw the masks of samples low..low + n - 1 of every network's own order."""
-    small()
-    ws, job, n_samples, size = at.ws, at.job, at.shared.n, elements(n, at.ws.a)
-    for t in range(size // GROUP):
-        for lane in range(GROUP):
-            ws.rows[t * GROUP + lane] = ws.order[lane * n_samples + low + min(t, n - 1)]
-    draw_masks(job.draw, at.fleet.tapes + job.training_ops, job.n_ops, job.n_units, ws.step_keys, ws.unit_keys,
-               ws.rows, ws.a, size, apart(n, ws.a))  # fmt: skip
 
 
 @jit
@@ -146,16 +136,26 @@ def tile_cost(at, ops, n, share, cost_kernel):
 
 
 @jit
+def gather_tile(at, shared, X, Y, n):
+    """Fill the buffers with the n samples that `samples` names, of the networks' data sets, which begin at X and Y."""
+    small()
+    ws, values = at.ws, at.data.values
+    gather(values, X, shared.ld, ws.samples, shared.n_features, ws.a, n, ws.places)
+    gather(values, Y, shared.ld, ws.samples, shared.y_rows, ws.y, n, ws.places)
+
+
+@jit
 def minibatch_cost(at, low, n):
     """The cost over samples low..low + n - 1 of every network's own order, per output and network."""
     small()
-    ws, shared = at.ws, at.shared
+    ws, shared, job, ops = at.ws, at.shared, at.job, at.fleet.tapes + at.job.training_ops
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
-    gather(at.data.values, ws.X, shared.ld, ws.order + low, shared.n, shared.n_features, ws.a, n, ws.rows)
-    gather(at.data.values, ws.Y, shared.ld, ws.order + low, shared.n, shared.y_rows, ws.y, n, ws.rows)
-    if at.job.draw:
-        draw(at, low, n)
-    tile_cost(at, at.fleet.tapes + at.job.training_ops, n, 1.0 / n, at.job.add_cost)
+    name_samples(ws.order + low, shared.n, n, ws.samples, ws.a)
+    gather_tile(at, shared, ws.X, ws.Y, n)
+    if job.draw:
+        draw_masks(job.draw, ops, job.n_ops, job.n_units, ws.step_keys, ws.unit_keys, ws.samples, ws.a,
+                   elements(n, ws.a), apart(n, ws.a))  # fmt: skip
+    tile_cost(at, ops, n, 1.0 / n, job.add_cost)
 
 
 @jit
@@ -164,10 +164,16 @@ def cost_over_all(at, shared, X, Y, cost_kernel):
     small()
     ws, values = at.ws, at.data.values
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
+    alike = are_alike(X) and are_alike(Y)
     for low in range(0, shared.n, MINIBATCH_TILE):
         n = min(MINIBATCH_TILE, shared.n - low)
-        spread(values + low, X, shared.ld, shared.n_features, ws.a, n)
-        spread(values + low, Y, shared.ld, shared.y_rows, ws.y, n)
+        if alike:
+            spread(values + X[0] + low, shared.ld, shared.n_features, ws.a, n)
+            spread(values + Y[0] + low, shared.ld, shared.y_rows, ws.y, n)
+        else:
+            for i in range(elements(n, ws.a)):
+                ws.samples[i] = low + min(i // GROUP, n - 1)
+            gather_tile(at, shared, X, Y, n)
         tile_cost(at, at.fleet.tapes + at.job.ops, n, 1.0 / shared.n, cost_kernel)
 
 
