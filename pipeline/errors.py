@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import errno
+import gc
 import os
 import signal
 import socket
@@ -68,6 +69,9 @@ class OutOfDateError(ShoalError):
 
 def guarded(call: Callable[[], int | None]) -> int:
     """The exit status of `call`: its own (None is 0), REFUSED with one line a fault, or that of a signal."""
+    if not gc.isenabled():  # until now, as the imports of a program are no garbage
+        gc.freeze()
+        gc.enable()
     try:
         with _impatient(), _interruptible():
             status = call() or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,19 @@ def write(
     (root / "input").mkdir(exist_ok=True)
     throws().to_csv(root / "input" / "example.csv", index=False)
     return Paths(root)
+
+
+def keyed(paths: Paths, **keys: Any) -> Paths:
+    """The study with these keys of params.yaml."""
+    params = json.loads(paths.params.read_text(encoding="utf-8"))
+    paths.params.write_text(json.dumps(params | keys), encoding="utf-8")
+    return paths
+
+
+def copied(study: Paths, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """A copy of the study below `folder`, as the current folder."""
+    monkeypatch.chdir(shutil.copytree(study.root, folder / "copy"))
+    return Paths()
 
 
 def throws() -> pd.DataFrame:

@@ -47,17 +47,10 @@ def trees() -> pd.DataFrame:
     return pd.DataFrame({"bark": bark, "height": kind + (i % 5) / 10, "tree": np.array(LABELS)[kind]})
 
 
-def keyed(paths: Paths, **keys: Any) -> Paths:
-    """The study with these keys of params.yaml."""
-    params = json.loads(paths.params.read_text(encoding="utf-8"))
-    paths.params.write_text(json.dumps(params | keys), encoding="utf-8")
-    return paths
-
-
 def described(root: Path, sweep: dict[str, Any], **keys: Any) -> Paths:
     """A study of the trees that has not run."""
     table = {"source": "file", "path": "t.csv", "targets": ["tree"], "task": "classification"}
-    return keyed(studies.write(written(root, trees()), {"wood": sweep}, **table), **keys)
+    return studies.keyed(studies.write(written(root, trees()), {"wood": sweep}, **table), **keys)
 
 
 @pytest.fixture(scope="module")

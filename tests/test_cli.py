@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +27,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 @pytest.fixture
 def study(finished: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A copy of a finished study as the current folder, with a table of two speeds and angles in it."""
-    shutil.copytree(finished.root, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    study = studies.copied(finished, tmp_path, monkeypatch)
     Path("new.csv").write_text("angle_deg,name,speed_m_s\n45,a,20.5\n30.25,b,40\n", encoding="utf-8")
-    return Paths()
+    return study
 
 
 def shoal(capsys: Captured, *words: str) -> tuple[int, str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from dvc.repo import Repo
 
 from shoal.pipeline import store
 from shoal.pipeline.numbers import number
@@ -117,13 +117,14 @@ stages:
 
 
 def run(root: Path, *command: str) -> None:
-    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
     subprocess.run(command, cwd=root, check=True, capture_output=True, env=environment)
 
 
 def commit(paths: Paths, tag: str) -> None:
     """Put the results into DVC's cache and everything else into git."""
-    run(paths.root, sys.executable, "-m", "dvc", "commit", "--force", "--quiet")
+    with Repo(str(paths.root)) as repo:
+        repo.commit(force=True)
     run(paths.root, "git", "add", "params.yaml", "dvc.yaml", "dvc.lock", ".dvc")
     run(paths.root, "git", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "--message", tag)
     run(paths.root, "git", "tag", tag)
@@ -139,7 +140,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     root.mkdir()
     paths = studies.complete(root, SWEEPS)
     run(root.parent, "git", "init", "--quiet")
-    run(root, sys.executable, "-m", "dvc", "init", "--quiet", "--subdir")
+    Repo.init(str(root), subdir=True).close()
     (root / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
     commit(paths, "one")
     networks = store.read_table(paths.networks)

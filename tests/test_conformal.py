@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from shoal.pipeline.data import Split
 from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.statistics import conformal
 from shoal.pipeline.study.check import check
-from tests import interval_coverage
+from tests import interval_coverage, studies
 from tests.datasets import configure, rows
 from tests.test_predictor import NOTATION, PARAMS, Fitted, X, by_numpy, of
 
@@ -106,10 +105,7 @@ def test_check_says_what_an_interval_lacks(tmp_path: Path) -> None:
 
     def notices(level: float, share: float) -> list[str]:
         fractions = {"train": 0.9 - share, "validation": 0.05, "test": 0.05, "calibration": share}
-        paths = configure(tmp_path, fractions=fractions)
-        params = json.loads(paths.params.read_text(encoding="utf-8")) | {"interval": level}
-        paths.params.write_text(json.dumps(params), encoding="utf-8")
-        found = check(paths)
+        found = check(studies.keyed(configure(tmp_path, fractions=fractions), interval=level))
         assert not found.faults
         return [str(notice) for notice in found.notices if notice.where == "interval"]
 

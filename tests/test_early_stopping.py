@@ -12,7 +12,6 @@ from shoal.kernels.training.stopping import validation_steps
 from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance.made_from import sweep as made_from
-from shoal.pipeline.stages import report
 from shoal.pipeline.tracking.records import Records
 from shoal.pipeline.tracking.runs import track
 from shoal.pipeline.tracking.state import read_states
@@ -35,7 +34,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, blank: Path) -> Paths:
     copy_store(blank, root / "mlflow.db")
     paths = studies.complete(root, SWEEPS, source="file")
     studies.without_gradcheck(paths)
-    report.run(paths)
+    studies.report_undrawn(paths)
     return paths
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -62,16 +61,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 @pytest.fixture
 def study(made: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    shutil.copytree(made.root, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    return Paths()
+    return studies.copied(made, tmp_path, monkeypatch)
 
 
 def asked(paths: Paths, **keys: Any) -> None:
     """Run the data stage with these keys of params.yaml."""
-    params = json.loads(paths.params.read_text(encoding="utf-8")) | keys
-    paths.params.write_text(json.dumps(params), encoding="utf-8")
-    data_stage.run(paths)
+    data_stage.run(studies.keyed(paths, **keys))
 
 
 def pool_and_test(paths: Paths) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -29,10 +29,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 @pytest.fixture
 def study(finished: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    shutil.copytree(finished.root, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    study = studies.copied(finished, tmp_path, monkeypatch)
     Path("new.csv").write_text("angle_deg,speed_m_s\n45,20.5\n", encoding="utf-8")
-    return Paths()
+    return study
 
 
 @pytest.fixture

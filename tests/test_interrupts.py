@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import hashlib
 import os
 import signal
@@ -130,6 +131,11 @@ def test_signals_and_hooks_are_given_back() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.unraisablehook
     assert guarded(lambda: 7) == 7
     assert ([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.unraisablehook) == before
+
+
+def test_garbage_is_looked_for_from_the_work_on() -> None:
+    gc.disable()
+    assert guarded(gc.isenabled) == 1
 
 
 def test_an_output_that_nobody_reads_ends_quietly(study: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +29,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 @pytest.fixture
 def study(finished: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    shutil.copytree(finished.root, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    return Paths()
+    return studies.copied(finished, tmp_path, monkeypatch)
 
 
 def frame() -> pd.DataFrame:

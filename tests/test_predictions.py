@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -33,10 +32,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 @pytest.fixture
 def study(finished: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A copy of a finished study as the current folder, with a table of two rows in it."""
-    shutil.copytree(finished.root, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
+    study = studies.copied(finished, tmp_path, monkeypatch)
     Path("new.csv").write_text("angle_deg,speed_m_s\n45,20.5\n30.25,30\n", encoding="utf-8")
-    return Paths()
+    return study
 
 
 def predict(capsys: Captured, *words: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from concurrent.futures import wait
 from typing import Any
 
 import numpy as np
@@ -113,8 +114,12 @@ def test_the_time_left_is_foretold_after_a_fifth_of_the_time(name: str, monkeypa
     assert late[len(late) // 2] == pytest.approx(1, abs=0.2)
 
 
-@pytest.mark.parametrize(("batch_size", "steps"), [(None, 3000), (10, 20000)])
-def test_the_share_moves_while_a_single_network_is_trained(batch_size: int | None, steps: int) -> None:
+@pytest.mark.parametrize(("batch_size", "steps"), [(None, 300), (10, 2000)])
+def test_the_share_moves_while_a_single_network_is_trained(
+    batch_size: int | None, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is asked for twenty times as often as it is elsewhere: a short training will do."""
+    monkeypatch.setattr(run, "wait", lambda threads, timeout: wait(threads, timeout / 20))
     told: list[tuple[int, float]] = []
     x = np.linspace(-1, 1, SAMPLES)[:, np.newaxis]
     hundreds = spec("dense 100 > tanh > dense 100 > tanh > dense 1", steps=steps, batch_size=batch_size)

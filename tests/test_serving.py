@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +44,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 @pytest.fixture
 def study(trained: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
-    shutil.copytree(trained.root, tmp_path / "copy")
-    monkeypatch.chdir(tmp_path / "copy")
-    return Paths()
+    return studies.copied(trained, tmp_path, monkeypatch)
 
 
 def asked(study: Paths, **keys: Any) -> Any:
     """The choice where params.yaml has these keys as well."""
-    params = json.loads(study.params.read_text(encoding="utf-8")) | keys
-    study.params.write_text(json.dumps(params), encoding="utf-8")
-    data_stage.run(study)
+    data_stage.run(studies.keyed(study, **keys))
     predict.run(study)
     return store.read_json(study.chosen)
 
@@ -221,8 +216,7 @@ def test_the_model_hangs_at_the_sweep_of_the_best_that_answers(study: Paths) -> 
 def test_another_choice_makes_predictions_out_of_date(study: Paths) -> None:
     asked(study, choose={"best": 3}, interval=0.9)
     assert freshness.network_outdated(study, list(SWEEPS), None) == []
-    params = json.loads(study.params.read_text(encoding="utf-8"))
-    study.params.write_text(json.dumps(params | {"choose": {"best": 2}, "interval": 0.8}), encoding="utf-8")
+    studies.keyed(study, choose={"best": 2}, interval=0.8)
     assert freshness.network_outdated(study, list(SWEEPS), None) == ["choose.best", "interval"]
     assert freshness.shown_outdated(study, ["sizes"]) == ["choose.best", "interval"]
     assert freshness.outdated(study, ["sizes"]) == [], "the networks themselves are what they were"
@@ -264,8 +258,7 @@ def test_rows_for_calibration_are_in_no_other_split(study: Paths) -> None:
 )  # fmt: skip
 def test_faults_of_what_is_asked(tmp_path: Path, keys: dict[str, Any], block: dict[str, Any], message: str) -> None:
     paths = studies.write(tmp_path, {"sizes": studies.SIZES}, **({"source": "file"} | block))
-    params = json.loads(paths.params.read_text(encoding="utf-8")) | keys
-    paths.params.write_text(json.dumps(params), encoding="utf-8")
+    studies.keyed(paths, **keys)
     with pytest.raises(ConfigError) as refusal:
         data.build(config.load(paths), paths)
     assert str(refusal.value) == f"params.yaml: {message}"

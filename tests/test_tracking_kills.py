@@ -48,7 +48,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
+PROCESSES.set_forkserver_preload([__name__, "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store"])
 """Where processes are forked from: one that has imported all this, and has neither threads nor a store open."""
 
 

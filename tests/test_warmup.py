@@ -9,17 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from shoal.kernels.compile import cache
+
 ROOT = Path(__file__).parents[1]
 NAMES = ("samples.put.float64", "samples.weight_gradient.float64", "samples.forward.float64")
-READY = """
-import sys
-import numpy as np
-import shoal.kernels.training.run
-from shoal.kernels.compile.linked import known
-for name in sys.argv[1:]:
-    kernel, _, dtype = name.rpartition(".")
-    print(known[kernel].is_ready(np.dtype(dtype)))
-"""
 COLD = """
 import sys
 import numpy as np
@@ -45,21 +38,29 @@ print("loaded")
 """
 
 
-def python(cache: Path, *arguments: str) -> list[str]:
+def python(base: Path, *arguments: str) -> list[str]:
     """The words that a process prints which has a cache of its own."""
     environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"}
-    environment |= {"XDG_CACHE_HOME": str(cache)}
+    environment |= {"XDG_CACHE_HOME": str(base)}
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, check=True)
     return done.stdout.decode().split()
 
 
-def test_the_other_process_compiles_callers_without_their_callees(tmp_path: Path) -> None:
+def ready(monkeypatch: pytest.MonkeyPatch, base: Path) -> list[bool]:
+    """Which of NAMES a process would find that has a cache of its own."""
+    monkeypatch.setattr(cache, "FOLDER", base / "shoal" / cache.FOLDER.name)
+    return [cache.KernelCache(f"shoal_{name.replace('.', '_')}").holds() for name in NAMES]
+
+
+def test_the_other_process_compiles_callers_without_their_callees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     claims = tmp_path / "claims"
     claims.mkdir()
-    assert python(tmp_path, "-c", READY, *NAMES) == ["False"] * 3
+    assert ready(monkeypatch, tmp_path) == [False] * 3
     (claims / "shoal_samples_put_float64").touch()  # claimed by somebody else
     python(tmp_path, "-m", "shoal.kernels.compile.warmup", str(claims), "shoal.kernels.ensemble", *reversed(NAMES))
-    assert python(tmp_path, "-c", READY, *NAMES) == ["False", "True", "True"]
+    assert ready(monkeypatch, tmp_path) == [False, True, True]
 
 
 @pytest.mark.parametrize("other", [sys.executable, "/bin/false"])

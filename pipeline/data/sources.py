@@ -12,7 +12,7 @@ from shoal.kernels.streams import stream
 from shoal.pipeline.classes import NUMBERS, Classes
 from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault
-from shoal.pipeline.data import features, joined, labels, notices, splitting
+from shoal.pipeline.data import features, joined, labels, notices, splitting, table_faults
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.data.joined import JoinedRows
 from shoal.pipeline.data.labels import Labels
@@ -23,9 +23,6 @@ from shoal.pipeline.scaling import FLOAT64, Scaling
 
 FUNCTION_SAMPLES = 1000
 GRID_POINTS = 250
-USES = {"train": "to train on", "validation": "to validate", "calibration": "to calibrate", "test": "to test"}
-LEAST_IN_FOLDS = 4
-"""Rows that leave two to train on, however they are cut into folds."""
 
 
 def build(config: Config, paths: Paths) -> Dataset:
@@ -61,8 +58,8 @@ def _from_file(settings: DataConfig, paths: Paths) -> Dataset:
     folds = splitting.in_folds(rows["train"], settings, strata)
     sizes = {name: len(part) for name, part in rows.items()}
     if not folds:
-        return _split_so(found, settings, labelled, rows, [*faults, *_size_faults(found.every, sizes)])
-    faults += _fold_faults(found.every, settings, sizes)
+        return _split_so(found, settings, labelled, rows, [*faults, *table_faults.size_faults(found.every, sizes)])
+    faults += table_faults.fold_faults(found.every, settings, sizes)
     whole = _split_so(found, settings, labelled, rows | {"validation": rows["train"]}, faults)
     parts = _in_folds(found, settings, labelled, [fold | {"test": rows["test"]} for fold in folds])
     grids = (whole.prepared_by(part.preparation, whole.grid) for part in parts)
@@ -101,9 +98,9 @@ def _split_so(
     y, classes, faults = _outcomes(found.known, targets, labelled, fitted_on, used.preparation.blanks)
     if every := [
         *table.faults,
-        *_choice_faults(table, settings),
+        *table_faults.choice_faults(table, settings),
         *split_faults,
-        *_column_faults(settings, used, faults),
+        *table_faults.column_faults(settings, used, faults),
     ]:
         raise ConfigError(in_all(every))
 
@@ -122,7 +119,9 @@ def _split_so(
         if not classes:
             y_scaling = Scaling.fit(train.y, np.array([_resolution(table, name) for name in targets]))
         outputs = targets if not classes else targets * len(classes)
-        _check_scales(table, (*preparation.inputs, *outputs), np.concatenate([x_scaling.scale, y_scaling.scale]))
+        table_faults.refuse_scales(
+            table, (*preparation.inputs, *outputs), np.concatenate([x_scaling.scale, y_scaling.scale])
+        )
     seen = slice(len(first.rows))
     x, places = preparation.matrix(cells)[seen], preparation.places
     columns = [_used(table, name, x[:, place], fitted_on) for name, place in places.items()]
@@ -174,60 +173,6 @@ def _resolution(table: UserTable, name: str) -> float:
 
 def _used(table: UserTable, name: str, values: np.ndarray, train: np.ndarray) -> notices.UsedColumn:
     return notices.UsedColumn(name, values, values[train], _resolution(table, name), name in table.index)
-
-
-def _choice_faults(table: UserTable, settings: DataConfig) -> list[Fault]:
-    """Faults of data.targets and data.features against the columns that the table has."""
-    faults = [*table.missing("data.targets", settings.targets), *table.missing("data.id", settings.id or ())]
-    if settings.features is not None:
-        faults += table.missing("data.features", settings.features)
-    else:
-        faults += table.missing("data.ignore", settings.ignore or ())
-        if set(table.columns) <= joined.apart(settings):
-            allowed = "at least one column left over as a feature"
-            faults.append(Fault("data.targets", f"every column of {table.name}", allowed))
-    return faults
-
-
-def _column_faults(settings: DataConfig, used: features.Features, targets: list[Fault]) -> list[Fault]:
-    """Faults of columns, some of many, and what to write to do without features that can be none."""
-    told = some_of([*used.faults, *targets], "such columns")
-    good = [column.name for column in used.preparation.columns if column.name not in used.unusable]
-    if settings.features or not good or not used.unusable:
-        return told
-    shortest = ("features", good) if len(good) <= len(used.unusable) else ("ignore", used.unusable)
-    return [*told, Fault("data.features", "columns of text", notices.paste(*shortest))]
-
-
-def _size_faults(table: UserTable, sizes: Mapping[str, int]) -> list[Fault]:
-    least = {name: 2 if name == "train" else 1 for name in sizes}
-    if table.faults or all(sizes[name] >= least[name] for name in sizes):
-        return []
-    found = ", ".join(f"{n} {USES[name]}" for name, n in sizes.items())
-    *first, last = map(str, least.values())
-    allowed = f"at least {', '.join(first)} and {last}; add rows or change the fractions"
-    return [Fault("data.fractions", f"{table.name} with {sum(sizes.values())} rows: {found}", allowed)]
-
-
-def _fold_faults(table: UserTable, settings: DataConfig, sizes: Mapping[str, int]) -> list[Fault]:
-    """A fault where there are too few rows for the folds, or none to test on."""
-    folds = settings.splits.folds if settings.splits and settings.splits.folds else 1
-    least = max(folds, LEAST_IN_FOLDS)
-    if table.faults or (sizes["train"] >= least and sizes["test"]):
-        return []
-    found = f"{table.name} with {sum(sizes.values())} rows: {sizes['train']} for {folds} folds, {sizes['test']} to test"
-    allowed = f"at least {least} and 1; add rows, or change the folds or data.fractions.test"
-    return [Fault("data.splits.folds", found, allowed)]
-
-
-def _check_scales(table: UserTable, columns: Sequence[str], scales: np.ndarray) -> None:
-    """Raise ConfigError for each column whose standard deviation is beyond float64."""
-    found = "numbers whose standard deviation float64 cannot hold"
-    allowed = "numbers between 1e-150 and 1e150 in size; change the unit, or set data.standardise to false"
-    sound = np.isfinite(scales) & (scales > 0)
-    if not sound.all():
-        bad = [column for column, is_sound in zip(columns, sound, strict=True) if not is_sound]
-        raise ConfigError([Fault(f"column '{column}'", found, allowed, table.name) for column in bad])
 
 
 def _grid(preparation: Preparation, train: Split) -> Split:

@@ -117,6 +117,19 @@ def number_allowed(values: np.ndarray, missing: np.ndarray, way_out: str) -> Cal
     return allowed
 
 
+def name_faults(name: str, columns: list[str]) -> list[Fault]:
+    """A fault where columns have no name, and one for each name that several have."""
+    counts = {column: columns.count(column) for column in columns}
+    faults = []
+    if "" in counts:
+        allowed = "a name for every column; remove columns that hold row numbers"
+        faults.append(Fault(f"column {columns.index('') + 1}", "no name", allowed, name))
+    for column, n in counts.items():
+        if column and n > 1:
+            faults.append(Fault(f"column '{column}'", f"{n} columns of this name", "each name once", name))
+    return faults
+
+
 def some_of(faults: list[Fault], what: str) -> list[Fault]:
     """The first SHOWN_FAULTS of the faults, and a line that counts the others."""
     more = len(faults) - SHOWN_FAULTS

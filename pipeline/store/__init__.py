@@ -18,7 +18,6 @@ from shoal.pipeline.store.columns import (
 )
 from shoal.pipeline.store.curves import LearningCurves
 from shoal.pipeline.store.files import (
-    before_rename,
     columns_of,
     count_rows,
     file_hash,
@@ -26,17 +25,13 @@ from shoal.pipeline.store.files import (
     read_json,
     read_table,
     refuse_broken,
-    refuse_unwritable,
     sha256,
     table_of,
-    write_bytes,
     write_csv,
     write_json,
     write_parts,
     write_sealed_json,
     write_table,
-    write_text,
-    write_whole,
 )
 from shoal.pipeline.store.networks import (
     StoredNetwork,
@@ -52,6 +47,7 @@ from shoal.pipeline.store.networks import (
     weights_of,
     write_weights,
 )
+from shoal.pipeline.store.whole import before_rename, refuse_unwritable, write_bytes, write_text, write_whole
 
 __all__ = [
     "A_BEATS_B",

@@ -11,7 +11,8 @@ import numpy as np
 
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.store.entries import probes
-from shoal.pipeline.store.files import before_rename, file_hash, read_json, write_sealed_json
+from shoal.pipeline.store.files import file_hash, read_json, write_sealed_json
+from shoal.pipeline.store.whole import before_rename
 
 NAME = "gradcheck.json"
 Rows = list[dict[str, Any]]
