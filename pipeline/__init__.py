@@ -1,5 +1,6 @@
 """From params.yaml to results, report and tracking; what runs as a program is `shoal` and the stages of dvc.yaml."""
 
+import gc
 import os
 import signal
 import sys
@@ -18,3 +19,4 @@ def leave(number: int, frame: object = None) -> None:
 if sys.argv[:1] == ["-m"] or "".join(sys.argv[:1]).endswith("/shoal"):  # a program; -m until its module is found
     for number in ENDING:
         signal.signal(number, leave)  # its imports take a second or two; `errors.guarded` begins the work
+    gc.disable()  # nothing of what they make is garbage, and looking for it takes a tenth of their time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import errno
+import gc
 import os
 import signal
 import socket
@@ -69,6 +70,7 @@ class OutOfDateError(ShoalError):
 def guarded(call: Callable[[], int | None]) -> int:
     """The exit status of `call`: its own (None is 0), REFUSED with one line a fault, or that of a signal."""
     try:
+        gc.enable()  # which the imports of a program did without
         with _impatient(), _interruptible():
             status = call() or 0
             if sys.stdout:
