@@ -144,7 +144,7 @@ def run_stage(paths: Paths, seconds: float | None = None, name: str = "SIGKILL")
         with suppress(subprocess.TimeoutExpired):
             process.wait(seconds or LONGEST)
         is_killed = seconds is not None and process.poll() is None
-        while is_killed and not has_begun(process.pid):
+        while is_killed and process.poll() is None and not has_begun(process.pid):
             time.sleep(0.01)
         if is_killed:
             process.send_signal(getattr(signal, name))
@@ -162,7 +162,7 @@ def has_begun(pid: int) -> bool:
     """Whether a program has its own word for a signal, on Linux: before, Python starts, and has a traceback."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     masks = [int(line.split()[1], 16) for line in lines if line.startswith("SigCgt")]
-    return "Z" in lines[2] or any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
+    return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
 
 
 def hold_to_the_oracle(paths: Paths, dtype: str, chance: random.Random) -> None:
