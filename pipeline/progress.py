@@ -1,15 +1,18 @@
-"""Progress on the terminal: counts and time left. Silent where the error output is not a terminal."""
+"""Progress on the terminal: counts and time left. Silent where the error output is not a terminal; what draws it is
+imported where it is."""
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Advance(Protocol):
@@ -53,7 +56,11 @@ class Forecast:
 @contextmanager
 def bar(title: str, things: str = "") -> Iterator[Advance]:
     """Show a bar while the block runs, which counts `things`; the block calls what it is given."""
-    console = Console(stderr=True)
+    if not is_watched():
+        yield _unseen
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     forecast = Forecast()
     columns = (
         TextColumn("{task.description}"),
@@ -64,7 +71,7 @@ def bar(title: str, things: str = "") -> Iterator[Advance]:
         TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[more]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=_console()) as progress:
         task = progress.add_task(title, total=None, count="", left=forecast, more="")
 
         def advance(done: int, total: int, share: float | None = None, more: str = "") -> None:
@@ -75,13 +82,22 @@ def bar(title: str, things: str = "") -> Iterator[Advance]:
         yield advance
 
 
+def _unseen(done: int, total: int, share: float | None = None, more: str = "") -> None:
+    """What a block tells nobody."""
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, force_terminal=True)
+
+
 def is_watched() -> bool:
-    """Whether anyone sees a bar."""
-    return Console(stderr=True).is_terminal
+    """Whether anyone sees a bar: on a terminal, or where FORCE_COLOR says so."""
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def note(text: str) -> None:
     """Print one line on the terminal, nothing elsewhere."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        console.print(text)
+    if is_watched():
+        _console().print(text)

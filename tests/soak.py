@@ -25,6 +25,7 @@ from typing import Any
 
 import hypothesis
 import numpy as np
+import pandas as pd
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
@@ -36,12 +37,13 @@ from shoal.pipeline.study.check import check as check_params
 from shoal.pipeline.study.check import load
 from tests import bad_params, naive, studies
 from tests.problems import cast, flat, problems, relative
-from tests.test_training import RATES, STEPS, Run, check, check_single
+from tests.test_training import Run, check, check_single
 
 LONGEST = 120.0
 """Seconds after which a process hangs, on a busy machine."""
 LINE = "params.yaml: "
 DRAWN = {"database": None, "deadline": None, "max_examples": 10, "suppress_health_check": [*HealthCheck]}
+RUNS = (st.sampled_from(["gd", "adam"]), st.floats(1e-4, 0.02), st.integers(1, 100))
 VALUES = [0, -1, 1, 2, 7, 1e400, 1e-300, 0.02, "", "relu", "../up", "x" * 101, None, True, [], {}, [1, 1], [[3], [2]],
           "dense 3 > (skip | dense 3)", {"relu": 0.1}, {"engine": "dask", "address": "local"}]  # fmt: skip
 SEED = 9001
@@ -52,10 +54,10 @@ def networks(number: int) -> str:
 
     @hypothesis.seed(number)
     @hypothesis.settings(**DRAWN)
-    @given(problems(), st.sampled_from(["gd", "adam"]), RATES, STEPS, st.integers(1, 200), st.booleans())
-    def drawn(problem: Any, optimizer: str, rate: float, steps: int, batch: int, is_single: bool) -> None:
+    @given(problems(), st.builds(Run, *RUNS), st.integers(1, 200), st.booleans())
+    def drawn(problem: Any, run: Run, batch: int, is_single: bool) -> None:
         batch_size = None if batch > problem.n_samples else batch
-        (check_single if is_single else check)(problem, Run(optimizer, rate, steps), batch_size)
+        (check_single if is_single else check)(problem, run, batch_size, drawn=True)
 
     drawn()
     return "networks"
@@ -142,7 +144,7 @@ def run_stage(paths: Paths, seconds: float | None = None, name: str = "SIGKILL")
         with suppress(subprocess.TimeoutExpired):
             process.wait(seconds or LONGEST)
         is_killed = seconds is not None and process.poll() is None
-        while is_killed and not has_begun(process.pid):
+        while is_killed and process.poll() is None and not has_begun(process.pid):
             time.sleep(0.01)
         if is_killed:
             process.send_signal(getattr(signal, name))
@@ -160,7 +162,7 @@ def has_begun(pid: int) -> bool:
     """Whether a program has its own word for a signal, on Linux: before, Python starts, and has a traceback."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     masks = [int(line.split()[1], 16) for line in lines if line.startswith("SigCgt")]
-    return "Z" in lines[2] or any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
+    return any(mask >> (signal.SIGTERM - 1) & 1 for mask in masks)
 
 
 def hold_to_the_oracle(paths: Paths, dtype: str, chance: random.Random) -> None:
@@ -174,7 +176,7 @@ def hold_to_the_oracle(paths: Paths, dtype: str, chance: random.Random) -> None:
         start = cast(naive.initial_weights(architecture, x.shape[1], SEED, row["replicate"]), dtype)
         training = architecture, start, x.astype(dtype), y.astype(dtype)
         optimizer, batch = naive.OPTIMIZERS[row["optimizer"]](row["learning_rate"]), row["batch_size"]
-        if np.isnan(batch):
+        if pd.isna(batch):
             want, _ = naive.full_batch(*training, optimizer, 20)
         else:
             want, _ = naive.minibatch(*training, optimizer, 20, int(batch), naive.shuffle_key(SEED, row["replicate"]))

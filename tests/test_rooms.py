@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from symtable import symtable
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent / "kernels"
@@ -46,6 +47,17 @@ def test_every_room_is_imported_by_a_test() -> None:
     named = {name.removeprefix("shoal.kernels.") for name in imported()}
     assert set(TABLES) <= named
     assert {room for room in rooms() if room not in named} == set(WITHOUT)
+
+
+def test_what_is_taken_from_a_test_is_there() -> None:
+    """By the programs of the Makefile too, which no test runs."""
+    taken = {name for name in imported() if name.startswith("tests.") and name.count(".") == 2}
+    assert "tests.test_training.check" in taken, "by soak.py"
+    for module in {name.rpartition(".")[0] for name in taken}:
+        path = (TESTS / module.removeprefix("tests.")).with_suffix(".py")
+        symbols = symtable(path.read_text(encoding="utf-8"), path.name, "exec").get_symbols()
+        taken -= {f"{module}.{own.get_name()}" for own in symbols if own.is_assigned() or own.is_imported()}
+    assert taken == set()
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -18,6 +18,7 @@ import ctypes
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import llvmlite.binding as llvm
@@ -57,23 +58,30 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 class Linked:
-    """A kernel to be compiled for each dtype."""
+    """A kernel of a group to be compiled for each dtype, whose function `make` makes; `signature` has its arguments."""
 
-    def __init__(self, function: Callable[..., Any], group: str) -> None:
-        self.function, self.group = function, group
-        self.kinds = list(function.__annotations__.values())
+    def __init__(
+        self, group: str, own_name: str, signature: Callable[..., Any], make: Callable[[], Callable[..., Any]]
+    ) -> None:
+        self.group, self.own_name, self._make = group, own_name, make
+        self.kinds = list(signature.__annotations__.values())
         self.compiled: dict[Any, Any] = {}
         self.callers: dict[np.dtype, Any] = {}
         known[self.name] = self
 
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """What is compiled."""
+        return self._make()
+
     @property
     def name(self) -> str:
-        """The group and the function's own name."""
-        return f"{self.group}.{self.function.__name__}"
+        """The group and its own name."""
+        return f"{self.group}.{self.own_name}"
 
     def symbol(self, dtype: Any) -> str:
         """The name under which the compiled code is found."""
-        return f"shoal_{self.group}_{self.function.__name__}_{dtype}"
+        return f"shoal_{self.group}_{self.own_name}_{dtype}"
 
     def c_signature(self, dtype: Any) -> Any:
         """The signature of the C function."""
@@ -160,7 +168,7 @@ def linked(group: str, entry: bool = False) -> Callable[[Callable[..., Any]], An
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        kernel = Linked(function, group)
+        kernel = Linked(group, function.__name__, function, lambda: function)
         if entry:
             return kernel
         kernels[group, function.__name__] = kernel
@@ -168,6 +176,14 @@ def linked(group: str, entry: bool = False) -> Callable[[Callable[..., Any]], An
         return function
 
     return decorate
+
+
+def one_of(signature: Callable[..., Any], group: str, name: str) -> Callable[[Callable[[], Any]], Linked]:
+    """Decorator of what makes the function of an entry: one of those with the signature of what is `called_by_address`.
+
+    There are many, of which a study calls a few: each is made when it is loaded.
+    """
+    return partial(Linked, group, name, signature)
 
 
 def called_by_address(function: Callable[..., Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shoal.kernels.compile.jit import inlined
-from shoal.kernels.compile.linked import Linked, Pointer, called_by_address, linked
+from shoal.kernels.compile.linked import Linked, Pointer, called_by_address, one_of
 from shoal.kernels.matrix.blocks import KEEP
 from shoal.kernels.network.activations import ACTIVATIONS, LINEAR, NAMES, ActivationFormula
 from shoal.kernels.simd.formula import lifted
@@ -113,17 +113,26 @@ def _over_rows(lanes: Lanes, of: Any) -> Any:
     return over_rows
 
 
-def _pair(lanes: Lanes, name: str, activation: ActivationFormula) -> ActivationKernels:
-    activate_rows, differentiate_rows = (_over_rows(lanes, of(activation)) for of in (_value, _slope))
+def _pair(lanes: Lanes, name: str, formula: ActivationFormula) -> ActivationKernels:
+    @one_of(activate, lanes.name, f"activate_{name}")
+    def activate_():
+        over_rows = _over_rows(lanes, _value(formula))
 
-    def activate(a: Pointer, units: int, n: int, ld: int):
-        activate_rows((a,), units, n, ld)
+        def activate(a: Pointer, units: int, n: int, ld: int):
+            over_rows((a,), units, n, ld)
 
-    def differentiate(z: Pointer, a: Pointer, da: Pointer, dz: Pointer, units: int, n: int, ld: int):
-        differentiate_rows((z, a, da, dz), units, n, ld)
+        return activate
 
-    activate.__name__, differentiate.__name__ = f"activate_{name}", f"differentiate_{name}"
-    return ActivationKernels(*(linked(lanes.name, entry=True)(kernel) for kernel in (activate, differentiate)))
+    @one_of(differentiate, lanes.name, f"differentiate_{name}")
+    def differentiate_():
+        over_rows = _over_rows(lanes, _slope(formula))
+
+        def differentiate(z: Pointer, a: Pointer, da: Pointer, dz: Pointer, units: int, n: int, ld: int):
+            over_rows((z, a, da, dz), units, n, ld)
+
+        return differentiate
+
+    return ActivationKernels(activate_, differentiate_)
 
 
 PAIRS = {

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from shoal.kernels.compile.jit import inlined
-from shoal.kernels.compile.linked import Doubles, Linked, Pointer, called_by_address, linked
+from shoal.kernels.compile.linked import Doubles, Linked, Pointer, called_by_address, one_of
 from shoal.kernels.network.losses import LOSSES, Loss
 from shoal.kernels.simd.exp import exp_of_negative
 from shoal.kernels.simd.formula import at_least, lifted
@@ -128,10 +128,10 @@ def _joint(lanes: Lanes, loss: Loss, is_weighted: bool) -> Any:
 
 
 def _kernel(lanes: Lanes, loss: Loss, is_weighted: bool) -> Linked:
-    kernel = (_joint if loss.is_joint else _separate)(lanes, loss, is_weighted)
-    kernel.__name__ = f"add_{'weighted_' * is_weighted}{loss.name}"
-    made: Linked = linked(lanes.name, entry=True)(kernel)
-    return made
+    of = _joint if loss.is_joint else _separate
+    return one_of(add_cost, lanes.name, f"add_{'weighted_' * is_weighted}{loss.name}")(
+        lambda: of(lanes, loss, is_weighted)
+    )
 
 
 COSTS = {

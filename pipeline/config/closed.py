@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Closed(BaseModel):
-    """A model without room for unknown keys, converted values, infinity or change."""
+    """A model without room for unknown keys, converted values, infinity or change; built when it is first used, as
+    some of them are no more than parts of others."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)

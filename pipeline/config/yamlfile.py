@@ -13,8 +13,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, Event, NodeEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.parser import Parser
 
 from shoal.pipeline.config.faults import ConfigError, Fault, below, shown
 
@@ -68,9 +69,7 @@ def _text(path: Path) -> str:
 
 @lru_cache(maxsize=1)
 def _read(text: str) -> tuple[object, list[Fault]]:
-    """What `read` gives; the text is measured before anything is built of it, and again before aliases are expanded."""
-    for fault in _form_faults(text):
-        raise ConfigError([fault])
+    """What `read` gives; the text is measured while it is read, and again before aliases are expanded."""
     yaml = _yaml()
     root = yaml.compose(text)
     if root is None:
@@ -81,23 +80,28 @@ def _read(text: str) -> tuple[object, list[Fault]]:
     return _text_keys(yaml.constructor.construct_document(root)), key_faults
 
 
-def _form_faults(text: str) -> Iterator[Fault]:
-    """A fault where the text has more values, or nests them deeper, than is sensible, and where one has a tag.
+class _Bounded(Parser):
+    """A parser that raises ConfigError where the text has more values, or nests them deeper, than is sensible, and
+    where one has a tag: nothing is read, or made of what is read, beyond that place."""
 
-    Nothing is read beyond the place of the first fault that is asked for.
-    """
     nodes = depth = 0
-    for event in _yaml().parse(text):
-        nodes += isinstance(event, NodeEvent)
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        where = f"line {event.start_mark.line + 1}"
-        if nodes > MOST_NODES:
-            yield Fault(where, f"more than {MOST_NODES:,} values", f"up to {MOST_NODES:,} values, keys included")
-        if depth > DEEPEST:
-            yield Fault(where, "values nested too deep", f"values nested up to {DEEPEST} deep")
+
+    def get_event(self) -> Event:
+        event: Event = super().get_event()
+        self.nodes += isinstance(event, NodeEvent)
+        self.depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if self.nodes > MOST_NODES:
+            _refuse(event, f"more than {MOST_NODES:,} values", f"up to {MOST_NODES:,} values, keys included")
+        if self.depth > DEEPEST:
+            _refuse(event, "values nested too deep", f"values nested up to {DEEPEST} deep")
         if tag := getattr(event, "tag", None):
             found = f"the tag {shown(str(tag).replace(STANDARD_TAG, '!!'))}"
-            yield Fault(where, found, "values without tags, such as 3, true or [a, b]")
+            _refuse(event, found, "values without tags, such as 3, true or [a, b]")
+        return event
+
+
+def _refuse(event: Event, found: str, allowed: str) -> None:
+    raise ConfigError([Fault(f"line {event.start_mark.line + 1}", found, allowed)])
 
 
 def _expansion_faults(root: Node) -> Iterator[Fault]:
@@ -146,6 +150,7 @@ def _parts(node: Node) -> list[Node]:
 def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_duplicate_keys = True
+    yaml.Parser = _Bounded
     return yaml
 
 
