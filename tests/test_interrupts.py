@@ -68,7 +68,6 @@ def test_a_stage_that_trains_ends_soon_with_a_line(study: Path, number: signal.S
     assert said.startswith("sweep-sizes: ") and " to train: " in said
     assert stage.returncode == 128 + number
     assert time.monotonic() - began < 10
-    studies.Paths(study).lock("sweep-sizes").unlink(missing_ok=True)  # there where it had to be ended from outside
     assert studies.files(study) == before
 
 

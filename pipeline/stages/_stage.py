@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from shoal.pipeline import unfinished
 from shoal.pipeline.config import ConfigError, Fault
 from shoal.pipeline.errors import ShoalError, guarded
 from shoal.pipeline.paths import Paths
@@ -94,10 +95,12 @@ def _alone(paths: Paths, name: str) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise AlreadyRunningError(name) from None
+    unfinished.add(own := path.absolute())
     try:
         yield
     finally:
         path.unlink()  # who waits for this file sees that it is gone, and makes another one
+        unfinished.discard(own)
         lock.release()
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from shoal.pipeline import unfinished
+
 
 def refuse_unwritable(*paths: Path) -> None:
     """Raise OSError where files could not be written at these paths: known before the work, not after it."""
@@ -48,6 +50,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """
     refuse_unwritable(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished.add(own := temporary.absolute())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _forget_unfinished(path)
@@ -61,6 +64,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
+        unfinished.discard(own)
 
 
 def _forget_unfinished(path: Path) -> None:
