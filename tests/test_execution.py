@@ -135,16 +135,25 @@ def test_without_scheduler_or_workers_a_line_says_so(
 def test_what_is_lost_with_all_workers_is_trained_by_those_that_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of two chunks in the hands of the one worker, the first is done and has not been fetched."""
     monkeypatch.setattr(dask, "EVERY", 0.05)
+    monkeypatch.setattr(dask, "ARRIVING", 0.2)
     monkeypatch.setattr(dask.Workers, "seconds", 0.0)
+    received, lost = dask.Workers._received, list[Any]()
     with cluster(1) as found:
 
-        def replace(done: int, total: int, share: float, said: str) -> None:
-            if done == 2:
+        def lose_first(workers: dask.Workers, future: Any) -> Any:
+            if not lost:
                 found.scale(0)
+                while workers._client.nthreads():
+                    time.sleep(0.01)
                 found.scale(1)
+                lost.append(future)
+            return received(workers, future)
 
-        assert same(trained(tmp_path, at(found), replace), train(SPECS, DATA.x, DATA.y, seed=7))
+        monkeypatch.setattr(dask.Workers, "_received", lose_first)
+        assert same(trained(tmp_path, at(found)), train(SPECS, DATA.x, DATA.y, seed=7))
+    assert lost[0].status == "cancelled"
 
 
 def test_a_package_that_is_missing_is_a_fault_with_the_command_that_installs_it(

@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +37,8 @@ PATIENCE = 60.0
 """Seconds without any worker after which a sweep ends."""
 EVERY = 1.0
 """Seconds from one look at which workers there are to the next."""
+ARRIVING = 10.0
+"""Seconds that what has been found may take to arrive, before it is asked whether its worker is still there."""
 AGAIN = "the same command again, which goes on with what is missing"
 CONFIG = {"distributed.admin.large-graph-warning-threshold": "1TB", "distributed.comm.timeouts.connect": "10s"}
 _one = threading.Lock()
@@ -150,8 +152,8 @@ class Workers:
                 continue
             if future in self._examined:
                 self._judge(self._examined.pop(future), future)
-            elif future in self._at:
-                yield self._received(future)
+            elif future in self._at and (done := self._received(future)):
+                yield done
 
     def _next(self, chunks: Iterator[Chunk]) -> Chunk | None:
         return self._again.pop() if self._again else next(chunks, None)
@@ -163,10 +165,14 @@ class Workers:
         self._at[future] = chunk, fit
         future.add_done_callback(self._ended.put)
 
-    def _received(self, future: Future) -> DoneChunk:
-        chunk, _ = self._at.pop(future)
+    def _received(self, future: Future) -> DoneChunk | None:
+        """The results of a chunk; None where they were lost, and it is to be trained again."""
+        chunk, fit = self._at.pop(future)
         try:
-            return DoneChunk(chunk, *future.result())
+            if found := self._result(future, fit):
+                return DoneChunk(chunk, *found)
+            self._again.append(chunk)
+            return None
         except KilledWorker as error:
             n = sum(len(numbers) for _, numbers in chunk.networks)
             found = f"the end of every worker that was given the same {n} networks"
@@ -174,12 +180,29 @@ class Workers:
         except CancelledError:
             raise self._no_scheduler() from None
 
-    def _look(self) -> None:
-        """Examine workers that are new, and take back what none can train of those that are there."""
+    def _result(self, future: Future, workers: frozenset[str]) -> Any:
+        """What has been found; None where that is lost with the last of these workers: Dask waits for them to come
+        again, as nobody else may find it."""
+        seconds = ARRIVING
+        while True:
+            try:
+                return future.result(timeout=seconds)
+            except TimeoutError:
+                if workers.isdisjoint(self._there()):
+                    future.cancel()
+                    return None
+                seconds *= 2
+
+    def _there(self) -> KeysView[str]:
+        """The addresses of all workers."""
         try:
-            there = self._client.nthreads().keys()
+            return self._client.nthreads().keys()  # type: ignore[no-any-return]
         except OSError:
             raise self._no_scheduler() from None
+
+    def _look(self) -> None:
+        """Examine workers that are new, and take back what none can train of those that are there."""
+        there = self._there()
         for address in self._fit - there:
             _say(f"{address}: this worker is lost; what it was at is trained by others")
         self._fit &= there
@@ -205,11 +228,15 @@ class Workers:
 
     def _judge(self, address: str, future: Future) -> None:
         """Take a worker, or refuse it in a line that names what it is and what it should be."""
-        error = future.exception()
-        kind = f"{type(error).__name__}: {error}".splitlines()[0] if error else future.result()
+        try:
+            kind = self._result(future, frozenset([address]))
+        except ClusterError:
+            raise
+        except Exception as error:
+            kind = f"{type(error).__name__}: {error}".splitlines()[0]
         if kind == self._kind:
             self._fit.add(address)
-        else:
+        elif kind is not None:
             self._refused.add(address)
             _say(f"{address}: this worker gets no work: found {kind}; allowed: {self._kind}, as on this machine")
 
