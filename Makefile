@@ -53,7 +53,7 @@ fcnet: $(VENV)/bench
 	python -m bench.fcnet $(DATA) $(TABLE)
 
 # Predictions of the study that `shoal init` writes beside scikit-learn's, written to docs/accuracy.md: some minutes for
-# each split of a table. TABLES are files whose last column is the target, or diabetes, breast_cancer or digits.
+# each split of a table; `python -m bench.accuracy --first 4 ...` goes on after the fourth. TABLES are files whose last column is the target, or diabetes, breast_cancer or digits.
 TABLES ?= diabetes breast_cancer digits
 SPLITS ?= 10
 accuracy: $(VENV)/bench
@@ -79,7 +79,6 @@ kills: $(VENV)/installed
 # Damaged tables through `shoal init`, check and the data stage: some minutes; N= and SEED= for others.
 fuzz-tables: $(VENV)/installed
 	N=$(or $(N),500) SEED=$(SEED) python -W ignore -m tests.fuzz_tables
-
 
 # Random rounds against the oracle, each with its seed: `python -m tests.soak 0 SEED` repeats one.
 MINUTES ?= 10
