@@ -53,7 +53,8 @@ fcnet: $(VENV)/bench
 	python -m bench.fcnet $(DATA) $(TABLE)
 
 # Predictions of the study that `shoal init` writes beside scikit-learn's, written to docs/accuracy.md: some minutes for
-# each split of a table; `python -m bench.accuracy --first 4 ...` goes on after the fourth. TABLES are files whose last column is the target, or diabetes, breast_cancer or digits.
+# each split of a table; `python -m bench.accuracy --first 4 ...` goes on after the fourth. TABLES are files whose last
+# column is the target, or diabetes, breast_cancer or digits.
 TABLES ?= diabetes breast_cancer digits
 SPLITS ?= 10
 accuracy: $(VENV)/bench
