@@ -12,7 +12,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, LogLocator
 
 from shoal.kernels.network.architecture import ACTIVATIONS
 from shoal.pipeline.figures import letters
@@ -44,6 +44,8 @@ MOST_POINTS = 2000
 LONGEST = 72
 """Letters of a name that figures have room for."""
 
+FEW_DECADES = 3
+"""Decades of a logarithmic axis up to which each has its ticks between powers: more cost time and are not read."""
 PLAIN = (1e-2, 1e6)
 """Ends of a logarithmic axis whose numbers need no powers."""
 
@@ -126,6 +128,7 @@ class _Powers(LogFormatter):
 def log_y(axes: Axes) -> None:
     """Make the y axis logarithmic."""
     axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(LogLocator(subs=range(2, 10), numticks=FEW_DECADES))
     axes.yaxis.set_major_formatter(_Powers())
     axes.yaxis.set_minor_formatter(_Powers())
 
