@@ -67,7 +67,6 @@ PORTABLE = (
     ),
     *(f"tests/test_training.py::test_every_batch_size_agrees_with_the_oracle[{n}-{{dtype}}]" for n in (2, 33, 70)),
     "tests/test_training.py::test_chunks_of_samples_agree_with_the_oracle",
-    "tests/test_readout.py::test_single_precision_networks_are_read_out_in_double_precision",
     "tests/test_same_bits.py::test_five_replicates_are_the_first_five_of_eight_and_of_eleven",
     "tests/test_same_bits.py::test_networks_that_diverge_leave_the_others_alone",
 )
