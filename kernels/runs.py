@@ -36,12 +36,15 @@ class Replicates(NamedTuple):
 class Keeper(Protocol):
     """Has networks that are kept on their way, and is given them every so many `seconds`.
 
-    They are replicates of wanted[i], and `steps` are all those that they are trained for at once, the last its own.
+    They are replicates of wanted[i], and `steps` are all those that they are trained for at once, the last its own;
+    of `places` i is the last, and all have them.
     """
 
     seconds: float
 
-    def begun(self, i: int, steps: tuple[int, ...], numbers: np.ndarray) -> list[tuple[np.ndarray, Begun]]:
+    def begun(
+        self, places: tuple[int, ...], steps: tuple[int, ...], numbers: np.ndarray
+    ) -> list[tuple[np.ndarray, Begun]]:
         """Those of the replicates that are kept, apart where they are not at one step."""
         ...
 
@@ -98,7 +101,7 @@ def _runs(key: Key, places: Sequence[int], wanted: Sequence[Replicates]) -> Iter
 
 def _parts(run: Run, keeper: Keeper | None) -> Iterator[Run]:
     """Those apart that go on from one step, and those that begin."""
-    kept = keeper.begun(run.places[-1], run.steps, run.numbers) if keeper else []
+    kept = keeper.begun(run.places, run.steps, run.numbers) if keeper else []
     for numbers, begun in kept:
         yield run._replace(numbers=numbers, begun=begun)
     rest = np.setdiff1d(run.numbers, np.concatenate([np.zeros(0, np.int64), *(numbers for numbers, _ in kept)]))

@@ -33,12 +33,18 @@ DATA = Samples(X, np.sin(X))
 LOCAL = Execution(engine="dask", address="local")
 
 
+def name(own: Replicates) -> np.ndarray:
+    return np.array([f"{n * 10_000 + (own.spec.steps or 0):016x}" for n in own.numbers], "S16")
+
+
 def trained(folder: Path, where: Execution, advance: Any = lambda *_: None) -> list[Trained]:
     """Results of SPECS, which no store has yet; they all have to be trained."""
     wanted = [Replicates(spec, np.array([spec.replicate])) for spec in SPECS]
-    ids = [np.array([f"{n:016x}"], "S16") for n in range(len(SPECS))]
+    ids = [name(own) for own in wanted]
     told: Any = where, advance, lambda _: None, lambda _: None, None
-    done = [*training.trained(wanted, ids, [DATA], [0] * len(wanted), Store(folder), *told, seed=7, dtype="float64")]
+    done = [
+        *training.trained(wanted, ids, [name], [DATA], [0] * len(wanted), Store(folder), *told, seed=7, dtype="float64")
+    ]
     assert sum(int(one.is_trained.sum()) for one in done) == sum(len(block.ids) for block in Store(folder).blocks())
     assert [one.place for one in done] == list(range(len(SPECS)))
     return [one.results.network(0) for one in done]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, train_replicates
+from shoal.kernels.longer import begun_by, can_go_on
 from shoal.kernels.training import run
 from shoal.kernels.training.begun import Begun
 from tests.fleet import BESIDE, DATA, FEW, MANY, N_SAMPLES, NETWORKS, WIDE, bits, fleet, readouts, spec
@@ -31,10 +32,12 @@ class Keeper:
     def __init__(self, given: Kept | None = None, seconds: float = 1e9) -> None:
         self.seconds, self.given, self.all = seconds, given or [], list[Kept]()
 
-    def begun(self, i: int, steps: tuple[int, ...], numbers: np.ndarray) -> list[tuple[np.ndarray, Begun]]:
+    def begun(
+        self, places: tuple[int, ...], steps: tuple[int, ...], numbers: np.ndarray
+    ) -> list[tuple[np.ndarray, Begun]]:
         found = []
         for which, its_steps, own, begun in self.given:
-            if (which, its_steps) == (i, steps):
+            if (which, its_steps) == (places[-1], steps):
                 at = [np.flatnonzero((begun.steps == step) & np.isin(own, numbers)) for step in np.unique(begun.steps)]
                 found += [(own[places], begun.taken(places)) for places in at if len(places)]
         return found
@@ -86,3 +89,49 @@ def test_networks_that_go_on_have_the_bits_of_those_that_never_stopped(
     steps = {int(step) for kept in pausing.all for _, _, _, begun in kept for step in begun.steps}
     assert len(steps) > 1
     assert all_bits(trained(specs, n, dtype, keeper=Keeper(pausing.all[len(pausing.all) // 2]), n_threads=1)) == want
+
+
+class Shorter(Keeper):
+    """Has what shorter runs of the networks ended with."""
+
+    def __init__(self, results: Sequence[Results]) -> None:
+        super().__init__()
+        self._results = results
+        self.goes_on = 0
+
+    def begun(
+        self, places: tuple[int, ...], steps: tuple[int, ...], numbers: np.ndarray
+    ) -> list[tuple[np.ndarray, Begun]]:
+        goes_on, begun = begun_by(self._results[places[-1]], steps)
+        self.goes_on += int(goes_on.sum())
+        return [(numbers[goes_on], begun)] if goes_on.any() else []
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", [FEW, N_SAMPLES, MANY])
+def test_a_longer_run_goes_on_where_a_shorter_one_ended(n: int, dtype: str) -> None:
+    steps, text = {FEW: 60, N_SAMPLES: 30, MANY: 4}[n], WIDE if n == MANY else NETWORKS[5]
+    beside = [spec(text, k, steps=steps, **keys) for k, keys in enumerate(BESIDE)]
+    longer = [one for one in fleet((text,), (None,), steps) + beside if can_go_on(one)]
+    assert {one.schedule for one in longer} == {"constant", "exponential", "step"}
+    shorter = [replace(one, steps=steps // 2) for one in longer]
+    keeper = Shorter(trained(shorter, n, dtype))
+    assert all_bits(trained(longer, n, dtype, keeper=keeper)) == all_bits(trained(longer, n, dtype))
+    assert 0 < keeper.goes_on < len(longer), "those that diverged begin anew"
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, True),
+        ({"l2": 0.1, "clip_norm": 1.0, "weight_decay": 0.1, "warmup": 3}, True),
+        ({"schedule": "step", "hypers": (("every", 2),)}, True),
+        ({"schedule": "cosine"}, False),
+        ({"batch_size": 8}, False),
+        ({"optimizer": "momentum"}, False),
+        ({"keep": "best"}, False),
+        ({"optimizer": "ridge", "alpha": 0.1, "learning_rate": None, "steps": None}, False),
+    ],
+)
+def test_all_that_it_goes_on_from_is_what_a_shorter_run_leaves(keys: dict[str, Any], expected: bool) -> None:
+    assert can_go_on(spec(**keys)) is expected

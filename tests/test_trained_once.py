@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -17,7 +18,7 @@ from shoal.pipeline.execution import local
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import _stage, data, sweep
 from shoal.pipeline.store.entries import Store, probes
-from shoal.pipeline.study import training
+from shoal.pipeline.study import longer, training
 from shoal.pipeline.terminal import cli
 from tests import studies
 
@@ -77,6 +78,33 @@ def test_an_edit_trains_what_is_new_and_gives_the_same_files(
     assert studies.files(study.results) == cold(tmp_path, {"first": FIRST | edit})
     studies.write(study.root, {"first": FIRST})
     assert counts(study, "first") == (32, 0), "and back"
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_more_steps_go_on_from_the_longest_run_there_is(
+    study: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_damaged: bool
+) -> None:
+    begun, first = longer.ShorterRuns.begun, list[int]()
+
+    def told(self: longer.ShorterRuns, *of: Any) -> Any:
+        if is_damaged and not first:
+            [path] = study.store.glob("*.segment")
+            path.write_bytes(path.read_bytes()[:-9])
+        found = begun(self, *of)
+        first.extend(int(step) for _, networks in found for step in networks.steps)
+        return found
+
+    monkeypatch.setattr(longer.ShorterRuns, "begun", told)
+    edit = FIRST | {"steps": [5, 30, 40]}
+    studies.write(study.root, {"first": edit})
+    data.run(study)
+    facts = sweep.run(study, "first")
+    assert (facts["known"], facts["trained"]) == (16, 32)
+    assert Counter(first) == ({20: 14, 5: 2} if is_damaged else {20: 16})
+    assert studies.files(study.results) == cold(tmp_path, {"first": edit})
+    (tmp_path / "again").mkdir()
+    whole = sweep.run(studies.train(studies.write(tmp_path / "again", {"first": edit}), []), "first")
+    assert 0.5 < facts["gflop"] / whole["gflop"] < (0.6 if is_damaged else 0.52), "half the steps, and a last cost"
 
 
 def test_the_name_of_a_sweep_makes_no_difference(study: Paths, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from shoal.kernels.ensemble import Keeper, NetworkSpec, Replicates, Results, Samples
+from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples
 from shoal.kernels.training.run import Note
 from shoal.pipeline.config import ConfigError, Execution, Fault
+from shoal.pipeline.store.entries.begun import ChunkKeeper
 
 Tell = Callable[["Chunk", int, float], None]
 """Called with a chunk under way, its trained networks, and which part of its work is done, from 0 to 1."""
@@ -40,7 +41,7 @@ class Chunk(NamedTuple):
     networks: list[Replicates]
     of: list[int]
     work: float
-    keeper: Keeper | None = None
+    keeper: ChunkKeeper | None = None
 
 
 class DoneChunk(NamedTuple):

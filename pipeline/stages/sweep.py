@@ -61,7 +61,7 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
 
     with progress.bar(f"sweep {name}", "networks") as advance:
         told = settings.execution, advance, progress.note, begin, so_far
-        results = trained(wanted, ids, data, of, kept, *told, seed=settings.seed, dtype=settings.dtype)
+        results = trained(wanted, ids, identifiers, data, of, kept, *told, seed=settings.seed, dtype=settings.dtype)
         with closing(results), closing(ends.curves(results)) as curves:
             store.write_parts(paths.curves(name), curves)
     seconds, n_trained = time.perf_counter() - began, sum(int(mask.sum()) for mask in ends.trained)
@@ -214,7 +214,7 @@ class _Ends:
     """What became of groups of networks: their curves, made as they are finished, and what is kept of each until then.
 
     Of each group, in their order: `columns` as in runs.parquet, `params` (n, n_params), which networks were `trained`
-    now (masks), and the `steps_taken` (n,).
+    now (masks), and the `steps_taken` (n,) then.
     """
 
     def __init__(
@@ -229,13 +229,13 @@ class _Ends:
         """Long tables of the learning curves, a part of each group's after another."""
         types = CURVE_COLUMNS | ({store.VALIDATION_COST: "float64"} if self._is_validated else {})
         yield pd.DataFrame(columns=list(types)).astype(types)  # what takes no steps has none
-        for place, results, is_trained in finished:
+        for place, results, is_trained, first in finished:
             networks, ids, dataset = self._wanted[place], self._ids[place], self.trained_on[place]
             end = outcome(results, dataset.task.trained_on(networks.spec.loss), dataset.y_scaling.scale)
             self.columns.append(_columns(ids, networks, results, end, dataset))
             self.params.append(results.params)
             self.trained.append(is_trained)
-            self.steps_taken.append(_steps_taken(networks.spec, end))
+            self.steps_taken.append(np.maximum(_steps_taken(networks.spec, end) - first, 0))
             if networks.spec.steps is None:
                 continue
             size = max(1, PART // (len(end.steps) + len(end.validated)))

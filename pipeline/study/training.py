@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, recorded_steps
 from shoal.kernels.network.tape import layout_of
 from shoal.kernels.results import joined
+from shoal.kernels.training.begun import Begun
 from shoal.kernels.training.groups import MINIBATCH_TILE
 from shoal.kernels.training.run import Note
 from shoal.kernels.training.side_by_side import SIDE_BY_SIDE
@@ -22,6 +24,7 @@ from shoal.pipeline.execution import Chunk, TrainingTask
 from shoal.pipeline.progress import Advance
 from shoal.pipeline.store.entries import Store
 from shoal.pipeline.store.entries.records import Block
+from shoal.pipeline.study.longer import Identify, ShorterRuns
 from shoal.pipeline.study.so_far import SoFar
 
 KNOWN = 1.0
@@ -31,16 +34,18 @@ SPEED = 1e9
 
 
 class Finished(NamedTuple):
-    """All of wanted[`place`]: its results, and which of them were trained now (mask)."""
+    """All of wanted[`place`]: its results, which of them were trained now (mask), and from which step on (n,)."""
 
     place: int
     results: Results
     is_trained: np.ndarray
+    first: np.ndarray
 
 
 def trained(
     wanted: Sequence[Replicates],
     ids: Sequence[np.ndarray],
+    names: Sequence[Identify],
     data: Sequence[Samples],
     of: Sequence[int],
     kept: Store,
@@ -55,7 +60,8 @@ def trained(
 ) -> Generator[Finished, None, None]:
     """Have all networks wanted[i], whose network_ids are ids[i], from the store or trained on data[of[i]], in order.
 
-    A result is bit for bit the same either way, and whichever others are trained with it. `begin` is told which
+    Networks on data[k] are named by names[k]: one of which a shorter run is in the store goes on where that ended. A
+    result is bit for bit the same either way, and whichever others are trained with it. `begin` is told which
     will be trained, of each of what is wanted; what `so_far` says of those that are there goes with the progress.
     """
     engines = engines_of([spec for spec, _ in wanted], [len(data[which].x) for which in of], kept, dtype, note)
@@ -77,10 +83,12 @@ def trained(
     with execution.started(where, TrainingTask(data, seed, dtype, bits), note) as engine:
         queue = Queue(left, data, of, engine.n_threads, engine.seconds)
         on_their_way = kept.on_their_way(ids, is_known)
+        shorter = ShorterRuns(kept, left, [names[which] for which in of], engines)
 
         def with_keeper(chunk: Chunk) -> Chunk:
             own = [ids[i][missing[i][places]] for i, places in chunk.places]
-            return chunk._replace(keeper=on_their_way.keeper(own, [numbers for _, numbers in chunk.networks]))
+            numbers = [own for _, own in chunk.networks]
+            return chunk._replace(keeper=on_their_way.keeper(own, numbers, partial(_begun, shorter, chunk)))
 
         def tell(chunk: Chunk, done: int, share: float) -> None:
             advance(n_done + done, n, (queue.done + share * chunk.work) / queue.work, str(so_far or ""))
@@ -89,8 +97,8 @@ def trained(
             queue.took(chunk, took)
             n_done += sum(len(found) for found in results)
             blocks = []
-            for (i, places), found in zip(chunk.places, results, strict=True):
-                gathered.add(i, missing[i][places], found)
+            for k, ((i, places), found) in enumerate(zip(chunk.places, results, strict=True)):
+                gathered.add(i, missing[i][places], found, chunk.keeper.first[k] if chunk.keeper else 0)
                 blocks.append(Block(engines[i], ids[i][missing[i][places]], found))
             kept.put(blocks)
             on_their_way.end([block.ids for block in blocks])
@@ -101,6 +109,12 @@ def trained(
             yield from gathered.whole()
 
 
+def _begun(
+    shorter: ShorterRuns, chunk: Chunk, k: int, steps: tuple[int, ...], numbers: np.ndarray
+) -> list[tuple[np.ndarray, Begun]]:
+    return shorter.begun(chunk.places[k][0], steps, numbers)
+
+
 class _Gathered:
     """Results by their places in groups of networks; each group is given away, in order, when it has all of its own.
 
@@ -109,6 +123,7 @@ class _Gathered:
 
     def __init__(self, known: Sequence[tuple[np.ndarray, Results | None]]) -> None:
         self._is_trained = [~is_known for is_known, _ in known]
+        self._first = [np.zeros(len(mask), np.int64) for mask in self._is_trained]
         self._n_missing = [int(mask.sum()) for mask in self._is_trained]
         self._parts = [[(np.flatnonzero(mask), own)] if own is not None else [] for mask, own in known]
         self._next = 0
@@ -118,9 +133,10 @@ class _Gathered:
         """Whether all have been given away."""
         return self._next == len(self._parts)
 
-    def add(self, i: int, places: np.ndarray, results: Results) -> None:
-        """Networks of group i that have been trained."""
+    def add(self, i: int, places: np.ndarray, results: Results, first: np.ndarray | int) -> None:
+        """Networks of group i that have been trained, from a step on."""
         self._parts[i].append((places, results))
+        self._first[i][places] = first
         self._n_missing[i] -= len(places)
 
     def whole(self) -> Iterator[Finished]:
@@ -128,7 +144,7 @@ class _Gathered:
         while not self.is_empty and not self._n_missing[self._next]:
             i, self._next = self._next, self._next + 1
             parts, self._parts[i] = self._parts[i], []
-            yield Finished(i, _in_order(parts), self._is_trained[i])
+            yield Finished(i, _in_order(parts), self._is_trained[i], self._first[i])
 
 
 def engines_of(specs: Sequence[NetworkSpec], sizes: Sequence[int], kept: Store, dtype: str, note: Note) -> list[str]:

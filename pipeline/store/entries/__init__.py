@@ -95,12 +95,25 @@ class Store:
             self._write(lambda: self.index.replace(damaged, []))
         return [_ordered(len(ids), own) for (_, ids), own in zip(wanted, parts, strict=True)]
 
+    def lengths(self) -> list[int]:
+        """For how many steps networks have been trained that may be there, the most first."""
+        return self._tried(self.index.lengths, list[int]())
+
+    def has(self, wanted: Sequence[tuple[str, np.ndarray]]) -> list[np.ndarray]:
+        """Which of what `get` would look for are there by the index alone, masks (n,)."""
+        masks = [np.zeros(len(ids), bool) for _, ids in wanted]
+        nothing = list[tuple[Held, list[FoundRows]]]()
+        for _, rows in self._tried(lambda: _places(self.index.blocks(), wanted), nothing):
+            for own in rows:
+                masks[own.which][own.of_wanted] = True
+        return masks
+
     def put(self, blocks: Sequence[Block]) -> None:
         """Keep networks; where that cannot be done a line says so, once."""
 
         def write() -> None:
             places = self._writer.append(map(encode, blocks))
-            self.index.add(Held(one.engine, one.ids, place) for one, place in zip(blocks, places, strict=True))
+            self.index.add([Held(one.engine, one.ids, at, one.steps) for one, at in zip(blocks, places, strict=True)])
 
         self._write(write)
 

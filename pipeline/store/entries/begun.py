@@ -25,6 +25,11 @@ SECONDS = 5.0
 """From one time that they are kept to the next, at least."""
 
 
+Shorter = Callable[[int, tuple[int, ...], np.ndarray], list[tuple[np.ndarray, Begun]]]
+"""Called with the place of networks, all steps that they are trained for at once, and the numbers of their replicates
+(n,): those that go on from where a shorter run of them ended, apart where they are not at one step."""
+
+
 class OnTheirWay:
     """Networks that were left on their way, of those that are wanted, and this process' own files."""
 
@@ -49,9 +54,9 @@ class OnTheirWay:
             self._read(path, np.setdiff1d(every, done))
         self._are_done(done)
 
-    def keeper(self, ids: Sequence[np.ndarray], numbers: Sequence[np.ndarray]) -> ChunkKeeper:
+    def keeper(self, ids: Sequence[np.ndarray], numbers: Sequence[np.ndarray], shorter: Shorter) -> ChunkKeeper:
         """That of networks with these ids, which have these numbers as replicates, (n,) each."""
-        return ChunkKeeper(self, ids, numbers)
+        return ChunkKeeper(self, ids, numbers, shorter)
 
     def path(self, ids: Sequence[np.ndarray]) -> Path:
         """The file of a chunk: the next one may have been begun when it is done."""
@@ -112,20 +117,34 @@ class OnTheirWay:
 
 
 class ChunkKeeper:
-    """Keeps the networks that are trained now: a kernels.ensemble.Keeper."""
+    """Keeps the networks that are trained now: a kernels.ensemble.Keeper.
+
+    `first` (n,) each is the step from which they go on: 0, or that at which they were left, or where a shorter run of
+    them ended.
+    """
 
     seconds = SECONDS
 
-    def __init__(self, kept: OnTheirWay, ids: Sequence[np.ndarray], numbers: Sequence[np.ndarray]) -> None:
-        self._kept, self._ids, self._numbers = kept, ids, numbers
+    def __init__(
+        self, kept: OnTheirWay, ids: Sequence[np.ndarray], numbers: Sequence[np.ndarray], shorter: Shorter
+    ) -> None:
+        self._kept, self._ids, self._numbers, self._shorter = kept, ids, numbers, shorter
+        self.first = [np.zeros(len(own), np.int64) for own in ids]
 
-    def begun(self, i: int, steps: tuple[int, ...], numbers: np.ndarray) -> list[tuple[np.ndarray, Begun]]:
-        """Those of the replicates that were left, apart where they are not at one step."""
+    def begun(
+        self, places: tuple[int, ...], steps: tuple[int, ...], numbers: np.ndarray
+    ) -> list[tuple[np.ndarray, Begun]]:
+        """Those of the replicates that go on, apart where they are not at one step."""
         at_step: dict[int, list[int]] = {}
-        found = self._kept.found(self._names(i, numbers), steps)
+        found = self._kept.found(self._names(places[-1], numbers), steps)
         for place, begun in found.items():
             at_step.setdefault(int(begun.steps[0]), []).append(place)
-        return [(numbers[own], Begun.joined([found[place] for place in own])) for own in at_step.values()]
+        left = [(numbers[own], Begun.joined([found[place] for place in own])) for own in at_step.values()]
+        going = left + self._shorter(places[-1], steps, np.delete(numbers, [*found]))
+        for own, begun in going:
+            for i in places:
+                self.first[i][np.isin(self._numbers[i], own)] = begun.steps[0]
+        return going
 
     def keep(self, networks: list[tuple[int, tuple[int, ...], np.ndarray, Begun]]) -> None:
         """Keep these instead of those before."""

@@ -16,7 +16,7 @@ from shoal.pipeline.store.entries.segments import SUFFIX, Location, scan
 NAME = "index.db"
 WAIT = 30.0
 """Seconds that a process waits while another one writes, which takes milliseconds."""
-VERSION = 2
+VERSION = 3
 TABLES = f"""
     BEGIN IMMEDIATE;
     DROP TABLE IF EXISTS entries;
@@ -24,6 +24,7 @@ TABLES = f"""
         number INTEGER PRIMARY KEY, engine TEXT NOT NULL, ids BLOB NOT NULL,
         segment TEXT NOT NULL, offset INTEGER NOT NULL, size INTEGER NOT NULL, UNIQUE (segment, offset)
     );
+    CREATE TABLE IF NOT EXISTS lengths (steps INTEGER PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS probes (
         source TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (source, name)
     );
@@ -37,11 +38,13 @@ TABLES = f"""
 
 
 class Held(NamedTuple):
-    """A block that is kept: what it is kept under (records.Block), and where."""
+    """A block that is kept: what it is kept under (records.Block), and where; how many steps its networks were trained
+    for goes into a list for all blocks, and is None of a block that was found there."""
 
     engine: str
     ids: np.ndarray
     place: Location
+    steps: int | None = None
 
 
 class Index:
@@ -72,11 +75,21 @@ class Index:
 
     def replace(self, old: Iterable[Held], new: Iterable[Held]) -> None:
         """Remove blocks, and add others, at once."""
+        new = list(new)
         add = "INSERT OR REPLACE INTO blocks (engine, ids, segment, offset, size) VALUES (?, ?, ?, ?, ?)"
         with closing(self._open()) as db, db:
             places = [(held.place.segment, held.place.offset) for held in old]
             db.executemany("DELETE FROM blocks WHERE segment = ? AND offset = ?", places)
             db.executemany(add, [(held.engine, held.ids.tobytes(), *held.place) for held in new])
+            lengths = {held.steps for held in new if held.steps}
+            db.executemany("INSERT OR IGNORE INTO lengths VALUES (?)", [(steps,) for steps in lengths])
+
+    def lengths(self) -> list[int]:
+        """For how many steps networks have been trained, the most first; some of them may be gone."""
+        if not self.path.exists():
+            return []
+        with closing(self._open()) as db:
+            return [steps for (steps,) in db.execute("SELECT steps FROM lengths ORDER BY steps DESC")]
 
     def digests(self, source: str) -> dict[str, str]:
         """What probes gave from these sources, by their names."""
@@ -115,7 +128,9 @@ class Index:
         """Make it anew of what stands in the segments; those of another process may lack their last records."""
         new = Index(self.folder, f"{NAME}.{os.getpid()}.tmp")
         new.path.unlink(missing_ok=True)
-        new.add(Held(block.engine, block.ids, place) for path in self.segments() for block, place in scan(path))
+        new.add(
+            Held(block.engine, block.ids, place, block.steps) for path in self.segments() for block, place in scan(path)
+        )
         self.path.with_name(f"{NAME}-journal").unlink(missing_ok=True)
         new.path.replace(self.path)
 

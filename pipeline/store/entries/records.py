@@ -30,6 +30,11 @@ class Block(NamedTuple):
     ids: np.ndarray
     results: Results
 
+    @property
+    def steps(self) -> int:
+        """How many they were trained for; 0 where they take none."""
+        return int(self.results.recorded_steps[-1])
+
     def taken(self, places: np.ndarray) -> Block:
         """Those at some places."""
         return Block(self.engine, self.ids[places], self.results.taken(places))
