@@ -11,7 +11,7 @@ import pytest
 from shoal.kernels.ensemble import Results
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.stages.sweep import outcome
+from shoal.pipeline.study.outcome import outcome
 from shoal.pipeline.tasks.regression import HALF_MSE
 from tests import studies
 

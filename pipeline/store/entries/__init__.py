@@ -11,17 +11,17 @@ import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from shoal.kernels.ensemble import NetworkSpec, Results
-from shoal.kernels.results import joined
 from shoal.kernels.training.run import Note
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.store.entries import begun, probes
 from shoal.pipeline.store.entries.begun import OnTheirWay
 from shoal.pipeline.store.entries.index import Held, Index
+from shoal.pipeline.store.entries.lookup import FoundRows, ordered, places
 from shoal.pipeline.store.entries.records import Block, DamagedError, decode, encode
 from shoal.pipeline.store.entries.segments import Writer, read
 
@@ -79,7 +79,7 @@ class Store:
         """Of the bits of an engine and ids (n,) each: which of these networks are there and sound, (n,), and their
         results in that order. Others are set aside, which a line says."""
         nothing = list[tuple[Held, list[FoundRows]]]()
-        found = self._tried(lambda: _places(self.index.blocks({engine for engine, _ in wanted}), wanted), nothing)
+        found = self._tried(lambda: places(self.index.blocks({engine for engine, _ in wanted}), wanted), nothing)
         parts: list[list[tuple[np.ndarray, Results]]] = [[] for _ in wanted]
         damaged, n_damaged = [], 0
         for (held, rows), block in zip(found, self._read([held for held, _ in found]), strict=True):
@@ -93,7 +93,7 @@ class Store:
             n = sum(len(own.of_block) for _, rows in found for own in rows)
             _say(f"{self.folder}: found {n_damaged} damaged of {n} networks; they are trained again")
             self._write(lambda: self.index.replace(damaged, []))
-        return [_ordered(len(ids), own) for (_, ids), own in zip(wanted, parts, strict=True)]
+        return [ordered(len(ids), own) for (_, ids), own in zip(wanted, parts, strict=True)]
 
     def lengths(self) -> list[int]:
         """For how many steps networks have been trained that may be there, the most first."""
@@ -103,7 +103,7 @@ class Store:
         """Which of what `get` would look for are there by the index alone, masks (n,)."""
         masks = [np.zeros(len(ids), bool) for _, ids in wanted]
         nothing = list[tuple[Held, list[FoundRows]]]()
-        for _, rows in self._tried(lambda: _places(self.index.blocks(), wanted), nothing):
+        for _, rows in self._tried(lambda: places(self.index.blocks(), wanted), nothing):
             for own in rows:
                 masks[own.which][own.of_wanted] = True
         return masks
@@ -215,46 +215,6 @@ class Store:
         _say(f"{self.index.path}: found {found}; it is made anew of the networks beside it")
         self.index.rebuild()
         return call()
-
-
-class FoundRows(NamedTuple):
-    """Networks of a block that are wanted: their rows there, and their places in one of the lists of ids."""
-
-    which: int
-    of_block: np.ndarray
-    of_wanted: np.ndarray
-
-
-def _places(blocks: Sequence[Held], wanted: Sequence[tuple[str, np.ndarray]]) -> list[tuple[Held, list[FoundRows]]]:
-    """Where what is wanted is, block by block as they lie in their files; of several the one that came last."""
-    rows: dict[int, list[FoundRows]] = {}
-    for engine in {engine for engine, _ in wanted}:
-        own = [(k, held.ids) for k, held in enumerate(blocks) if held.engine == engine]
-        known = np.concatenate([np.zeros(0, "S16"), *(ids for _, ids in own)])
-        numbers = np.repeat([k for k, _ in own], [len(ids) for _, ids in own])
-        of_block = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(ids)) for _, ids in own)])
-        order = np.argsort(known, kind="stable")
-        for which, (its_engine, ids) in enumerate(wanted):
-            if its_engine != engine or not len(known):
-                continue
-            at = order[np.maximum(np.searchsorted(known, ids, side="right", sorter=order) - 1, 0)]
-            is_there = np.flatnonzero(known[at] == ids)
-            by_block = is_there[np.argsort(numbers[at[is_there]], kind="stable")]
-            found, starts = np.unique(numbers[at[by_block]], return_index=True)
-            for k, of_wanted in zip(found.tolist(), np.split(by_block, starts)[1:], strict=True):
-                rows.setdefault(k, []).append(FoundRows(which, of_block[at[of_wanted]], of_wanted))
-    return [(blocks[k], rows[k]) for k in sorted(rows, key=lambda k: blocks[k].place)]
-
-
-def _ordered(n: int, parts: Sequence[tuple[np.ndarray, Results]]) -> tuple[np.ndarray, Results | None]:
-    """Which of n networks the parts have, (n,), and their results in that order."""
-    is_there = np.zeros(n, bool)
-    if not parts:
-        return is_there, None
-    places = np.concatenate([own for own, _ in parts])
-    is_there[places] = True
-    results, order = joined([own for _, own in parts]), np.argsort(places)
-    return is_there, results if (np.diff(places) > 0).all() else results.taken(order)
 
 
 def _say(text: str) -> None:
