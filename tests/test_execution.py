@@ -41,10 +41,9 @@ def trained(folder: Path, where: Execution, advance: Any = lambda *_: None) -> l
     """Results of SPECS, which no store has yet; they all have to be trained."""
     wanted = [Replicates(spec, np.array([spec.replicate])) for spec in SPECS]
     ids = [name(own) for own in wanted]
-    told: Any = where, advance, lambda _: None, lambda _: None, None
-    done = [
-        *training.trained(wanted, ids, [name], [DATA], [0] * len(wanted), Store(folder), *told, seed=7, dtype="float64")
-    ]
+    told = training.Told(advance, lambda _: None, lambda _: None)
+    asked = training.Wanted(wanted, ids, [0] * len(wanted), [DATA], [name])
+    done = [*training.trained(asked, Store(folder), where, told, seed=7, dtype="float64")]
     assert sum(int(one.is_trained.sum()) for one in done) == sum(len(block.ids) for block in Store(folder).blocks())
     assert [one.place for one in done] == list(range(len(SPECS)))
     return [one.results.network(0) for one in done]

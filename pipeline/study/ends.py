@@ -12,7 +12,7 @@ from shoal.kernels.ensemble import NetworkSpec, Replicates, Results
 from shoal.pipeline import store
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.study.outcome import Outcome, outcome, train_cost
-from shoal.pipeline.study.training import Finished
+from shoal.pipeline.study.training import Finished, Wanted
 
 PART = 1 << 18
 """Points of learning curves that are made into a table at once."""
@@ -47,17 +47,17 @@ class Ends:
     now (masks), and the `steps_taken` (n,) then.
     """
 
-    def __init__(
-        self, wanted: Sequence[Replicates], ids: Sequence[np.ndarray], trained_on: Sequence[Dataset], is_validated: bool
-    ) -> None:
-        self.trained_on = trained_on
-        self._wanted, self._ids, self._is_validated = wanted, ids, is_validated
+    def __init__(self, wanted: Wanted, parts: Sequence[Dataset]) -> None:
+        """parts[k] is what wanted.data[k] was made of."""
+        self.trained_on = [parts[which] for which in wanted.of]
+        self.is_validated = any(spec.is_validated for spec, _ in wanted.networks)
+        self._wanted, self._ids = wanted.networks, wanted.ids
         self.columns, self.params = list[dict[str, np.ndarray]](), list[np.ndarray]()
         self.trained, self.steps_taken = list[np.ndarray](), list[np.ndarray]()
 
     def curves(self, finished: Iterable[Finished]) -> Generator[pd.DataFrame | pa.Table, None, None]:
         """Long tables of the learning curves, a part of each group's after another."""
-        types = CURVE_COLUMNS | ({store.VALIDATION_COST: "float64"} if self._is_validated else {})
+        types = CURVE_COLUMNS | ({store.VALIDATION_COST: "float64"} if self.is_validated else {})
         yield pd.DataFrame(columns=list(types)).astype(types)  # what takes no steps has none
         for place, results, is_trained, first in finished:
             networks, ids, dataset = self._wanted[place], self._ids[place], self.trained_on[place]
@@ -70,7 +70,7 @@ class Ends:
                 continue
             size = max(1, PART // (len(end.steps) + len(end.validated)))
             for at in range(0, len(ids), size):
-                yield _curve_part(ids[at : at + size], end, slice(at, at + size), self._is_validated)
+                yield _curve_part(ids[at : at + size], end, slice(at, at + size), self.is_validated)
 
 
 def _curve_part(ids: np.ndarray, end: Outcome, part: slice, is_validated: bool) -> pa.Table:

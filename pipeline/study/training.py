@@ -33,8 +33,31 @@ SPEED = 1e9
 """Operations a second and thread at least, by a cautious rule of thumb; how many they are is measured."""
 
 
+class Wanted(NamedTuple):
+    """Networks to have, in groups that differ in their replicate alone, and their network_ids, (n,) each.
+
+    networks[i] are trained on data[of[i]]; names[k] is what names networks on data[k].
+    """
+
+    networks: Sequence[Replicates]
+    ids: Sequence[np.ndarray]
+    of: Sequence[int]
+    data: Sequence[Samples]
+    names: Sequence[Identify]
+
+
+class Told(NamedTuple):
+    """Who is told what: `begin` of each group the networks that will be trained, before they are; `advance` and `note`
+    how far it is; `so_far` (or None) the networks that are there, for what goes with the progress."""
+
+    advance: Advance
+    note: Note
+    begin: Callable[[Sequence[Replicates]], None]
+    so_far: SoFar | None = None
+
+
 class Finished(NamedTuple):
-    """All of wanted[`place`]: its results, which of them were trained now (mask), and from which step on (n,)."""
+    """All of a group, by its place: its results, which of them were trained now (mask), and from which step on (n,)."""
 
     place: int
     results: Results
@@ -43,27 +66,14 @@ class Finished(NamedTuple):
 
 
 def trained(
-    wanted: Sequence[Replicates],
-    ids: Sequence[np.ndarray],
-    names: Sequence[Identify],
-    data: Sequence[Samples],
-    of: Sequence[int],
-    kept: Store,
-    where: Execution,
-    advance: Advance,
-    note: Note,
-    begin: Callable[[Sequence[Replicates]], None],
-    so_far: SoFar | None,
-    *,
-    seed: int,
-    dtype: str,
+    asked: Wanted, kept: Store, where: Execution, told: Told, *, seed: int, dtype: str
 ) -> Generator[Finished, None, None]:
-    """Have all networks wanted[i], whose network_ids are ids[i], from the store or trained on data[of[i]], in order.
+    """Have all networks that are wanted, from the store or trained, group after group in their order.
 
-    Networks on data[k] are named by names[k]: one of which a shorter run is in the store goes on where that ended. A
-    result is bit for bit the same either way, and whichever others are trained with it. `begin` is told which
-    will be trained, of each of what is wanted; what `so_far` says of those that are there goes with the progress.
+    Networks of which the store has a shorter run go on where that ended. A result is bit for bit the same either way,
+    and whichever others are trained with it.
     """
+    (wanted, ids, of, data, names), (advance, note, begin, so_far) = asked, told
     engines = engines_of([spec for spec, _ in wanted], [len(data[which].x) for which in of], kept, dtype, note)
     known = kept.get(list(zip(engines, ids, strict=True)))
     missing = [np.flatnonzero(~is_known) for is_known, _ in known]
