@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from shoal.kernels.ensemble import Gradients, gradients
+from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import store
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.paths import Paths
@@ -50,8 +51,8 @@ def spoilt(tensor: str, how: str) -> Any:
         values.flat[np.abs(values).argmax()] *= np.nan if how == "nan" else 1.001
         return values
 
-    def call(*arguments: Any) -> Gradients:
-        exact = gradients(*arguments)
+    def call(*arguments: Any, **options: Any) -> Gradients:
+        exact = gradients(*arguments, **options)
         parts = list(getattr(exact, tensor))
         changes: dict[str, Any] = {tensor: [*parts[:-1], change(parts[-1])]}
         return replace(exact, **changes)
@@ -73,8 +74,8 @@ def test_it_fails_for_a_wrong_gradient_and_writes_nothing(
 def test_it_fails_for_a_wrong_input_gradient(study: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only some of the samples are looked at, so that all are made wrong here."""
 
-    def call(*arguments: Any) -> Gradients:
-        exact = gradients(*arguments)
+    def call(*arguments: Any, **options: Any) -> Gradients:
+        exact = gradients(*arguments, **options)
         return replace(exact, x=1.001 * exact.x)
 
     monkeypatch.setattr(gradcheck, "gradients", call)
@@ -104,3 +105,14 @@ def test_an_architecture_is_checked_once(tmp_path: Path, monkeypatch: pytest.Mon
     gradcheck.run(study)
     assert len(checked) == 3 + 3, "a damaged file knows nothing"
     assert study.gradcheck.read_bytes() == known
+
+
+def test_classes_are_checked_by_their_own_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "dense 5 > relu > (skip | dense 5 > tanh) > dense 3"
+    shape, x = Shape("graph", Architecture.parse(text)), np.random.default_rng(1).normal(size=(20, 4))
+    of = shape, x, np.eye(3)[np.arange(20) % 3], 9001, "cross_entropy"
+    right = gradcheck.check(*of)
+    gradcheck.refuse(right)
+    assert all(row["n_coordinates"] == 10 or row["tensor"] in ("b3", "x") for row in right if row["tensor"][0] == "W")
+    monkeypatch.setattr(gradcheck, "gradients", lambda *arguments, loss: gradients(*arguments))
+    assert all(row["relative_error"] > 1e-2 for row in gradcheck.check(*of))

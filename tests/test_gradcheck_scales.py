@@ -61,8 +61,8 @@ def test_right_gradients_pass(network: str, scale: str) -> None:
     "scale", ["standardised", "targets of hundreds", "targets of billions", "tiny targets", "large inputs", "years"]
 )
 def test_every_wrong_gradient_fails(monkeypatch: pytest.MonkeyPatch, scale: str, by: float) -> None:
-    def call(*arguments: Any) -> Gradients:
-        exact = gradients(*arguments)
+    def call(*arguments: Any, **options: Any) -> Gradients:
+        exact = gradients(*arguments, **options)
         return replace(exact, W=[by * W for W in exact.W], b=[by * b for b in exact.b], x=by * exact.x)
 
     monkeypatch.setattr(gradcheck, "gradients", call)
@@ -72,8 +72,8 @@ def test_every_wrong_gradient_fails(monkeypatch: pytest.MonkeyPatch, scale: str,
 
 
 def test_one_wrong_entry_among_many_fails_where_it_is_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
-    def call(*arguments: Any) -> Gradients:
-        exact = gradients(*arguments)
+    def call(*arguments: Any, **options: Any) -> Gradients:
+        exact = gradients(*arguments, **options)
         exact.W[1].flat[np.abs(exact.W[1]).argmax()] *= 1.0001
         return exact
 

@@ -16,6 +16,7 @@ from shoal.pipeline.report.plots import points_note
 from shoal.pipeline.report.result_tables import MOST_ROWS, number
 from shoal.pipeline.report.study import Study
 from shoal.pipeline.statistics import ensembles
+from shoal.pipeline.tasks.classification import CROSS_ENTROPY
 from shoal.pipeline.tasks.regression import HALF_MSE
 
 FILES = (
@@ -28,7 +29,7 @@ MOST_NAMED = 20
 
 def gradient_check(study: Study) -> Section:
     """A row per activation, architectures of their own together; folded, the worst tensor of each architecture."""
-    checks, cost = study.checks, HALF_MSE
+    checks, cost = study.checks, CROSS_ENTROPY if study.dataset.classes else HALF_MSE
     named = cost.name if cost in study.costs else f"{cost.name} = {cost.formula} (whatever the loss)"
     n, architectures = int(checks["n_coordinates"].sum()), int(checks["architecture"].nunique())
     text = (

@@ -53,12 +53,13 @@ def run(paths: Paths) -> dict[str, Any]:
     grids = [cells(sweep, dataset.n_outputs, dataset.n_train) for sweep in settings.sweeps.values()]
     shapes = {str(cell.spec.architecture): cell.shape for grid in grids for cell in grid}
     x, y = (values[:N_SAMPLES] for values in (dataset.inputs(dataset.train), dataset.outputs(dataset.train)))
-    kept, new = Checks(folder_of(paths), Path(__file__), x, y, settings.seed), dict[str, list[dict[str, Any]]]()
+    loss = "cross_entropy" if dataset.classes else "squared"
+    kept, new = Checks(folder_of(paths), Path(__file__), x, y, f"{settings.seed}, {loss}"), dict[str, Any]()
     rows: list[dict[str, Any]] = []
     with progress.bar("gradient check") as advance:
         for done, (name, shape) in enumerate(shapes.items(), 1):
             known = kept.get(name)
-            rows += new.setdefault(name, check(shape, x, y, settings.seed)) if known is None else known
+            rows += new.setdefault(name, check(shape, x, y, settings.seed, loss)) if known is None else known
             advance(done, len(shapes))
     refuse(rows)
     kept.put(new)
@@ -83,7 +84,40 @@ def refuse(rows: list[dict[str, Any]]) -> None:
     raise GradientError(f"{where}: found {found}; allowed: {allowed}")
 
 
-def check(shape: Shape, x: np.ndarray, y: np.ndarray, seed: int) -> list[dict[str, Any]]:
+def _squared_size(y_hat: np.ndarray, y: np.ndarray) -> float:
+    return float(np.abs(y_hat * (y_hat - y)).sum(axis=1).mean())
+
+
+def _squared_change(above: np.ndarray, below: np.ndarray, y: np.ndarray) -> float:
+    """The difference of squares is multiplied out, since the costs of large targets have no digits left for what a step
+    changes."""
+    return float(((above - below) * ((above + below) / 2 - y)).sum() / len(y))
+
+
+def _cross_entropy_size(z: np.ndarray, y: np.ndarray) -> float:
+    return float((np.abs(_log_total(z)) + np.abs(y * z).sum(axis=1)).mean())
+
+
+def _cross_entropy_change(above: np.ndarray, below: np.ndarray, y: np.ndarray) -> float:
+    """The probabilities y of a sample add up to 1: -sum y log softmax(z) = log sum exp(z) - sum y z."""
+    return float((_log_total(above) - _log_total(below) - (y * (above - below)).sum(axis=1)).mean())
+
+
+def _log_total(z: np.ndarray) -> np.ndarray:
+    top = z.max(axis=1)
+    total: np.ndarray = top + np.log(np.exp(z - top[:, np.newaxis]).sum(axis=1))
+    return total
+
+
+COSTS: dict[str, tuple[Callable[..., float], Callable[..., float]]] = {
+    "squared": (_squared_size, _squared_change),
+    "cross_entropy": (_cross_entropy_size, _cross_entropy_change),
+}
+"""By loss, of outputs and targets (n, n_outputs): the size of what the cost is added up from, which rounding goes with;
+and by how much the cost is larger for some outputs than for others."""
+
+
+def check(shape: Shape, x: np.ndarray, y: np.ndarray, seed: int, loss: str = "squared") -> list[dict[str, Any]]:
     """One row a tensor (W1, b1, W2, ..., x) of a freshly drawn network on x (n, n_features), y (n, n_outputs), float64.
 
     Errors are relative to the largest gradient of the tensor, or to what rounding leaves to be seen where that is more.
@@ -97,12 +131,12 @@ def check(shape: Shape, x: np.ndarray, y: np.ndarray, seed: int) -> list[dict[st
 
     rows = []
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is not compared
-        exact, y_hat = gradients(architecture, params, x, y), outputs()
-        cost = float(np.abs(y_hat * (y_hat - y)).sum(axis=1).mean())
+        exact, (size, change) = gradients(architecture, params, x, y, loss=loss), COSTS[loss]
+        cost = size(outputs(), y)
         for name, variable, gradient in _tensors(architecture, params, x, exact):
             sizes = _sizes(variable, axis=0 if name == "x" else None)
             scales = np.fmax(np.abs(gradient).max(), FLOOR * cost / sizes)
-            difference = partial(central_difference, outputs, y, variable)
+            difference = partial(central_difference, outputs, partial(change, y=y), variable)
             coordinates = _candidates(gradient, generator)
             slopes = smooth_slopes(difference, coordinates, sizes, scales, EPSILON * cost)
             compared = dict(islice(slopes, N_COORDINATES))
@@ -164,21 +198,16 @@ def derivative(difference: Callable[[float], float], steps: np.ndarray, scale: f
 
 
 def central_difference(
-    outputs: Callable[[], np.ndarray], y: np.ndarray, variable: np.ndarray, index: Index, step: float
+    outputs: Callable[[], np.ndarray], change: Callable[..., float], variable: np.ndarray, index: Index, step: float
 ) -> float:
-    """(C(v + step) - C(v - step)) / (2 step) along one coordinate of `variable`, which is left as it was.
-
-    C = (1/n) sum (y_hat - y)^2 / 2. The difference of squares is multiplied out, since the costs of large
-    targets have no digits left for what a step changes.
-    """
+    """(C(v + step) - C(v - step)) / (2 step) along one coordinate of `variable`, which is left as it was."""
     value = variable[index]
     upper = variable[index] = value + step
     above = outputs()
     lower = variable[index] = value - step
     below = outputs()
     variable[index] = value
-    change = ((above - below) * ((above + below) / 2 - y)).sum() / len(y)
-    return float(change / (upper - lower))
+    return float(change(above, below) / (upper - lower))
 
 
 def _tensors(

@@ -19,15 +19,15 @@ Rows = list[dict[str, Any]]
 
 
 class Checks:
-    """What is known of architectures on these samples, x (n, n_features) and y (n, n_outputs), and this seed.
+    """What is known of architectures on these samples, x (n, n_features) and y (n, n_outputs), and `beside` them.
 
     `check` is the file that has the check itself: after an edit of it, or of the engine, nothing is known.
     """
 
-    def __init__(self, folder: Path, check: Path, x: np.ndarray, y: np.ndarray, seed: int) -> None:
+    def __init__(self, folder: Path, check: Path, x: np.ndarray, y: np.ndarray, beside: str) -> None:
         self._path = folder / NAME
         samples = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
-        self._of = f"{samples}, {x.shape}, {seed}"
+        self._of = f"{samples}, {x.shape}, {beside}"
         self._source = f"{probes.source()}, {file_hash(check)}"
         self._all = self._read()
         self._known: dict[str, Rows] = self._all.setdefault(self._of, {})
