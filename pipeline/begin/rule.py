@@ -33,7 +33,7 @@ OPERATIONS = 8e11
 """Of a first sweep, where a rung has so few: less than a minute on two cores."""
 OPERATIONS_OF_CLASSES = 4e11
 """The same of classes: gelu takes as long as all else in so narrow a network, which is not counted."""
-SPEED = 2e10
+SPEED = 1.5e10
 """Operations a second and thread of such small networks, by rule of thumb."""
 BATCH = 32
 
