@@ -33,7 +33,7 @@ lint: $(VENV)/installed
 	lint-imports
 
 # Versions and files are pinned by the lock file; the build backend is one of them, so nothing else is resolved. pip would
-# compile all that it installs, which takes a minute; Python compiles what is imported, a third of it, when it first is.
+# compile all that it installs, which takes a minute; Python compiles what is imported, less than half, when it first is.
 $(VENV)/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --no-compile --require-hashes --requirement requirements.lock
