@@ -27,7 +27,7 @@ from shoal.pipeline.study.grid import cells
 from shoal.pipeline.study.identity import identifier
 from shoal.pipeline.study.longer import Identify
 from shoal.pipeline.study.so_far import SoFar
-from shoal.pipeline.study.training import Told, Wanted, trained
+from shoal.pipeline.study.training import Told, Wanted, any_validated, trained
 
 
 @receipts.kept(made_from.sweep)
@@ -86,9 +86,8 @@ def run(paths: Paths, name: str) -> dict[str, Any]:
 def _wanted(networks: Sequence[Replicates], parts: Sequence[Dataset], names: Sequence[Identify]) -> Wanted:
     """The networks with their ids and what they are trained on: of folds, each replicate's own."""
     of = [int(own.numbers[0]) % len(parts) for own in networks]
-    is_validated = any(spec.is_validated for spec, _ in networks)
     ids = [names[which](own) for which, own in zip(of, networks, strict=True)]
-    return Wanted(networks, ids, of, [samples(part, is_validated) for part in parts], names)
+    return Wanted(networks, ids, of, [samples(part, any_validated(networks)) for part in parts], names)
 
 
 def _flops(wanted: Wanted, ends: Ends, parts: Sequence[Dataset]) -> float:

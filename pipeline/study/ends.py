@@ -12,7 +12,7 @@ from shoal.kernels.ensemble import NetworkSpec, Replicates, Results
 from shoal.pipeline import store
 from shoal.pipeline.data import Dataset
 from shoal.pipeline.study.outcome import Outcome, outcome, train_cost
-from shoal.pipeline.study.training import Finished, Wanted
+from shoal.pipeline.study.training import Finished, Wanted, any_validated
 
 PART = 1 << 18
 """Points of learning curves that are made into a table at once."""
@@ -50,7 +50,7 @@ class Ends:
     def __init__(self, wanted: Wanted, parts: Sequence[Dataset]) -> None:
         """parts[k] is what wanted.data[k] was made of."""
         self.trained_on = [parts[which] for which in wanted.of]
-        self.is_validated = any(spec.is_validated for spec, _ in wanted.networks)
+        self.is_validated = any_validated(wanted.networks)
         self._wanted, self._ids = wanted.networks, wanted.ids
         self.columns, self.params = list[dict[str, np.ndarray]](), list[np.ndarray]()
         self.trained, self.steps_taken = list[np.ndarray](), list[np.ndarray]()

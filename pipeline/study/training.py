@@ -46,6 +46,11 @@ class Wanted(NamedTuple):
     names: Sequence[Identify]
 
 
+def any_validated(networks: Sequence[Replicates]) -> bool:
+    """Whether any of them takes validation costs."""
+    return any(spec.is_validated for spec, _ in networks)
+
+
 class Told(NamedTuple):
     """Who is told what: `begin` of each group the networks that will be trained, before they are; `advance` and `note`
     how far it is; `so_far` (or None) the networks that are there, for what goes with the progress."""

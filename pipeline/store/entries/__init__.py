@@ -112,8 +112,8 @@ class Store:
         """Keep networks; where that cannot be done a line says so, once."""
 
         def write() -> None:
-            places = self._writer.append(map(encode, blocks))
-            self.index.add([Held(one.engine, one.ids, at, one.steps) for one, at in zip(blocks, places, strict=True)])
+            put = zip(blocks, self._writer.append(map(encode, blocks)), strict=True)
+            self.index.add([Held(one.engine, one.ids, at, one.steps) for one, at in put])
 
         self._write(write)
 
