@@ -16,6 +16,7 @@ import pytest
 from shoal.pipeline import store
 from shoal.pipeline.figures import style
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.report.document import album
 from shoal.pipeline.stages import data, evaluate, predict, report, sweep
 from shoal.pipeline.study.so_far import SoFar
 
@@ -144,7 +145,8 @@ def complete_written(paths: Paths, sweeps: Iterable[str]) -> Paths:
 
 def report_undrawn(paths: Paths) -> None:
     """Run the report stage, with figures that are made but not drawn, which is half of its time."""
-    with patch.object(style, "svg", lambda figure: "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"):
+    blank = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"/>'
+    with patch.object(style, "svg", lambda figure: blank), patch.object(album, "_source", lambda: "undrawn"):
         report.run(paths)
 
 

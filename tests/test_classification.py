@@ -180,7 +180,7 @@ def test_two_classes_have_a_curve_where_both_occur(true: list[int]) -> None:
     assert "share that is yes against probability of yes" in calibration.caption
     assert [curve.path for curve in curves] == (["roc"] if 0 in true else [])
     for curve in curves:
-        label, _ = (text.get_text() for text in curve.figure.axes[0].get_legend().get_texts())
+        label, _ = (text.get_text() for text in curve.drawing.figure().axes[0].get_legend().get_texts())
         assert label == f"{CHOSEN}, ROC AUC 0.917"
 
 

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.report.document import typesetting
 from shoal.pipeline.report.document.blocks import Folded, Formula, Plot, Section, Table, spans
 from shoal.pipeline.report.document.html import html
@@ -60,7 +61,7 @@ class Words(HTMLParser):
 def everywhere(text: str) -> list[Section]:
     """A section with a text wherever a text can be."""
     table = Table(text, [text, "n"], [[text, f"1\n{text}"]])
-    plot = Plot("figure", text, Figure(figsize=(2, 1)))
+    plot = Plot("figure", text, Drawing(Figure, (2, 1)))
     return [Section(text, [table, Folded(table), plot, FORMULA])]
 
 

@@ -99,7 +99,7 @@ def test_a_second_run_writes_the_same_bytes(start: Paths) -> None:
 
 
 def test_a_process_of_another_folder_and_hash_seed_writes_the_same_bytes(study: Paths, tmp_path: Path) -> None:
-    shutil.copytree(study.root, tmp_path / "study", ignore=shutil.ignore_patterns("report", "docs"))
+    shutil.copytree(study.root, tmp_path / "study", ignore=shutil.ignore_patterns("report", "docs", ".shoal"))
     (tmp_path / "temporary").mkdir()
     environment = os.environ | {"PYTHONHASHSEED": "1", "TMPDIR": str(tmp_path / "temporary"), "TZ": "UTC-1"}
     command = [sys.executable, "-m", "shoal.pipeline.stages.report"]  # tests run with a hash seed drawn at random

@@ -38,6 +38,8 @@ GREY = "#888888"
 WIDTH = 8.4
 NARROW = 5.6
 """Widths in inches of figures with several panels in a row (806 px on screen, all of an A4 page), and with one."""
+POINTS = 72
+"""Points of an inch."""
 
 MOST_POINTS = 2000
 """Points of a panel: each is a mark of some 50 bytes, and more would cover each other."""
@@ -87,6 +89,11 @@ def svg(figure: Figure) -> str:
         _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return buffer.getvalue()
+
+
+def width(svg: str) -> float:
+    """The width of SVG text of this module in inches."""
+    return float(svg.partition(' width="')[2].partition("pt")[0]) / POINTS
 
 
 def _lay_out(figure: Figure) -> None:

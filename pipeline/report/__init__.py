@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from matplotlib.figure import Figure
-
-from shoal.pipeline.figures import style
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.report import glance, untested
 from shoal.pipeline.report.assignment.author import assignment_tables
 from shoal.pipeline.report.assignment.derivations import derivations
@@ -28,21 +26,20 @@ def sections(study: Study) -> list[Section]:
     """The whole report, in its order."""
     if not study.dataset.is_tested:
         return untested.sections(study)
-    with style.house_style():
-        first, last = summary(study), test_set(study)
-        last = replace(last, blocks=[*last.blocks, *drawn(study)])
-        sweeps = [sweep_section(results, study.sweeps) for results in study.sweeps]
-        how = reproduction(study.origin, study.config, study.dataset, study.sweeps)
-        network, of_data, checks = example_network(study), data_section(study), gradient_check(study)
-        if study.is_assignment:
-            return [first, network, *derivations(study.sweeps), of_data, *sweeps, checks, last, how]
-        for number, results in enumerate(study.sweeps):
-            effects = effect_blocks(results, study.config.seed)
-            sweeps[number] = replace(sweeps[number], blocks=[*effects, *sweeps[number].blocks])
-        return [first, last, of_data, *sweeps, network, checks, how]
+    first, last = summary(study), test_set(study)
+    last = replace(last, blocks=[*last.blocks, *drawn(study)])
+    sweeps = [sweep_section(results, study.sweeps) for results in study.sweeps]
+    how = reproduction(study.origin, study.config, study.dataset, study.sweeps)
+    network, of_data, checks = example_network(study), data_section(study), gradient_check(study)
+    if study.is_assignment:
+        return [first, network, *derivations(study.sweeps), of_data, *sweeps, checks, last, how]
+    for number, results in enumerate(study.sweeps):
+        effects = effect_blocks(results, study.config.seed)
+        sweeps[number] = replace(sweeps[number], blocks=[*effects, *sweeps[number].blocks])
+    return [first, last, of_data, *sweeps, network, checks, how]
 
 
-def picture(study: Study) -> Figure:
+def picture(study: Study) -> Drawing:
     """The study in one figure."""
     return glance.at_a_glance(study.sweeps) if study.dataset.is_tested else untested.at_a_glance(study)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shoal.pipeline.figures import residuals
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.report.claims.classes import class_blocks, class_plots
 from shoal.pipeline.report.claims.divergence import all_diverged
 from shoal.pipeline.report.claims.in_units import units_blocks, verdict
@@ -98,8 +99,8 @@ def drawn(study: Study) -> list[Plot]:
     predicted = f"Test split, predicted against true: the {study.answering}.{note}"
     left = f"Test split, true minus predicted against predicted: the {study.answering}.{note}"
     return [
-        Plot("predicted", predicted, residuals.predicted(y, y_hat, names)),
-        Plot("residuals", left, residuals.residuals(y, y_hat, names)),
+        Plot("predicted", predicted, Drawing(residuals.predicted, y, y_hat, names)),
+        Plot("residuals", left, Drawing(residuals.residuals, y, y_hat, names)),
     ]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from shoal.pipeline import store
 from shoal.pipeline.data.dataset import Dataset, Split
 from shoal.pipeline.figures import curves, fits, heatmap, room, scores, style
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.hyperparameters import DURATIONS
 from shoal.pipeline.report.claims.limits.sentences import is_sine
 from shoal.pipeline.report.claims.wording import capital
@@ -44,7 +45,7 @@ def score_plot(results: SweepResults) -> Plot:
         caption += _zeros_marked(networks[[results.error.of(results.error.judged)]].to_numpy(np.float64))
         n = int(drawn.cells["n_networks"].max())
         caption += points_note(n, "networks of a column") + drawn.note
-        return Plot(path, caption, scores.replicates(networks, drawn.cells))
+        return Plot(path, caption, Drawing(scores.replicates, networks, drawn.cells))
     x_axis, line_axis, held = scores.split_axes(results.axes)
     fixed = axes.Fixed.at_best(results.cells, held)
     cells, left_out = room.few(fixed.select(results.cells), scores.room_of(x_axis, line_axis))
@@ -54,7 +55,7 @@ def score_plot(results: SweepResults) -> Plot:
     caption += _zeros_marked(marks[["centre", "low"]].to_numpy())
     if np.isinf(marks["high"]).any():
         caption += " An arrow: the upper end is a diverged network; a cross at the upper edge: the mark itself is one."
-    return Plot(path, caption, scores.scores(cells, results.axes))
+    return Plot(path, caption, Drawing(scores.scores, cells, results.axes))
 
 
 def _zeros_marked(drawn: np.ndarray) -> str:
@@ -71,7 +72,7 @@ def heat_plot(results: SweepResults) -> Plot | None:
     caption = (
         f"Median {results.error.label(results.error.judged)}, a colour for its power of ten.{fixed.note}{left_out}"
     )
-    return Plot(f"{results.name}/heat_map", caption, heatmap.heat_map(cells, results.axes))
+    return Plot(f"{results.name}/heat_map", caption, Drawing(heatmap.heat_map, cells, results.axes))
 
 
 def fit_plot(results: SweepResults) -> Plot:
@@ -81,12 +82,12 @@ def fit_plot(results: SweepResults) -> Plot:
     facets = axes.facets(cells, results.axes)
     shown = [cell for cell in facets.shown(cells)["cell"] if cell in results.best.index]
     outputs = {cell: results.predictor(cell).predict(dataset.grid.x) for cell in shown}
-    figure = fits.fits(cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
+    drawing = Drawing(fits.fits, cells, facets, dataset.grid.x[:, 0], outputs, truth(dataset))
     smallest = f"the smallest {results.task.error.label('validation')}"
     caption = f"Fits: of each cell the replicate with {smallest}.{facets.note}{left_out}{targets_note(dataset)}"
     if not is_sine(dataset):
         caption += points_note(len(dataset.test.x), "test samples")
-    return Plot(f"{results.name}/fits", caption, figure)
+    return Plot(f"{results.name}/fits", caption, drawing)
 
 
 def prediction_plot(results: SweepResults) -> Plot:
@@ -95,11 +96,11 @@ def prediction_plot(results: SweepResults) -> Plot:
     error = results.error
     cell = str(best_first(results.best).index[0])
     y_hat = results.predictor(cell).predict(results.trained_on(cell).test.x)
-    figure = fits.predictions(dataset.test.y, y_hat, dataset.target_names)
+    drawing = Drawing(fits.predictions, dataset.test.y, y_hat, dataset.target_names)
     which = f"the network with the smallest {error.label('validation')} of the sweep ({cell})"
     caption = f"Test split, predicted against true: {which}."
     caption += targets_note(dataset) + points_note(len(dataset.test.x), "test samples")
-    return Plot(f"{results.name}/predictions", caption, figure)
+    return Plot(f"{results.name}/predictions", caption, drawing)
 
 
 def curve_plot(results: SweepResults) -> Plot:
@@ -110,7 +111,7 @@ def curve_plot(results: SweepResults) -> Plot:
     facets = axes.facets(cells, found)
     shown = facets.shown(cells)["cell"]
     validation = results.bands(shown, store.VALIDATION_COST) if results.is_validated else {}
-    figure = curves.learning_curves(cells, facets, results.bands(shown), validation)
+    drawing = Drawing(curves.learning_curves, cells, facets, results.bands(shown), validation)
     drawn = cost_label(cells)
     if validation:
         held_out = "rows that a network's fold holds out" if results.dataset.folds else "validation split"
@@ -119,7 +120,7 @@ def curve_plot(results: SweepResults) -> Plot:
     caption += left_out
     if "stopped_step" in results.networks:
         caption += " A network that stopped early counts from then on with the last cost that it had."
-    return Plot(f"{results.name}/learning_curves", caption, figure)
+    return Plot(f"{results.name}/learning_curves", caption, drawing)
 
 
 def gradient_plot(results: SweepResults) -> Plot:
@@ -131,7 +132,7 @@ def gradient_plot(results: SweepResults) -> Plot:
     cost = f"C is the {results.cost_names} of one sample, whose target is fixed"
     caption = f"dC/d{name} of the best network of each architecture; {cost}."
     caption += points_note(len(points.x), "points") + left_out
-    return Plot(f"{results.name}/input_gradient", caption, fits.input_gradients(gradients, name))
+    return Plot(f"{results.name}/input_gradient", caption, Drawing(fits.input_gradients, gradients, name))
 
 
 def points_note(n: int, what: str, most: int = style.MOST_POINTS) -> str:

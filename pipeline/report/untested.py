@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
-
 from shoal.pipeline.baselines import BASELINES, overall
-from shoal.pipeline.figures import style
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.report.assignment.setting import data_section, example_network
 from shoal.pipeline.report.document.blocks import Block, Section, Table
 from shoal.pipeline.report.document.markdown import markdown
@@ -22,11 +20,6 @@ from shoal.pipeline.statistics.errors import UNTESTED, cost_label
 
 def sections(study: Study) -> list[Section]:
     """The whole report, in its order."""
-    with style.house_style():
-        return _sections(study)
-
-
-def _sections(study: Study) -> list[Section]:
     return [
         Section("Summary", _summary(study)),
         example_network(study),
@@ -45,11 +38,10 @@ def results_page(study: Study) -> str:
     return "\n\n".join(texts) + "\n"
 
 
-def at_a_glance(study: Study) -> Figure:
+def at_a_glance(study: Study) -> Drawing:
     """Learning curves of the first sweep that has any, or else its first network."""
-    with style.house_style():
-        plots = [curve_plot(results) for results in study.sweeps if len(results.curves)]
-        return next(iter(plots or example_network(study).plots)).figure
+    plots = [curve_plot(results) for results in study.sweeps if len(results.curves)]
+    return next(iter(plots or example_network(study).plots)).drawing
 
 
 def _summary(study: Study) -> list[Block]:

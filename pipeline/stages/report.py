@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shoal.pipeline import config, data, progress, report, store
+from shoal.pipeline import config, data, report, store
 from shoal.pipeline.classes import Classes
 from shoal.pipeline.config import Config, ReportConfig
 from shoal.pipeline.data import Dataset
-from shoal.pipeline.figures import style
 from shoal.pipeline.figures.letters import printable
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import made_from, receipts
+from shoal.pipeline.report.document.album import drawn
 from shoal.pipeline.report.document.blocks import Plot
 from shoal.pipeline.report.document.html import html
 from shoal.pipeline.report.document.pdf import pdf
-from shoal.pipeline.report.document.typesetting import pictures
 from shoal.pipeline.report.plots import heat_plot
 from shoal.pipeline.report.results import load as load_sweep
 from shoal.pipeline.report.study import Study, origin
 from shoal.pipeline.stages import _stage
+from shoal.pipeline.store.entries import folder_of
 
 
 @receipts.kept(made_from.report)
@@ -31,14 +31,12 @@ def run(paths: Paths) -> dict[str, Any]:
     study = load(paths)
     sections = report.sections(study)
     plots = [plot for section in sections for plot in section.plots] + _heat_maps(study)
-    with progress.bar("report: figures") as advance:
-        for done, plot in enumerate(plots, 1):
-            store.write_text(paths.figures / f"{plot.path}.svg", plot.svg)
-            advance(done, len(plots))
-    glance = style.svg(report.picture(study))
-    files = [*(paths.figures / f"{plot.path}.png" for plot in plots), paths.docs / "results.png"]
-    for path, picture in zip(files, pictures([*(plot.svg for plot in plots), glance]), strict=True):
-        store.write_bytes(path, picture)
+    drawings = [*(plot.drawing for plot in plots), report.picture(study)]
+    *pictures, glance = drawn(drawings, folder_of(paths))
+    for plot, picture in zip(plots, pictures, strict=True):
+        store.write_text(paths.figures / f"{plot.path}.svg", plot.drawing.svg)
+        store.write_bytes(paths.figures / f"{plot.path}.png", picture)
+    store.write_bytes(paths.docs / "results.png", glance)
     title = study.config.report.title
     store.write_text(paths.report, html(title, sections))
     store.write_bytes(paths.report_pdf, pdf(title, sections))
@@ -80,8 +78,7 @@ def _heat_maps(study: Study) -> list[Plot]:
     """Files for MLflow, which has no such view of its own; the report's tables show the same."""
     if not study.dataset.is_tested:
         return []
-    with style.house_style():
-        return [plot for results in study.sweeps if (plot := heat_plot(results))]
+    return [plot for results in study.sweeps if (plot := heat_plot(results))]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.data import Dataset
-from shoal.pipeline.figures import room
-from shoal.pipeline.figures.network import drawing
+from shoal.pipeline.figures import network, room
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.figures.style import COLOUR_NAMES
 from shoal.pipeline.preparation import BOOLEAN
 from shoal.pipeline.report.claims.wording import counted, shortened
@@ -26,13 +26,15 @@ def example_network(study: Study) -> Section:
     """The assignment's example, or else the first network of the study."""
     if study.is_assignment:
         caption = f"One input, hidden layers of 5 and 3 units, one linear output unit. {colours(EXAMPLE)}"
-        return Section("A small network", [Plot("example_network", caption, drawing(EXAMPLE, 1))], "2a")
+        return Section(
+            "A small network", [Plot("example_network", caption, Drawing(network.drawing, EXAMPLE, 1))], "2a"
+        )
     first, n_inputs = study.sweeps[0], study.dataset.n_inputs
     cell = first.cells.iloc[0]
     architecture = Architecture.parse(cell["architecture"])
     what = f"{cell['cell']} of sweep {first.name}: {counted(n_inputs, 'input')}, {architecture}."
-    caption, figure = f"{what} {colours(architecture)}", drawing(architecture, n_inputs)
-    return Section("A network of the study", [Plot("example_network", caption, figure)])
+    caption, drawing = f"{what} {colours(architecture)}", Drawing(network.drawing, architecture, n_inputs)
+    return Section("A network of the study", [Plot("example_network", caption, drawing)])
 
 
 def colours(architecture: Architecture) -> str:
@@ -49,7 +51,7 @@ def network_plots(results: SweepResults) -> list[Plot]:
         Plot(
             f"{results.name}/network_{cell['series']}",
             f"{cell['series']}: {cell['architecture']}",
-            drawing(Architecture.parse(cell["architecture"]), results.dataset.n_inputs),
+            Drawing(network.drawing, Architecture.parse(cell["architecture"]), results.dataset.n_inputs),
         )
         for _, cell in room.few(results.cells, {"series": room.SERIES}).cells.drop_duplicates("series").iterrows()
     ]

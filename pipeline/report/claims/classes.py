@@ -8,6 +8,7 @@ import numpy as np
 
 from shoal.pipeline.baselines.logistic import LOGISTIC
 from shoal.pipeline.figures import classes, style
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.report.claims.wording import counted
 from shoal.pipeline.report.document.blocks import Block, Plot, Table
 from shoal.pipeline.report.study import Study
@@ -44,7 +45,7 @@ def class_plots(study: Study) -> list[Plot]:
         "equal width, with 95 % intervals. Where probabilities hold what they say, points are on the line."
     )
     labels = (style.name(f"mean {found.whose}"), style.name(found.share))
-    plots = [Plot("calibration", caption, classes.calibration(found.bins, *labels))]
+    plots = [Plot("calibration", caption, Drawing(classes.calibration, found.bins, *labels))]
     is_second = y[:, -1] == 1
     if y.shape[1] > 2 or is_second.all() or not is_second.any():
         return plots
@@ -59,7 +60,7 @@ def class_plots(study: Study) -> list[Plot]:
         f"ROC curve on the test split: the share of the rows of {second} that are taken for it, against that of the "
         f"rows of {first}, where the probability has to be above a threshold, at all thresholds. On the line is chance."
     )
-    return [*plots, Plot("roc", caption, classes.roc(curves, x_label, y_label))]
+    return [*plots, Plot("roc", caption, Drawing(classes.roc, curves, x_label, y_label))]
 
 
 def confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:

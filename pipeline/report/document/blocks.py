@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
-from matplotlib.figure import Figure
-
-from shoal.pipeline.figures import style
+from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.report.document.plain import plain
 
 
@@ -48,12 +45,7 @@ class Plot:
 
     path: str
     caption: str
-    figure: Figure
-
-    @cached_property
-    def svg(self) -> str:
-        """SVG text."""
-        return style.svg(self.figure)
+    drawing: Drawing
 
 
 Block = str | Formula | Table | Folded | Plot

@@ -64,8 +64,9 @@ def _block(block: Block, anchor: str) -> dict[str, Any]:
         case Folded():
             return found | {"caption": block.table.caption, "parts": layout(block.table), "anchor": anchor}
         case Plot():
-            share = min(block.figure.get_figwidth() / style.WIDTH, 1.0)
-            return found | {"caption": block.caption, "svg": block.svg, "share": share}
+            svg = block.drawing.svg
+            share = min(style.width(svg) / style.WIDTH, 1.0)
+            return found | {"caption": block.caption, "svg": svg, "share": share}
 
 
 def layout(table: Table) -> list[dict[str, Any]]:

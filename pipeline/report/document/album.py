@@ -1,0 +1,41 @@
+"""The pictures of a report: those that the store has from the report before are not drawn again."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from shoal.pipeline import progress
+from shoal.pipeline.figures import letters
+from shoal.pipeline.figures.drawing import Drawing
+from shoal.pipeline.provenance.hashes import package_hash
+from shoal.pipeline.report.document.typesetting import pictures
+from shoal.pipeline.store.entries.kept import Kept
+
+NAME = "pictures.json"
+
+
+def drawn(drawings: Sequence[Drawing], folder: Path) -> list[bytes]:
+    """PNG of each drawing, which has its SVG then; kept in this folder for the next report, and no others with them."""
+    kept, keys = Kept(folder / NAME, _source()), [drawing.key for drawing in drawings]
+    known: dict[str, list[str]] = kept.read()
+    new = {key: drawing for key, drawing in zip(keys, drawings, strict=True) if key not in known}
+    svgs = list[str]()
+    with progress.bar("report: figures") as advance:
+        for drawing in new.values():
+            svgs.append(drawing.svg)
+            advance(len(svgs), len(new))
+    found = zip(new, svgs, pictures(svgs), strict=True)
+    known |= {key: [svg, b64encode(png).decode()] for key, svg, png in found}
+    for key, drawing in zip(keys, drawings, strict=True):
+        drawing.svg = known[key][0]
+    kept.write({key: known[key] for key in keys})
+    return [b64decode(known[key][1]) for key in keys]
+
+
+def _source() -> str:
+    """All that pictures depend on beside what they show."""
+    fonts = {name: str(path) for name, (path, _) in letters.families().items()}
+    return f"{package_hash()}, matplotlib {version('matplotlib')}, typst {version('typst')}, {fonts}"
