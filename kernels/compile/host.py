@@ -18,20 +18,21 @@ import numba
 class InstructionSet:
     """A name, bytes in a vector register, and rows x columns of vectors in the largest register tile (tile.py).
 
-    There is one for samples and one for networks in lanes (lanes.py), which is narrow, as a mini-batch may fill few
-    vectors.
+    There is one for samples in lanes (lanes.py), and for networks in lanes one for products, which is narrow, as a
+    mini-batch may fill few vectors, and one for the gradients of weights.
     """
 
     name: str
     vector_bytes: int
     sample_tile: tuple[int, int]
     network_tile: tuple[int, int]
+    gradient_tile: tuple[int, int]
 
 
-AVX512 = InstructionSet("avx512", 64, (5, 5), (5, 3))
-AVX2 = InstructionSet("avx2", 32, (5, 2), (4, 2))
-NEON = InstructionSet("neon", 16, (5, 5), (4, 2))
-BASELINE = InstructionSet("baseline", 16, (5, 2), (4, 1))
+AVX512 = InstructionSet("avx512", 64, (5, 5), (6, 4), (5, 3))
+AVX2 = InstructionSet("avx2", 32, (5, 2), (4, 2), (4, 2))
+NEON = InstructionSet("neon", 16, (5, 5), (4, 2), (4, 2))
+BASELINE = InstructionSet("baseline", 16, (5, 2), (4, 1), (4, 1))
 
 
 def _has(feature: str) -> bool:

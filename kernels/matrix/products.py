@@ -57,26 +57,31 @@ def _pieces(most: int) -> Any:
     return piece
 
 
-def _columns(lanes: Lanes) -> Any:
-    """The same for the vectors of a row, where the last tile may run over the end: no further than a STRIPE goes.
-
-    A lone vector takes `most` - 1 too, with networks in lanes two (see group_rows.py).
-    """
-    most = lanes.columns
+def _columns(lanes: Lanes) -> tuple[list[int], Any]:
+    """The same for the vectors of a row, and the sizes that there are: samples' last tile may run over the end, no
+    further than a STRIPE goes, and a lone vector of networks takes two, for which there is room (group_rows.py)."""
+    most = lanes.product_tile[1]
+    least = max(1, min(2, most - 1)) if lanes.networks else most - 1
 
     @inlined
-    def columns(left):
+    def of_samples(left):
         return most - 1 if left % most else most
 
-    return columns
+    @inlined
+    def of_networks(left):
+        if left % most != 1:
+            return left % most or most
+        return most - 1 if left > most else least
+
+    return list(range(most, least - 1, -1)), of_networks if lanes.networks else of_samples
 
 
 def _product(lanes: Lanes, ends: Ends) -> Any:
     """The loops over the tiles. The one inside runs over the operand that is in the first-level cache: with samples in
     lanes w is small and some columns of y stay there, with networks in lanes y is small and rows of w stay there."""
-    rows, columns, width, stride = lanes.rows, lanes.columns, lanes.width, lanes.stride
-    block = product_block(lanes, _sizes((rows, rows - 1, 1), (columns, columns - 1)), ends)
-    next_rows, next_columns, inner_columns = _pieces(rows), _columns(lanes), lanes.networks
+    (rows, _), (widths, next_columns), next_rows = lanes.product_tile, _columns(lanes), _pieces(lanes.product_tile[0])
+    block = product_block(lanes, _sizes((rows, rows - 1, 1), widths), ends)
+    width, stride, inner_columns = lanes.width, lanes.stride, lanes.networks
 
     @linked(lanes.name)
     def product(
@@ -108,7 +113,7 @@ def _product(lanes: Lanes, ends: Ends) -> Any:
 
 
 def _weight_gradient(lanes: Lanes) -> Any:
-    rows, columns, width, stride = lanes.rows, lanes.columns, lanes.width, lanes.stride
+    (rows, columns), width, stride = lanes.gradient_tile, lanes.width, lanes.stride
     block = gradient_block(lanes, _sizes((rows, rows - 1, 1), (columns, columns - 1, 1)))
     next_rows, next_columns = _pieces(rows), _pieces(columns)
 

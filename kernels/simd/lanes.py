@@ -44,7 +44,9 @@ class Lanes:
     def __init__(self, networks: bool) -> None:
         self.networks = networks
         self.name = "networks" if networks else "samples"
-        self.rows, self.columns = HOST.network_tile if networks else HOST.sample_tile
+        self.product_tile, self.gradient_tile = (
+            (HOST.network_tile, HOST.gradient_tile) if networks else (HOST.sample_tile, HOST.sample_tile)
+        )
         self.group = GROUP if networks else 1
         self.stride = _integer(self.group)
         self.load = loader(self.count)
