@@ -83,9 +83,7 @@ def train_on(
     a sentence where kernels have to be compiled first, which takes seconds. Raises ValueError for arrays or specs that
     do not fit together, numbers that are not finite, and other dtypes than DTYPES.
     """
-    if len(of) != len(specs) or not all(0 <= which < len(datasets) for which in of):
-        allowed = f"one of the {len(datasets)} data sets, from 0 on, for each of {len(specs)} specs"
-        raise ValueError(f"of has {len(of)} numbers, {[*of][:8]} ...; it has to name {allowed}")
+    _check_of(of, len(specs), len(datasets))
     places: dict[Key, list[int]] = {}
     for i, (spec, which) in enumerate(zip(specs, of, strict=True)):
         places.setdefault((replace(spec, replicate=0), which), []).append(i)
@@ -109,12 +107,14 @@ def train_replicates(
 ) -> list[Results]:
     """`train_on` for many networks, whose results are arrays: wanted[i] on datasets[of[i]], in that order.
 
-    What the keeper has goes on from there, and what it is given can, on the same data, seed, dtype and engine.
+    What the keeper has goes on from there, and what it is given can, on the same data, seed, dtype and engine. Raises
+    what `train_on` does.
     """
     dtype, n_threads = options.get("dtype", "float64"), options.get("n_threads")
     check_dtype("dtype", dtype)
     if n_threads is not None and n_threads < 1:
         raise ValueError(f"n_threads {n_threads} is not 1 or more; None is one a processor")
+    _check_of(of, len(wanted), len(datasets))
     datasets = [samples.checked() for samples in datasets]
     _check_specs([spec for spec, _ in wanted], datasets, of)
     if not wanted:
@@ -128,6 +128,13 @@ def train_replicates(
         for i in one.places:
             parts[i].append((one.numbers, results_of(wanted[i].spec, job, outcome)))
     return [ordered(numbers, own) for (_, numbers), own in zip(wanted, parts, strict=True)]
+
+
+def _check_of(of: Sequence[int], n_specs: int, n_sets: int) -> None:
+    """Raise ValueError where `of` does not name a data set for each specification: compiled code would not notice."""
+    if len(of) != n_specs or not all(0 <= which < n_sets for which in of):
+        allowed = f"one of the {n_sets} data sets, from 0 on, for each of {n_specs} specs"
+        raise ValueError(f"of has {len(of)} numbers, {[*of][:8]} ...; it has to name {allowed}")
 
 
 def _check_specs(specs: Sequence[NetworkSpec], datasets: Sequence[Samples], of: Sequence[int]) -> None:

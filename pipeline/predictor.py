@@ -119,6 +119,8 @@ class Predictor:
 
         Those of folds are in the user's.
         """
+        if np.ndim(x) != 2 or x.shape[1] != self.n_inputs:
+            raise ValueError(f"x has shape {np.shape(x)}; allowed: (n, {self.n_inputs}), a column for each input")
         if self.folds:
             parts = np.split(x, np.cumsum([fold.n_inputs for fold in self.folds])[:-1], axis=1)
             found = zip(self.folds, parts, strict=True)
@@ -162,7 +164,7 @@ class Predictor:
         return dict(zip(self.columns, [*labels, *answer.T], strict=True))
 
     def answer(self, x: np.ndarray) -> np.ndarray:
-        """The numbers in `columns`, float64 (n, n_numbers), for x (n, n_features); raises what `predict` does.
+        """The numbers in `columns`, float64 (n, n_numbers), for x (n, n_inputs); raises what `predict` does.
 
         Predictions; of several networks the standard deviation of their predictions (ddof 0, as they are all that
         answer); the ends of the prediction interval, NaN where they are not known. Of classes their probabilities, and
@@ -240,5 +242,5 @@ class Predictor:
         """Read what `save` wrote, bit for bit; raises ValueError for a file that holds no predictor."""
         try:
             return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: found no predictor ({error!r}); allowed: a file that `save` wrote") from None

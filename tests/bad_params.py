@@ -101,6 +101,8 @@ SINGLE = [
     ("dtype: float64", "dtype: float64\nthreads: 4",
      "threads: found an unknown key; allowed: seed, dtype, data, tracking, report, choose, interval, execution, "
      "sweeps"),
+    ("  standardise: true", "  standardise: true\n  decimal: ','\n  thousands: ','",
+     "data.thousands: found ','; allowed: null, or another mark than data.decimal"),
     ("dtype: float64", "dtype: float64\nexecution: {engine: slurm}",
      "execution.engine: found 'slurm'; allowed: local, dask"),
     ("dtype: float64", "dtype: float64\nexecution: {engine: dask, address: 10.0.0.1}",

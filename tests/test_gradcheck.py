@@ -107,6 +107,15 @@ def test_an_architecture_is_checked_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert study.gradcheck.read_bytes() == known
 
 
+def test_what_is_known_of_an_architecture_has_the_name_that_it_has_now(tmp_path: Path) -> None:
+    sizes = studies.SIZES | {"depth": 1, "width": 3, "activation": "relu", "learning_rate": 0.02}
+    own = {"architecture": {"own": "dense 3 > relu"}, "learning_rate": 0.02, "steps": 3}
+    study = studies.train(studies.write(tmp_path, {"sizes": sizes}), [])
+    for sweep, activation in ((sizes, "relu"), (own, None), (sizes, "relu")):
+        gradcheck.run(studies.write(study.root, {"sizes": sweep}))
+        assert set(store.read_table(study.gradcheck)["activation"]) == {activation}
+
+
 def test_classes_are_checked_by_their_own_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "dense 5 > relu > (skip | dense 5 > tanh) > dense 3"
     shape, x = Shape("graph", Architecture.parse(text)), np.random.default_rng(1).normal(size=(20, 4))

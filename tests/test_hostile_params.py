@@ -22,6 +22,7 @@ BOMB = (
 DEEP = "found values nested too deep; allowed: values nested up to 50 deep"
 MANY = "found more than 10,000 values; allowed: up to 10,000 values, keys included"
 NO_TEXT = "byte 1: found bytes that are not UTF-8 text; allowed: UTF-8"
+HALF = "half of a letter; allowed: the letter itself, or its escape of eight digits, such as \\U0001F600"
 DIGITS = "digits; allowed: numbers of up to 100 digits"
 
 
@@ -51,6 +52,9 @@ def refusal(path: Path, content: str | bytes) -> str:
         pytest.param("a: 1\nb: " + "9" * 10_000, f"line 2: found a number of 10,000 {DIGITS}", id="decimal"),
         pytest.param("a: 0x" + "f" * 10_000, f"line 1: found a number of 10,002 {DIGITS}", id="hexadecimal"),
         pytest.param("a: 1." + "0" * 200 + "1", f"line 1: found a number of 203 {DIGITS}", id="a fraction"),
+        pytest.param('a: 1\nb: {"\\ud83d\\ude00": c}', f"line 2: found the escape \\ud83d, {HALF}", id="half a letter"),
+        pytest.param("%YAML 1.3\n---\na: 1", "found a fault in the YAML (version minor part can only be 2 or 1, got "
+                     "(1, 3)); allowed: YAML 1.2", id="another YAML"),
         pytest.param(bytes(range(128, 256)), NO_TEXT, id="bytes"),
         pytest.param("a: 1".encode("utf-16"), NO_TEXT, id="utf16"),
     ],

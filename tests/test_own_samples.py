@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from shoal.kernels.ensemble import NetworkSpec, Samples, train, train_on
+from shoal.kernels.ensemble import NetworkSpec, Replicates, Samples, train, train_on, train_replicates
 from shoal.kernels.training.data import pack_data
 from tests.fleet import DTYPES, MANY, N_SAMPLES, Bits, bits, samples, spec
 from tests.problems import SEED
@@ -109,5 +109,8 @@ def test_a_network_that_diverges_leaves_those_on_other_data_alone() -> None:
 @pytest.mark.parametrize("of", [[0], [0, 2], [0, -1]])
 def test_a_data_set_that_there_is_not_is_an_error(of: list[int]) -> None:
     datasets = folds(20, 2)
-    with pytest.raises(ValueError, match="it has to name one of the 2 data sets, from 0 on, for each of 2 specs"):
-        train_on([spec(), spec()], datasets, of, seed=SEED)
+    wanted = [Replicates(spec(), np.arange(2))] * 2
+    for call in (lambda: train_on([spec()] * 2, datasets, of, seed=SEED),
+                 lambda: train_replicates(wanted, datasets, of, seed=SEED)):  # fmt: skip
+        with pytest.raises(ValueError, match="it has to name one of the 2 data sets, from 0 on, for each of 2 specs"):
+            call()

@@ -150,6 +150,9 @@ def test_pictures_that_are_damaged_or_of_other_sources_are_drawn_again(
     kept.write_text(kept.read_text(encoding="utf-8").replace("path d=", "path D="), encoding="utf-8")
     report.run(study)
     assert (len(drawn), outputs(study)) == (2 * n, first)
+    kept.write_text(kept.read_text(encoding="utf-8").replace("path d=", "path D=").replace("sha256", "sha257"), "utf-8")
+    report.run(study)
+    assert (len(drawn), outputs(study)) == (3 * n, first), "a file without its seal knows nothing"
     monkeypatch.setattr("shoal.pipeline.report.document.album.package_hash", lambda: "edited")
     report.run(study)
-    assert (len(drawn), outputs(study)) == (3 * n, first)
+    assert (len(drawn), outputs(study)) == (4 * n, first)

@@ -82,7 +82,15 @@ def test_a_file_gives_it_back_bit_for_bit(tmp_path: Path, dtype: str) -> None:
     np.testing.assert_array_equal(after.predict(X), before.predict(X))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"feature_names": ["x"]}', '{"networks": [3]}'])
+@pytest.mark.parametrize("shape", [(6,), (6, 0), (6, 1), (6, 3), (2, 6, 1)])
+def test_inputs_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
+    predictor = of(Fitted.of(NOTATION, RNG.normal(size=13)))
+    for call in (predictor.predict, predictor.answer, predictor.table):
+        with pytest.raises(ValueError, match=rf"x has shape \({shape[0]},.*\); allowed: \(n, 2\)"):
+            call(np.ones(shape))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "", "[]", "{}", '{"feature_names": ["x"]}', '{"networks": [3]}'])
 def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "network.json").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"network.json: found no predictor .*; allowed: a file that `save` wrote"):

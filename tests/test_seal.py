@@ -64,7 +64,8 @@ def test_nor_of_any_other_kind_of_file(study: Paths, kind: str) -> None:
 
 def test_truncated_files_of_every_kind_are_damaged(study: Paths) -> None:
     curves = study.curves("ridge")
-    for path, read in ((curves, store.read_table), (curves, store.LearningCurves), (study.chosen, store.read_json)):
+    readers = (store.read_table, store.LearningCurves, store.columns_of, store.count_rows)
+    for path, read in (*((curves, read) for read in readers), (study.chosen, store.read_json)):
         content = path.read_bytes()
         for length in range(0, len(content), 97):
             path.write_bytes(content[:length])

@@ -81,7 +81,7 @@ def params(
         "title": json.dumps(title(table, targets, rows), ensure_ascii=False),
         "choose": _value(rule.choose(first, cut)),
         "interval": f"{'' if cut.has_interval else '# '}interval: {rule.LEVEL:g}",
-        "why": f"{first.networks} networks, which answer together",
+        "why": f"{first.networks} networks, the best of which answer together",
         "block": "\n".join(f"    {key}: {_value(value)}" for key, value in first.block.items()),
     }
     return Template(source("params.yaml")).substitute(said)

@@ -122,6 +122,13 @@ class DataConfig(Closed):
         default="regression", description="regression, classification"
     )
 
+    @field_validator("thousands")
+    @classmethod
+    def _no_decimal_mark(cls, thousands: str | None, info: ValidationInfo) -> str | None:
+        if thousands and thousands == info.data.get("decimal"):
+            raise refusal("null, or another mark than data.decimal")
+        return thousands
+
     @field_validator("splits")
     @classmethod
     def _split_by_no_target(cls, splits: Splits | None, info: ValidationInfo) -> Splits | None:

@@ -5,6 +5,7 @@ Whatever the file holds, it is read or refused in bounded time and memory.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from copy import deepcopy
@@ -30,6 +31,8 @@ DEEPEST = 50
 """Levels of nested values in a file; params.yaml needs six."""
 LONGEST_NUMBER = 100
 """Characters of a number."""
+HALF_A_LETTER = re.compile("[\ud800-\udfff]")
+"""Two of these are a letter in JSON, but not in YAML."""
 
 
 def read(path: Path) -> tuple[object, list[Fault]]:
@@ -54,7 +57,7 @@ def read(path: Path) -> tuple[object, list[Fault]]:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(": ".join(text for text in (error.context, error.problem) if text).split())
         fault = Fault(f"line {mark.line + 1}, column {mark.column + 1}", f"a fault in the YAML ({problem})", "YAML 1.2")
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, AssertionError) as error:  # the last for %YAML 1.3
         fault = Fault("", f"a fault in the YAML ({str(error).splitlines()[0]})", "YAML 1.2")
     raise ConfigError([fault])
 
@@ -74,7 +77,7 @@ def _read(text: str) -> tuple[object, list[Fault]]:
     root = yaml.compose(text)
     if root is None:
         return None, []
-    if faults := [*_expansion_faults(root), *_number_faults(root, set())]:
+    if faults := [*_expansion_faults(root), *_scalar_faults(root, set())]:
         raise ConfigError(faults)
     key_faults = list(_key_faults(root, "", set()))  # before values are made of the nodes, which writes out merge keys
     return _text_keys(yaml.constructor.construct_document(root)), key_faults
@@ -128,16 +131,20 @@ def _expansion_faults(root: Node) -> Iterator[Fault]:
         yield Fault("", "values nested too deep", f"values nested up to {DEEPEST} deep, aliases written out")
 
 
-def _number_faults(node: Node, seen: set[int]) -> Iterator[Fault]:
-    """Numbers with more digits than any key has a use for, which Python may refuse to print."""
+def _scalar_faults(node: Node, seen: set[int]) -> Iterator[Fault]:
+    """Numbers with more digits than any key has a use for, which Python may refuse to print, and text that is none."""
     if id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, ScalarNode) and node.tag in NUMBER_TAGS and len(node.value) > LONGEST_NUMBER:
         found = f"a number of {len(node.value):,} digits"
         yield Fault(f"line {node.start_mark.line + 1}", found, f"numbers of up to {LONGEST_NUMBER} digits")
+    if isinstance(node, ScalarNode) and (half := HALF_A_LETTER.search(node.value)):
+        found = f"the escape \\u{ord(half[0]):x}, half of a letter"
+        allowed = "the letter itself, or its escape of eight digits, such as \\U0001F600"
+        yield Fault(f"line {node.start_mark.line + 1}", found, allowed)
     for part in _parts(node):
-        yield from _number_faults(part, seen)
+        yield from _scalar_faults(part, seen)
 
 
 def _parts(node: Node) -> list[Node]:

@@ -59,7 +59,8 @@ def run(paths: Paths) -> dict[str, Any]:
     with progress.bar("gradient check") as advance:
         for done, (name, shape) in enumerate(shapes.items(), 1):
             known = kept.get(name)
-            rows += new.setdefault(name, check(shape, x, y, settings.seed, loss)) if known is None else known
+            found = new.setdefault(name, check(shape, x, y, settings.seed, loss)) if known is None else known
+            rows += [row | {"activation": shape.activation} for row in found]  # as the sweep writes it, now
             advance(done, len(shapes))
     refuse(rows)
     kept.put(new)

@@ -43,7 +43,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file, without its digest; raises DamagedFileError and OldFileError."""
     try:
         value = json.loads(read_bytes(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DamagedFileError(path) from None
     if value is not None:  # which is a whole answer: no network was chosen
         held = value if isinstance(value, dict) else {}
@@ -168,12 +168,21 @@ def refuse_old(path: Path, held: Collection[str], needed: Collection[str]) -> No
 def columns_of(path: Path) -> list[str]:
     """The names of the columns of a Parquet table; raises DamagedFileError."""
     refuse_broken(path)
-    return list(pq.read_schema(path).names)
+    return list(_about(path).schema.names)
 
 
 def count_rows(path: Path) -> int:
-    """The number of rows of a Parquet table, of which nothing else is read."""
-    return int(pq.read_metadata(path).num_rows)
+    """The number of rows of a Parquet table, of which nothing else is read; raises DamagedFileError."""
+    return int(_about(path).num_rows)
+
+
+def _about(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError):
+        raise DamagedFileError(path) from None
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -69,6 +69,11 @@ def is_broken(content: bytes) -> bool:
     return found is not None and content[slice(*found)] != _digest(content, *found)
 
 
+def is_sealed(content: bytes) -> bool:
+    """Whether the content has a seal, and is what was sealed."""
+    return _place(content) is not None and not is_broken(content)
+
+
 def _place(content: bytes | mmap.mmap) -> tuple[int, int] | None:
     """Where the digest begins and ends: after the last KEY that has one."""
     at = content.rfind(KEY.encode())

@@ -67,8 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_compare)
     words = (
         "Writes the columns of INPUT as they are, before them row (the place of each row, from 1), behind them "
-        "<target>_predicted for each target; also <target>_spread where several networks answer, and <target>_low and "
-        "<target>_high where params.yaml asks for an interval."
+        "<target>_predicted for each target; of classes <target>_probability_<class> for each; <target>_spread where "
+        "several networks answer, and <target>_low and <target>_high where params.yaml asks for an interval."
     )
     command = commands.add_parser("predict", help="predict for the rows of a table of features", description=words)
     command.add_argument("input", metavar="INPUT", help="CSV or Parquet file with the feature columns")

@@ -36,6 +36,7 @@ def drawn(drawings: Sequence[Drawing], folder: Path) -> list[bytes]:
 
 
 def _source() -> str:
-    """All that pictures depend on beside what they show."""
-    fonts = {name: str(path) for name, (path, _) in letters.families().items()}
-    return f"{package_hash()}, matplotlib {version('matplotlib')}, typst {version('typst')}, {fonts}"
+    """All that pictures depend on beside what they show: sources, versions, and fonts, by the size of their files."""
+    versions = {name: version(name) for name in ("matplotlib", "typst", "numpy", "pandas")}
+    fonts = {name: (str(path), path.stat().st_size) for name, (path, _) in letters.families().items()}
+    return f"{package_hash()}, {versions}, {fonts}"

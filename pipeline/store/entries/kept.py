@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from shoal.pipeline.errors import ShoalError
-from shoal.pipeline.store.files import read_json, write_sealed_json
+from shoal.pipeline.store import seal
+from shoal.pipeline.store.files import write_sealed_json
 from shoal.pipeline.store.whole import before_rename
 
 
@@ -18,11 +19,12 @@ class Kept:
         self._path, self._source = path, source
 
     def read(self) -> dict[str, Any]:
-        """What was written last, or nothing."""
-        with suppress(OSError, ShoalError):  # not there yet, or damaged
-            found = read_json(self._path)
-            if isinstance(found, dict) and found.get("source") == self._source:
-                return dict(found.get("kept", {}))  # another version of shoal may have had another name for it
+        """What was written last, or nothing: where no seal says that it is that, it is made again."""
+        with suppress(OSError):  # not there yet
+            if self._path.is_file() and seal.is_sealed(content := self._path.read_bytes()):
+                found = json.loads(content)
+                if found.get("source") == self._source:
+                    return dict(found.get("kept", {}))  # another version of shoal may have had another name for it
         return {}
 
     def write(self, kept: dict[str, Any]) -> None:
