@@ -42,7 +42,7 @@ class Twin:
 
 
 def written(value: object) -> str:
-    """JSON tells apart what the hash has to, but for -0.0 and 0.0."""
+    """JSON tells apart what the hash has to."""
     return json.dumps(value)
 
 
