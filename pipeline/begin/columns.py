@@ -78,7 +78,7 @@ def _seen(table: UserTable, name: str, alone: Features) -> Seen:
         if column.kind == CATEGORY and not any(map(is_none, cells)) and len(set(cells)) == len(cells):
             return Seen(name, column.kind, NAMES, "text, no two alike")
         return Seen(name, column.kind, IGNORED, _reason(alone.faults[0]), in_order=_is_in_order(table, column))
-    n_gaps = sum(map(is_none, cells))
+    n_gaps = int(pd.isna(cells).sum())
     if column.kind == NUMBER and NAME.fullmatch(name) and not n_gaps and not np.any(cells % 1):
         n = len(np.unique(cells))
         use = NAMES if n == len(cells) else IGNORED

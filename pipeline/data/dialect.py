@@ -51,16 +51,29 @@ class Dialect:
 
     def number(self, cell: str) -> float:
         """The float64 nearest to a cell, NaN where it holds no number in this dialect."""
+        if "_" in cell:  # Python takes 1_0 as 10
+            return math.nan
+        try:
+            return float(cell if self.decimal in (None, ".") else self._rewritten(cell))
+        except ValueError:  # few are written otherwise than Python does
+            return _float(self._rewritten(cell))
+
+    def _rewritten(self, cell: str) -> str:
+        """A cell as Python would write its number; empty where a point is none of this dialect."""
         text, decimal = plain(cell.strip()), self.decimal or "."
         whole, mark, rest = text.partition(decimal)
         if self.thousands and re.fullmatch(rf"[-+]?\d{{1,3}}({re.escape(self.thousands)}\d{{3}})+", whole):
             whole = whole.replace(self.thousands, "")
-        if (decimal != "." and "." in whole + rest) or "_" in text:  # Python takes 1_0 as 10
-            return math.nan
-        try:
-            return float(f"{whole}.{rest}" if mark else whole)
-        except ValueError:
-            return math.nan
+        if decimal != "." and "." in whole + rest:
+            return ""
+        return f"{whole}.{rest}" if mark else whole
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def plain(cell: str) -> str:
@@ -131,7 +144,7 @@ def split(lines: Iterable[str], separator: str, *, padded: bool, strict: bool) -
     row = 1
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
+            if "".join(cells).strip():
                 yield row, cells
             row = reader.line_num + 1
     except csv.Error as error:
@@ -168,7 +181,10 @@ def _first(text: str, separator: str) -> list[Record]:
 
 def width(cells: Sequence[str]) -> int:
     """The number of cells without empty ones at the end, which spreadsheets leave behind."""
-    return max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+    n = len(cells)
+    while n and not cells[n - 1].strip():
+        n -= 1
+    return n
 
 
 def header_place(found: Sequence[Record], given: int | str | None) -> int | None:
@@ -186,10 +202,9 @@ def header_place(found: Sequence[Record], given: int | str | None) -> int | None
         return places[0]
     if all(_is_number(cell) for cell in found[0][1] if cell.strip()):
         return None
-    widths = [width(cells) for _, cells in found]
-    usual = Counter(widths[-LOOKED_AT:]).most_common(1)[0][0]
-    place = widths.index(usual)
-    above_is_title = place and usual > max(widths[:place]) and _is_names(found[place][1])
+    usual = Counter(width(cells) for _, cells in found[-LOOKED_AT:]).most_common(1)[0][0]
+    place = next(place for place, (_, cells) in enumerate(found) if width(cells) == usual)
+    above_is_title = place and usual > max(width(cells) for _, cells in found[:place]) and _is_names(found[place][1])
     return place if above_is_title and len(found) > place + 1 else 0
 
 

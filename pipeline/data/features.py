@@ -14,7 +14,7 @@ from shoal.pipeline.config import DataConfig
 from shoal.pipeline.config.faults import Fault, shown
 from shoal.pipeline.data.notices import paste
 from shoal.pipeline.data.user_table import FILL, UserTable, number_allowed
-from shoal.pipeline.preparation import BOOLEAN, CATEGORY, NUMBER, Blanks, Column, Preparation, is_none, truth
+from shoal.pipeline.preparation import BOOLEAN, CATEGORY, NUMBER, Blanks, Column, Preparation, truth
 
 DATES = "dates"
 """The kind of columns that are no features as they are."""
@@ -129,11 +129,13 @@ def _unusable(
         return Fault(where, f"dates such as {shown(str(day).strip())}", allowed, table.name)
     if column.kind != CATEGORY and not column.takes_missing:
         return None
-    values = [cell for cell in cells[train].tolist() if not is_none(cell)]
-    if column.takes_missing and len(train) and not values:
+    values = cells[train][~pd.isna(cells[train])]
+    if column.takes_missing and len(train) and not len(values):
         return Fault(where, "no value in the rows to train on", f"a value in one of them; or {leave_out}", table.name)
+    if column.kind != CATEGORY:
+        return None
     n_levels, most = len(set(values)), min(MOST_LEVELS, max(2, len(values) // 2))
-    if column.kind == CATEGORY and n_levels > most:
+    if n_levels > most:
         found = f"text, {n_levels} different values in {len(values)} rows to train on"
         allowed = f"up to {most} as categories; {leave_out}, or where it names rows, {paste('id', [column.name])}"
         return Fault(where, found, allowed, table.name)

@@ -44,6 +44,7 @@ class UserTable:
     notices: tuple[Notice, ...] = ()
     resolutions: Mapping[str, float] = field(default_factory=dict)
     index: Collection[str] = ()
+    _read: dict[str, np.ndarray] = field(default_factory=dict)
 
     def numbers(self, columns: Collection[str], blanks: Blanks = BLANKS) -> tuple[np.ndarray, list[Fault]]:
         """The named columns as float64 (n_rows, n_columns), and a fault for each where a cell is no finite number."""
@@ -62,8 +63,12 @@ class UserTable:
         return self.cells[self.columns.index(column)]
 
     def numbers_of(self, column: str) -> np.ndarray:
-        """A column as float64 (n_rows,), NaN where a cell is no number."""
-        return np.array([self.number(cell) for cell in self.cells_of(column)], dtype=np.float64)
+        """A column as float64 (n_rows,), not to be written to, NaN where a cell is no number."""
+        if column not in self._read:
+            numbers = np.fromiter(map(self.number, self.cells_of(column)), np.float64, len(self.rows))
+            numbers.flags.writeable = False
+            self._read[column] = numbers
+        return self._read[column]
 
     def bad_cells(self, column: str, bad: np.ndarray, allowed: Callable[[int, str], str], others: str) -> list[Fault]:
         """A fault that names the first of the cells that are `bad`, bool (n_rows,), and counts them; none for none.
