@@ -13,7 +13,7 @@ from shoal.kernels.matrix import products
 from shoal.kernels.network import whole
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
-from shoal.kernels.training import chunks, plan, work
+from shoal.kernels.training import cuts, plan, work
 from tests.problems import Problem, flat
 
 
@@ -26,9 +26,9 @@ class Job(NamedTuple):
 
 @numba.njit
 def cut(n: Any, job: Any, stripe: Any) -> Any:
-    parts = chunks.n_chunks(n, job, stripe)
+    parts = cuts.n_chunks(n, job, stripe)
     stripes = (n + stripe - 1) // stripe
-    return [chunks.boundary(k, parts, 0, stripes) for k in range(parts + 1)]
+    return [cuts.boundary(k, parts, 0, stripes) for k in range(parts + 1)]
 
 
 @pytest.mark.parametrize("most", [4, 5])

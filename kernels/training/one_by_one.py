@@ -1,4 +1,4 @@
-"""Training one network at a time, with samples in the lanes and whoever is idle to help; see team.py and chunks.py."""
+"""Training one network at a time, with samples in the lanes and whoever is idle to help; see tickets.py."""
 
 from __future__ import annotations
 
@@ -12,49 +12,26 @@ from shoal.kernels.network.rows import fill
 from shoal.kernels.simd.lanes import SAMPLES
 from shoal.kernels.simd.vector import small
 from shoal.kernels.streams import random_bits, shuffle
-from shoal.kernels.training.chunks import (
+from shoal.kernels.training.chunk_workspace import N_WORKSPACE, workspace, workspace_at
+from shoal.kernels.training.cuts import (
     COST,
     GRADIENT,
     MINIBATCH_GRADIENT,
-    N_WORKSPACE,
     NORM,
     UPDATE,
     VALIDATION,
-    SharedTask,
     n_chunks,
-    run_ticket,
     stripe_of,
-    workspace,
-    workspace_at,
 )
 from shoal.kernels.training.data import data_at, shared_of
 from shoal.kernels.training.fleet import fleet_at, job_at
 from shoal.kernels.training.loop import Parts, make_loop
 from shoal.kernels.training.regularise import clip_factor
 from shoal.kernels.training.stopping import N_WATCH, is_lowest, is_over
-from shoal.kernels.training.team import (
-    FINISHED,
-    N_THREADS,
-    STOP,
-    fetch,
-    finish_job,
-    next_job,
-    open_loop,
-    rest,
-    take,
-    wait,
-)
+from shoal.kernels.training.team import FINISHED, N_THREADS, STOP, fetch, finish_job, next_job, rest
+from shoal.kernels.training.tickets import Tables, help_with, together
 from shoal.kernels.training.update import compute_numbers, set_rates
 from shoal.kernels.training.way import Way
-
-
-class Tables(NamedTuple):
-    """Where the workspaces, the fleet and the data stand in memory, for `run_ticket`."""
-
-    workspaces: Integers
-    fleet: Integers
-    data: Integers
-    like: Pointer
 
 
 class NetworkAt(NamedTuple):
@@ -67,32 +44,6 @@ class NetworkAt(NamedTuple):
     shared: Any
     i: int
     job: Any
-
-
-@jit
-def help_with(tables, ws, thread, owner):
-    """Run iterations of the owner's open loop until none is left; returns whether there was one."""
-    small()
-    helped = False
-    while True:
-        ticket = take(ws.tickets)
-        if ticket < 0:
-            return helped
-        run_ticket(tables.workspaces, tables.fleet, tables.data, tables.like, thread, owner, ticket)
-        helped = True
-
-
-@jit
-def together(at, phase, low, n):
-    """Run one phase of the network that this thread owns, with the help of whoever is idle."""
-    small()
-    ws, task = at.ws, SharedTask(at.i, phase, low, n)
-    for k in range(len(task)):
-        ws.task[k] = task[k]
-    parts = at.job.n_slices if phase >= NORM else n_chunks(n, at.job, stripe_of(ws.a))
-    open_loop(ws.tickets, ws.finished, parts)
-    help_with(at.tables, ws, at.thread, at.thread)
-    wait(ws.finished, parts)
 
 
 @jit
