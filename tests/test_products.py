@@ -151,22 +151,21 @@ def test_backward(lanes: Lanes, dtype: str) -> None:
 
 @EVERY_KIND
 def test_weight_gradient(lanes: Lanes, dtype: str) -> None:
-    """grads = dz a^T, or += where it says so, of networks times each one's scale; behind the samples dz is 0, and a
-    counts nothing."""
+    """grads = dz a^T, or += where it says so, then of networks times each one's scale; behind the samples dz is 0, and
+    a counts nothing."""
     run = kernel(lanes, "weight_gradient", dtype)
     for shape in shapes(lanes, dtype):
         numbers = Numbers(shape, dtype)
         (dz, own), (a, activations) = numbers.rows(shape.fan_out, 0.0), numbers.rows(shape.fan_in, UNTOUCHED)
         row, grads, b = numbers.weights()
         scale = filled(numbers.random.normal(size=GROUP), dtype)
-        factors = finer(scale)[0] if lanes.networks else np.ones(1)
+        scales = finer(scale)[0] if lanes.networks else np.ones(1)
         grads_, dz_, a_ = finer(grads, own, activations)
         behind = b.copy()
-        own_ = factors * np.einsum("otg,itg->oig", dz_, a_)
-        sizes = abs(factors) * np.einsum("otg,itg->oig", abs(dz_), abs(a_))
-        for start, there in ((FROM_SUM, grads_), (FROM_ZERO, 0.0 * grads_)):
+        own_, sizes = np.einsum("otg,itg->oig", dz_, a_), np.einsum("otg,itg->oig", abs(dz_), abs(a_))
+        for start, there, factors in ((FROM_SUM, grads_, scales), (FROM_ZERO, 0.0 * grads_, np.ones(1))):
             run(row.dtype, dz, shape.fan_out, a, shape.fan_in, shape.used, shape.ld, row, scale, start)
-            check(grads, own_ + there, sizes + abs(there), shape.n + 1)
+            check(grads, factors * own_ + there, abs(factors) * sizes + abs(there), shape.n + 1)
         np.testing.assert_array_equal(b, behind)
 
 

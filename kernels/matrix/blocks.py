@@ -96,7 +96,7 @@ def gradient_block(lanes: Lanes, sizes: Sizes) -> Any:
     """An intrinsic: x y^T, a sum over n vectors, becomes the gradients `grads`, over `rows` x `columns` of them, or is
     added to them where `start` is FROM_SUM.
 
-    x, y and grads are `Rows`. With networks in lanes the sum is multiplied by `scale`, unless that is None.
+    x, y and grads are `Rows`. With networks in lanes what is added is multiplied by `scale`, unless that is None.
     """
 
     def gradient(
@@ -116,11 +116,15 @@ def gradient_block(lanes: Lanes, sizes: Sizes) -> Any:
                 vectors = tile.accumulate(tile.zeros(), n, Place(x, ZERO, x_row, step), Place(y, ZERO, step, y_row))
                 sums = tile.folded(vectors, GROUP) if lanes.networks else tile.totals(vectors)
 
-                def end(move: Callable[..., None]) -> list[Any]:
-                    move(sums, place, factors)
+                def put() -> list[Any]:
+                    tile.put(sums, place)
                     return []
 
-                chosen(builder, start, {FROM_ZERO: partial(end, tile.put), FROM_SUM: partial(end, tile.add)}, [])
+                def add() -> list[Any]:
+                    tile.add(sums, place, factors)
+                    return []
+
+                chosen(builder, start, {FROM_ZERO: put, FROM_SUM: add}, [])
 
             _by_size(builder, kind, rows, columns, sizes, build)
             return context.get_dummy_value()

@@ -121,8 +121,8 @@ def _weight_gradient(lanes: Lanes) -> Any:
     def weight_gradient(
         dz: Pointer, fan_out: int, a: Pointer, fan_in: int, n: int, ld: int, grads: Pointer, scale: Pointer, start: int
     ):
-        """grads = dz a^T, or grads += dz a^T where `start` is FROM_SUM; each lane times its `scale` where lanes are
-        networks."""
+        """grads = dz a^T, or where `start` is FROM_SUM grads += dz a^T, each lane of it times its `scale` where lanes
+        are networks."""
         row, vectors, o = fan_in * stride(), n // width(dz), 0
         while o < fan_out:
             rows, i = next_rows(fan_out - o), 0

@@ -23,7 +23,6 @@ from shoal.kernels.simd.instructions import (
     load_at,
     loop,
     multiply_add,
-    put_scaled_at,
     repeated_at,
     shuffle,
     store_at,
@@ -111,12 +110,12 @@ class Tile:
         """The sums of the groups of lanes of tile[r, c]."""
         return [(folded(self.builder, vector, group), r, c) for vector, (r, c) in zip(tile, self._each(), strict=True)]
 
-    def put(self, sums: Sums, place: Place, scale: Any = None) -> None:
-        """What is there = the sums, times `scale` (a pointer to a group of numbers, or None)."""
+    def put(self, sums: Sums, place: Place) -> None:
+        """What is there = the sums."""
         for value, r, c in sums:
-            put_scaled_at(self.builder, value, self._element(place, r, c), scale)
+            store_at(self.builder, value, self._element(place, r, c))
 
-    def add(self, sums: Sums, place: Place, scale: Any = None) -> None:
-        """The same, added to what is there."""
+    def add(self, sums: Sums, place: Place, scale: Any) -> None:
+        """What is there += the sums, times `scale` (a pointer to a group of numbers, or None)."""
         for value, r, c in sums:
             add_scaled_at(self.builder, value, self._element(place, r, c), scale)

@@ -69,15 +69,8 @@ def sum_of_lanes(builder: Builder, vector: Any) -> Any:
     return builder.extract_element(folded(builder, vector, 1), ir.Constant(INT32, 0))
 
 
-def put_scaled_at(builder: Builder, value: Any, pointer: Any, scale: Any) -> None:
-    """Store `scale` (a pointer to as many numbers, or None: 1) times a vector."""
-    if scale is not None:
-        value = builder.fmul(load_at(builder, scale, value.type), value)
-    store_at(builder, value, pointer)
-
-
 def add_scaled_at(builder: Builder, value: Any, pointer: Any, scale: Any) -> None:
-    """Add it to what is there."""
+    """Add `scale` (a pointer to as many numbers, or None: 1) times a vector to what is there."""
     there = load_at(builder, pointer, value.type)
     if scale is None:
         value = builder.fadd(value, there)

@@ -43,9 +43,9 @@ class GroupWorkspace(NamedTuple):
     a, da, y: tile buffers. grads, states (`part` apart), numbers: gradient, state of the optimizer, and the numbers of
     a step. Of each network: its learning rate, shrink: what its weights are decayed by, squares: those of its gradient,
     clip: what that is multiplied by. order: shuffled samples, network after network. X, Y, validation_x, validation_y:
-    where the data set of each network begins. costs: cost per output and network. scale: what the backward pass
-    multiplies gradients by. ones: see `add_gradients`. samples: which sample each element of a row is, places: see
-    `gather`. step_keys, unit_keys: see `draw_masks`.
+    where the data set of each network begins. costs: cost per output and network. scale: what gradients that are added
+    are multiplied by. ones: see `add_gradients`. samples: which sample each element of a row is, places: see `gather`.
+    step_keys, unit_keys: see `draw_masks`.
     """
 
     a: Pointer
@@ -196,8 +196,8 @@ def find_data(at, of_validation, X, Y):
 
 @jit
 def put_gradient(at, n, grads, start):
-    """Fill `grads` with `scale` times the gradient, or add it where `start` is FROM_SUM, from the buffers that
-    `tile_cost` filled."""
+    """Fill `grads` with the gradient, or add `scale` times it where `start` is FROM_SUM, from the buffers that
+    `tile_cost` filled; where `start` is not, `scale` is 1."""
     small()
     ws, fleet, job = at.ws, at.fleet, at.job
     ops, params = fleet.tapes + job.training_ops, fleet.params + job.params
