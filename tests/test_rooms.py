@@ -15,11 +15,15 @@ WITHOUT = {
     "compile.jit": "decorators, which every kernel has",
     "compile.pointers": "pointers, which every kernel moves",
     "network.single_sample": "which kernel a layer calls; test_training holds it to the oracle by mini-batches of 1",
+    "training.chunk_workspace": "where numbers are; test_training and test_memory, by the door",
+    "training.chunks": "passes over tiles of samples; test_training and test_same_bits, by the door",
     "training.groups": "tiles of networks in lanes; test_training and test_same_bits, by the door",
     "training.loop": "the order of steps, records and snapshots; test_training, by the door",
     "training.one_by_one": "who runs what, and where its numbers are; test_training and test_same_bits, by the door",
     "training.outcomes": "where numbers are in a fleet; test_training and test_going_on, by the door",
     "training.side_by_side": "as one_by_one, for networks in lanes",
+    "training.slices": "updates slice by slice; test_optimizers and test_long_networks, by the door",
+    "training.tickets": "who runs what, as one_by_one; test_same_bits, by the door",
 }
 """Rooms without a formula that no test imports, and why that is enough."""
 
