@@ -23,6 +23,7 @@ from shoal.pipeline import execution
 from shoal.pipeline.config import ConfigError, Execution
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.execution import TrainingTask, dask
+from shoal.pipeline.execution._on_worker import WorkerKind, kind_of, short
 from shoal.pipeline.store.entries import Store
 from shoal.pipeline.study import training
 
@@ -104,7 +105,7 @@ def test_a_running_scheduler_is_used_by_its_address_and_nothing_is_left_there(tm
 def test_a_worker_that_gives_other_bits_is_refused_in_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(dask, "_kind", lambda wanted, *_: wanted._replace(engine="baseline", bits=""))
+    monkeypatch.setattr(dask, "kind_of", lambda wanted, *_: wanted._replace(engine="baseline", bits=""))
     with cluster(1) as found, pytest.raises(ShoalError, match="found no worker that may train; allowed: workers with"):
         trained(tmp_path, at(found))
     line = capsys.readouterr().err
@@ -114,10 +115,10 @@ def test_a_worker_that_gives_other_bits_is_refused_in_a_line(
 
 
 def test_bits_are_compared_where_sources_and_instruction_set_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = dask.WorkerKind(dask.ENGINE, dask.probes.source(), "12345678")
+    wanted = WorkerKind(dask.ENGINE, dask.probes.source(), "12345678")
     monkeypatch.setattr(dask.probes, "engines", lambda *_: ["b", "a", "b"])
-    assert dask._kind(wanted, [], "float64") == wanted._replace(bits=dask._short(["a", "b"]))
-    assert dask._kind(wanted._replace(source="another"), [], "float64").bits == ""
+    assert kind_of(wanted, [], "float64") == wanted._replace(bits=short(["a", "b"]))
+    assert kind_of(wanted._replace(source="another"), [], "float64").bits == ""
 
 
 @pytest.mark.parametrize("has_scheduler", [False, True])

@@ -6,29 +6,28 @@ first examined, which also compiles what it needs, and one whose engine gives ot
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import sys
-import threading
 import time
-from collections.abc import Iterable, Iterator, KeysView, Sequence
+from collections.abc import Iterator, KeysView
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from subprocess import DEVNULL, PIPE, Popen
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 from dask import config
-from distributed import Client, Future, KilledWorker, get_worker
+from distributed import Client, Future, KilledWorker
 from distributed.deploy.utils import nprocesses_nthreads
 
-from shoal.kernels.ensemble import ENGINE, NetworkSpec, Replicates, Results, Samples, train_replicates
+from shoal.kernels.ensemble import ENGINE
 from shoal.kernels.training.run import Note
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.execution import Chunk, DoneChunk, Tell, TrainingTask
+from shoal.pipeline.execution._on_worker import WorkerKind, kind_of, same, short, trained
 from shoal.pipeline.store.entries import probes
 
 AHEAD = 2
@@ -41,7 +40,6 @@ ARRIVING = 10.0
 """Seconds that what has been found may take to arrive, before it is asked whether its worker is still there."""
 AGAIN = "the same command again, which goes on with what is missing"
 CONFIG = {"distributed.admin.large-graph-warning-threshold": "1TB", "distributed.comm.timeouts.connect": "10s"}
-_one = threading.Lock()
 
 
 class ClusterError(ShoalError):
@@ -49,17 +47,6 @@ class ClusterError(ShoalError):
 
     def __init__(self, address: str, found: str, allowed: str) -> None:
         super().__init__(f"execution.address: {address}: found {found}; allowed: {allowed}")
-
-
-class WorkerKind(NamedTuple):
-    """What the bits of a worker's results depend on; `bits` are those of the probes, where the rest is as it should."""
-
-    engine: str
-    source: str
-    bits: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.engine}, sources {self.source[:8]}" + (f", bits {self.bits}" if self.bits else "")
 
 
 @contextmanager
@@ -122,7 +109,7 @@ class Workers:
 
     def __init__(self, client: Client, address: str, task: TrainingTask) -> None:
         self._client, self._address, self._task = client, address, task
-        self._kind = WorkerKind(ENGINE, probes.source(), _short(task.engines))
+        self._kind = WorkerKind(ENGINE, probes.source(), short(task.engines))
         self._ended = SimpleQueue[Future]()
         self._examined, self._fit, self._refused = dict[Future, str](), set[str](), set[str]()
         self._at = dict[Future, tuple[Chunk, frozenset[str]]]()
@@ -133,7 +120,7 @@ class Workers:
         except TimeoutError:
             raise self._no_worker() from None
         self.n_threads: int = max(client.nthreads().values())
-        self._data = client.submit(_same, task.data, pure=False)
+        self._data = client.submit(same, task.data, pure=False)
 
     def train(self, chunks: Iterator[Chunk], tell: Tell) -> Iterator[DoneChunk]:
         """Train the chunks; raises ClusterError where no worker is there that may."""
@@ -160,7 +147,7 @@ class Workers:
 
     def _submit(self, chunk: Chunk) -> None:
         fit = frozenset(self._fit)
-        call = _trained, chunk.networks, chunk.of, self._data, self._task.seed, self._task.dtype
+        call = trained, chunk.networks, chunk.of, self._data, self._task.seed, self._task.dtype
         future = self._client.submit(*call, workers=list(fit), pure=False)
         self._at[future] = chunk, fit
         future.add_done_callback(self._ended.put)
@@ -221,7 +208,7 @@ class Workers:
 
     def _examine(self, address: str) -> None:
         task, kind = self._task, self._kind
-        call = _kind, kind, [*task.engines.values()], task.dtype
+        call = kind_of, kind, [*task.engines.values()], task.dtype
         future = self._client.submit(*call, workers=[address], pure=False)
         self._examined[future] = address
         future.add_done_callback(self._ended.put)
@@ -246,34 +233,6 @@ class Workers:
 
     def _no_scheduler(self) -> ClusterError:
         return ClusterError(self._address, "no scheduler any more", f"one that runs, and {AGAIN}")
-
-
-def _same(data: Sequence[Samples]) -> Sequence[Samples]:
-    """The data as a result, which Dask brings to whoever needs it, and makes anew where it is lost."""
-    return data
-
-
-def _kind(wanted: WorkerKind, networks: Sequence[tuple[NetworkSpec, int]], dtype: str) -> WorkerKind:
-    """On a worker: what it is. Where nothing else tells it from what is wanted, it trains the networks' probes."""
-    kind = WorkerKind(ENGINE, probes.source())
-    if kind != wanted._replace(bits=""):
-        return kind
-    with _one:
-        return kind._replace(bits=_short(probes.engines(networks, dtype)))
-
-
-def _trained(
-    networks: list[Replicates], of: list[int], data: Sequence[Samples], seed: int, dtype: str
-) -> tuple[list[Results], float]:
-    """On a worker: the results, and the seconds that they took; one chunk at a time on all of its threads."""
-    with _one:
-        start, n_threads = time.perf_counter(), get_worker().state.nthreads
-        results = train_replicates(networks, data, of, seed=seed, dtype=dtype, n_threads=n_threads)
-        return results, time.perf_counter() - start
-
-
-def _short(engines: Iterable[str]) -> str:
-    return hashlib.sha256(", ".join(sorted(set(engines))).encode()).hexdigest()[:8]
 
 
 def _say(text: str) -> None:
