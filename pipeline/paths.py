@@ -38,11 +38,15 @@ class Paths:
     @property
     def engine(self) -> Path:
         """Which engine is installed, in a study apart from shoal's own sources."""
-        return self.root / "version" / "engine.txt"
+        return self.version("engine")
 
     @property
     def package(self) -> Path:
-        return self.root / "version" / "package.txt"
+        return self.version("package")
+
+    def version(self, name: str) -> Path:
+        """What a stage of this name depends on beside files, as hashes."""
+        return self.root / "version" / f"{name}.txt"
 
     @property
     def data(self) -> Path:

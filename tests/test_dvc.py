@@ -1,4 +1,4 @@
-"""dvc.yaml names every source file that a stage runs: nothing stale is ever taken for up to date."""
+"""DVC watches every source file that a stage runs: nothing stale is ever taken for up to date."""
 
 from __future__ import annotations
 
@@ -16,19 +16,13 @@ from dvc.exceptions import ReproductionError
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from shoal.pipeline.stages import data
+from shoal.pipeline.provenance import hashes, versions
+from shoal.pipeline.stages import _stage, data
 from tests import studies
 
 ROOT = Path(__file__).parent.parent
+PIPELINE = ROOT / "pipeline"
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-
-
-def dependency(path: Path) -> str:
-    """What stands in dvc.yaml for a source file: its package as a whole, except that stages are listed one by one."""
-    name = path.relative_to(ROOT)
-    if name.parts[0] == "kernels":
-        return "kernels"
-    return name.as_posix() if name.parts[1] == "stages" else "/".join(name.parts[:2])
 
 
 def imported(path: Path) -> set[Path]:
@@ -60,13 +54,49 @@ def imported_by(module: Path) -> list[Path]:
     return found
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_stage_depends_on_the_sources_it_runs(name: str) -> None:
-    stage = STAGES[name].get("do", STAGES[name])
-    module = stage["cmd"].split()[2]
-    needed = {dependency(path) for path in imported(ROOT / (module.removeprefix("shoal.").replace(".", "/") + ".py"))}
-    listed = {dep for dep in stage["deps"] if dep.startswith(("kernels", "pipeline"))}
-    assert listed == needed
+def listed(name: str, kind: str) -> list[str]:
+    return [next(iter(path)) if isinstance(path, dict) else path for path in STAGES[name].get("do", STAGES[name])[kind]]
+
+
+def room(name: Path) -> str:
+    """The package that stands for a source file as a whole, except that stages stand one by one."""
+    return name.as_posix() if name.parts[0] == "stages" else name.parts[0]
+
+
+@pytest.mark.parametrize("stage", versions.STAGES)
+def test_a_stage_depends_on_the_hash_of_the_sources_it_runs(stage: str) -> None:
+    """Whatever it runs of the kernels: all of them are in each hash."""
+    found = imported(PIPELINE / "stages" / f"{stage}.py")
+    needed = {room(path.relative_to(PIPELINE)) for path in found if path.is_relative_to(PIPELINE)}
+    files = {path.relative_to(PIPELINE) for path in PIPELINE.rglob("*.py")}
+    sources = {path.relative_to(versions.ROOT) for path in versions.sources(stage) if path.suffix == ".py"}
+    assert sources == {name for name in files if room(name) in needed}
+    assert f"version/{stage}.txt" in listed(stage, "deps")
+
+
+def test_the_data_are_made_anew_after_every_edit_of_a_source() -> None:
+    assert set(STAGES) == {"data", *versions.STAGES}
+    assert {"kernels", "pipeline"} <= set(listed("data", "deps"))
+    assert {f"version/{name}.txt" for name in versions.STAGES} <= set(listed("data", "outs"))
+
+
+def test_an_edit_of_a_source_is_in_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is imported inside a function, by a package around it, or that is no module, too."""
+    files = {
+        "stages/track.py": "def run():\n    from shoal.pipeline.a.deep.one import x as y\n",
+        "a/deep/__init__.py": "from shoal.pipeline import (\n    c,\n)\n",
+        **dict.fromkeys(("a/deep/one.py", "a/text.md", "b.py", "c.py", "stages/report.py"), ""),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for module in (versions, hashes):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    found = {path.relative_to(tmp_path).as_posix() for path in versions.sources("track") if path.is_file()}
+    assert found == set(files) - {"b.py", "stages/report.py"}
+    before = hashes.of_sources(versions.sources("track"))
+    (tmp_path / "a/text.md").write_text("edited", encoding="utf-8")
+    assert hashes.of_sources(versions.sources("track")) != before
 
 
 def test_dvc_deletes_no_folder() -> None:
@@ -166,6 +196,23 @@ def test_an_edit_of_a_sweep_gives_the_same_data(study: Path) -> None:
     assert studies.files(study / "data") == files
     commit(study, "data")
     assert stale(study) == ["evaluate", "gradcheck", "predict", "report", "sweep@ridge", "track"]
+
+
+def test_what_is_edited_while_stages_run_is_recorded_as_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Evaluated with other sweeps than the data stage has hashed: brought back, they would pass for evaluated."""
+    monkeypatch.chdir(tmp_path)
+    data.run(studies.write(Path(), {"ridge": studies.RIDGE}))
+    monkeypatch.setenv("DVC_STAGE", "evaluate")
+    _stage.main("evaluate", lambda paths: {})
+    assert capsys.readouterr().out == "evaluate: 0.0 s\n"
+    edited(Path(), lambda params: params["sweeps"]["ridge"].update(width=5))
+    assert studies.refusal(lambda: _stage.main("evaluate", lambda paths: {}), capsys) == (
+        "version/evaluate.txt: found sources or sweeps that changed since the stage data ran; run `dvc repro` again\n"
+    )
+    monkeypatch.setenv("DVC_STAGE", "sweep@ridge")
+    _stage.main("sweep-ridge", lambda paths: {})
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value will soon:DeprecationWarning")

@@ -72,7 +72,7 @@ def test_the_receipt_of_the_data_names_the_table(study: Paths, tmp_path: Path) -
 def test_every_file_of_a_finished_study_is_in_one_receipt(study: Paths) -> None:
     gradcheck.run(study)
     named = [name for place in study.root.rglob("*receipt.json") for name in store.read_json(place)["files"]]
-    made = {name for name in studies.files(study.root) if not name.endswith(("receipt.json", "params.yaml", ".csv"))}
+    made = {name for name in studies.files(study.root) if not name.endswith(("receipt.json", ".yaml", ".csv", ".txt"))}
     assert sorted(named) == sorted(made | {"predictions/test_predictions.csv"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from shoal.pipeline.paths import Paths
 
 _OF_A_SWEEP = ("runs.parquet", "curves.parquet", "weights.parquet")
 _SOURCES = (".py", ".md", ".html", ".typ")
+ROOT = Path(__file__).parent.parent
+"""The folder of the pipeline."""
 
 
 def read_params(paths: Paths) -> dict[str, Any]:
@@ -48,8 +51,13 @@ def engine_hash() -> str:
 
 
 def package_hash() -> str:
-    """Hex SHA-256 of all that makes results: paths and contents of the pipeline's files, and the kernels."""
-    digest, root = hashlib.sha256(source_hash().encode()), Path(__file__).parent.parent
-    for path in sorted(path for path in root.rglob("*") if path.suffix in _SOURCES):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    """Hex SHA-256 of all that makes results: the sources of the pipeline, and the kernels."""
+    return of_sources(ROOT.rglob("*"))
+
+
+def of_sources(paths: Iterable[Path]) -> str:
+    """Hex SHA-256 of those among these files of the pipeline that are sources, by path and content, and the kernels."""
+    digest = hashlib.sha256(source_hash().encode())
+    for path in sorted(path for path in paths if path.suffix in _SOURCES):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from shoal.pipeline import unfinished
 from shoal.pipeline.config import ConfigError, Fault
 from shoal.pipeline.errors import ShoalError, guarded
 from shoal.pipeline.paths import Paths
+from shoal.pipeline.provenance import versions
 from shoal.pipeline.store import refuse_unwritable, write_sealed_json
 
 WAIT = 3.0
@@ -57,6 +58,7 @@ def _logged(name: str, run: Callable[..., dict[str, Any] | None], *arguments: st
     start = time.perf_counter()
     paths = Paths()
     _check_arguments(name, run, arguments)
+    versions.refuse_overtaken(paths)
     refuse_unwritable(paths.log(name))
     with _alone(paths, name):
         context = copy_context()
