@@ -12,7 +12,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
@@ -44,6 +43,8 @@ def fit(x: np.ndarray, y: np.ndarray, x_validation: np.ndarray, y_validation: np
 def fitted(z: np.ndarray, y: np.ndarray, penalty: float, start: np.ndarray) -> np.ndarray:
     """W row by row and then b, flat, of one penalty; found from `start`, on one thread, as the order of sums of NumPy's
     libraries follows the number of threads."""
+    from scipy.optimize import minimize  # takes 0.2 s, which only classes need
+
     options = {"maxiter": MOST_ITERATIONS, "gtol": TOLERANCE, "ftol": 0.0}
     with threadpool_limits(1):
         found = minimize(partial(_cost, z, y, penalty), start, jac=True, method="L-BFGS-B", options=options)

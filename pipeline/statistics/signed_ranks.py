@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from shoal.pipeline.statistics.averages import median_of_averages
@@ -102,6 +101,8 @@ def _approximate_p(ranks: np.ndarray) -> float:
     t = total - step / 2
     if t <= 0:
         return 1.0
+    from scipy.optimize import brentq  # takes 0.2 s, which only tests over so many pairs need
+
     s = float(brentq(lambda s: (sizes * np.tanh(s * sizes)).sum() - t, 0.0, _beyond(sizes, t), xtol=1e-300, rtol=1e-14))
     logs = np.logaddexp(s * sizes, -s * sizes) - np.log(2)
     w = np.sqrt(2 * (s * t - logs.sum()))

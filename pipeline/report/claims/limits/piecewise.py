@@ -13,13 +13,18 @@ from functools import lru_cache
 import numpy as np
 from scipy.linalg import solveh_banded
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 
 @lru_cache
 def least_error(n_knots: int) -> float:
-    """The least error of n_knots + 1 linear pieces: the best of descents with more or fewer knots at x > 0."""
+    """The least error of n_knots + 1 linear pieces: the best of descents with more or fewer knots at x > 0.
+
+    On one thread: those of SciPy's libraries wait for each other over matrices of so few numbers for most of the time.
+    """
     right = (n_knots // 2, n_knots // 2 + 1) if n_knots > 1 else (n_knots,)
-    return min(_descend(_start(n_knots - k, k)) for k in right)
+    with threadpool_limits(1):
+        return min(_descend(_start(n_knots - k, k)) for k in right)
 
 
 def _start(n_left: int, n_right: int) -> np.ndarray:
