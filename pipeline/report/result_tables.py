@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -83,6 +84,7 @@ def left_out(most: int, n: int, nouns: str, by: str, table: str) -> str:
     )
 
 
+@lru_cache
 def score_table(results: SweepResults) -> Table:
     """The cells of a sweep: the second axis that varies along the columns, the others and the series down the rows.
 

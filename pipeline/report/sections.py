@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,7 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     return Section(f"Sweep {results.name}", blocks, results.part)
 
 
+@lru_cache  # the report and docs/results.md say it both
 def sentences(results: SweepResults) -> list[str]:
     """What the results of a sweep show, a paragraph for each question that the sweep answers."""
     return [
@@ -53,6 +55,7 @@ def sentences(results: SweepResults) -> list[str]:
     ]
 
 
+@lru_cache
 def description(results: SweepResults) -> str:
     """What varies in the sweep, what does not, how its networks are fitted, and how many diverged."""
     cells = results.cells

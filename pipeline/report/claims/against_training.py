@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -26,15 +27,16 @@ def against_training(ridge: SweepResults, sweeps: Sequence[SweepResults]) -> lis
     """A paragraph and a folded table for every trained sweep that shares an architecture with a ridge sweep."""
     if ridge.settings.optimizer != KEY:
         return []
-    blocks: list[Block] = []
-    for trained in sweeps:
-        if trained.settings.optimizer != KEY:
-            pairs = ridge.cells.merge(trained.cells, on="architecture", suffixes=("_ridge", ""))
-            if len(pairs):
-                contrasts = compared(ridge, trained, pairs)
-                blocks.append(_paragraph(ridge, trained, contrasts))
-                blocks.append(Folded(_table(trained, pairs, contrasts)))
-    return blocks
+    return [block for trained in sweeps if trained.settings.optimizer != KEY for block in _against(ridge, trained)]
+
+
+@lru_cache
+def _against(ridge: SweepResults, trained: SweepResults) -> list[Block]:
+    pairs = ridge.cells.merge(trained.cells, on="architecture", suffixes=("_ridge", ""))
+    if pairs.empty:
+        return []
+    contrasts = compared(ridge, trained, pairs)
+    return [_paragraph(ridge, trained, contrasts), Folded(_table(trained, pairs, contrasts))]
 
 
 def compared(ridge: SweepResults, trained: SweepResults, pairs: pd.DataFrame) -> pd.DataFrame:

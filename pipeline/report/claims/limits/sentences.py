@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -97,6 +99,7 @@ def is_sine(dataset: Dataset) -> bool:
     return bool(np.isfinite(dataset.grid.y).all())
 
 
+@lru_cache
 def pieces_blocks(results: SweepResults) -> list[str | Table]:
     """One hidden layer of relu on sin: the least error at each width, and what was reached; empty for other sweeps."""
     is_layer = (results.cells["depth"] == 1) & (results.cells["series"] == "relu")
