@@ -69,11 +69,8 @@ class OutOfDateError(ShoalError):
 
 def guarded(call: Callable[[], int | None]) -> int:
     """The exit status of `call`: its own (None is 0), REFUSED with one line a fault, or that of a signal."""
-    if not gc.isenabled():  # until now, as the imports of a program are no garbage
-        gc.freeze()
-        gc.enable()
     try:
-        with _impatient(), _interruptible():
+        with _sparing(), _impatient(), _interruptible():
             status = call() or 0
             if sys.stdout:
                 sys.stdout.flush()  # an output that is full is told here, and not when Python ends
@@ -92,6 +89,21 @@ def guarded(call: Callable[[], int | None]) -> int:
         _say(INTERRUPTED)
         return _SIGNALLED + next(iter(error.args), signal.SIGINT)
     return REFUSED
+
+
+@contextmanager
+def _sparing() -> Iterator[None]:
+    """In here garbage is collected, where a program has put that off: neither what it has imported before nor, when it
+    ends, what is left is looked through, which takes up to 0.2 s each."""
+    if gc.isenabled():
+        yield
+        return
+    gc.freeze()
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.freeze()
 
 
 @contextmanager
