@@ -73,7 +73,8 @@ def varying(cells: pd.DataFrame) -> list[str]:
     shape = ["depth", "width"] if rectangle else ["hidden_sizes"]
     found: list[str] = []
     for axis in [*shape, *TRAINING]:
-        if cells.groupby(["series", *found], dropna=False)[axis].nunique(dropna=False).max() > 1:
+        groups = cells.groupby(["series", *found], dropna=False)[axis]
+        if cells[axis].nunique(dropna=False) > 1 and groups.nunique(dropna=False).max() > 1:  # the first is quick
             found.append(axis)
     return found
 

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import solveh_banded
-from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 
@@ -36,6 +35,8 @@ def _start(n_left: int, n_right: int) -> np.ndarray:
 
 
 def _descend(start: np.ndarray) -> float:
+    from scipy.optimize import minimize  # takes 0.2 s, which only sin needs
+
     found = minimize(_log_error, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-12})
     return float(np.exp(found.fun))
 
