@@ -21,6 +21,7 @@ from typing import Any
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from shoal.kernels.compile.host import ENGINE
@@ -88,9 +89,11 @@ class KernelCache(NullCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel, or None."""
-        target_context.refresh()
         code = self._read()
-        return None if code is None else CompileResult._rebuild(target_context, *pickle.loads(code))
+        if code is None:
+            return None
+        rtsys.initialize(target_context)  # a compiler needs all of `refresh`, which imports a fifth of a second
+        return CompileResult._rebuild(target_context, *pickle.loads(code))
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, if there is a place for it; not one that holds addresses of this process."""
