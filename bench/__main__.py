@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import ladder, report, scale, startup, study
-from bench.compare import compare
+from bench.compare import Turns, compare
 from bench.peak import blas_rate, fma_peak
 from bench.peers import PEERS, load
 from bench.workloads import WORKLOADS
@@ -22,7 +22,8 @@ from shoal.kernels.compile.host import ENGINE
 
 ROOT = Path(__file__).parents[1]
 KEPT, PAGE = ROOT / "logs" / "bench.json", ROOT / "docs" / "benchmarks.md"
-ROUNDS = 3
+TURNS = Turns(3, seconds=10.0)
+"""Short runs go on for a while, as the speed of a machine that others use changes from second to second."""
 QUICK = (
     ("W1 tanh", "float32"), ("W1 tanh", "float64"), ("W2", "float32"), ("W2", "float64"), ("W4 batch 10", "float32"),
 )  # fmt: skip
@@ -71,10 +72,10 @@ SECTIONS = {
 }
 
 
-def add_comparison(results: dict[str, Any], name: str, dtype: str, rounds: int, names: tuple[str, ...]) -> None:
+def add_comparison(results: dict[str, Any], name: str, dtype: str, turns: Turns, names: tuple[str, ...]) -> None:
     """Measure a workload, and put it beside the peak of this session."""
     peak = results["peak"][dtype]["two cores"]
-    records = compare(WORKLOADS[name], dtype, rounds, names)
+    records = compare(WORKLOADS[name], dtype, turns, names)
     results["workloads"][f"{name} {dtype}"] = [record | {"peak": peak} for record in records]
 
 
@@ -86,7 +87,7 @@ def measure(wanted: list[str]) -> dict[str, Any]:
     for name, workload in WORKLOADS.items():
         for dtype in workload.dtypes if name in wanted else ():
             print(f"{name}, {dtype} ...", flush=True)
-            add_comparison(results, name, dtype, ROUNDS, PEERS)
+            add_comparison(results, name, dtype, TURNS, PEERS)
             save(results)
     for name, section in SECTIONS.items():
         if name in wanted:
@@ -112,7 +113,7 @@ def quick() -> None:
     """Print shoal beside two peers, in under two minutes; nothing is written."""
     results: dict[str, Any] = {"machine": machine(), "peak": peaks(), "workloads": {}}
     for name, dtype in QUICK:
-        add_comparison(results, name, dtype, 2, QUICK_PEERS)
+        add_comparison(results, name, dtype, Turns(2), QUICK_PEERS)
     print(report.render(results))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -143,7 +143,21 @@ def runners_for(workload: Workload, names: tuple[str, ...], cores: int) -> list[
     return runners
 
 
-def compare(workload: Workload, dtype: str, rounds: int, names: tuple[str, ...] = PEERS) -> list[dict[str, Any]]:
+class Turns(NamedTuple):
+    """How many there are at least, and for how many seconds those of short runs go on."""
+
+    least: int
+    seconds: float = 0.0
+
+
+def is_due(runner: Runner, runners: list[Runner], turns: Turns) -> bool:
+    """Whether it has another turn."""
+    n, best = len(runner.seconds), min(other.run for other in runners if other.peer == runner.peer)
+    is_left = n < turns.least or sum(runner.seconds) < turns.seconds
+    return runner.run < TOO_SLOW * best and (n == 0 or runner.run < LONG) and is_left
+
+
+def compare(workload: Workload, dtype: str, turns: Turns, names: tuple[str, ...] = PEERS) -> list[dict[str, Any]]:
     """Measure every peer on a workload; the best configuration of each, shoal first, then the fastest."""
     runners = runners_for(workload, names, len(os.sched_getaffinity(0)))
     with ExitStack() as stack:
@@ -152,11 +166,9 @@ def compare(workload: Workload, dtype: str, rounds: int, names: tuple[str, ...] 
             answers_of(runner, processes)  # ready: everything is imported
         for runner, processes in live:
             runner.first = turn(runner, processes)
-        for number in range(rounds):
-            for runner, processes in live:
-                best = min(other.run for other in runners if other.peer == runner.peer)
-                if (number == 0 or runner.run < LONG) and runner.run < TOO_SLOW * best:
-                    runner.seconds.append(turn(runner, processes))
+        while due := [(runner, processes) for runner, processes in live if is_due(runner, runners, turns)]:
+            for runner, processes in due:
+                runner.seconds.append(turn(runner, processes))
     best_of = {}
     for runner in sorted(runners, key=lambda runner: runner.run / runner.flops, reverse=True):
         best_of[runner.peer] = runner
