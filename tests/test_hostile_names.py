@@ -61,7 +61,7 @@ def test_columns_named_like_paths_are_columns(tmp_path: Path) -> None:
     pd.DataFrame({name: range(i, 60 + i) for i, name in enumerate(columns)}).to_csv(root / "input/t.csv", index=False)
     data.run(paths)
     assert [path.name for path in tmp_path.iterdir()] == ["study"]
-    assert {path.relative_to(root).parts[0] for path in root.rglob("*")} == {"params.yaml", "input", "data"}
+    assert {path.relative_to(root).parts[0] for path in root.rglob("*")} == {"params.yaml", "input", "data", "version"}
 
 
 def test_nothing_is_unpickled_or_evaluated() -> None:
