@@ -113,7 +113,7 @@ def tiled(rows: int, columns: int) -> Any:
             o = 0
             while o < UNITS:
                 r = rows if o < end else 1
-                weights, panel = Weights(w[o * UNITS :], UNITS, 1, b[o:]), Panel(x[s:], y[o * N + s :], x, N)
+                weights, panel = Weights(w[o * UNITS :], UNITS, 1, b[o:]), Panel(x[s:], N, y[o * N + s :], x, N)
                 block(r, columns, weights, panel, UNITS, start, keep)
                 o += r
 
@@ -128,7 +128,7 @@ def engine_product() -> Any:
 
     @compiled
     def product(W: Any, b: Any, a: Any, z: Any) -> None:
-        function(W, UNITS, UNITS, a, z, z, N, N, FROM_BIAS, KEEP)
+        function(W, UNITS, UNITS, a, N, z, z, N, N, FROM_BIAS, KEEP)
 
     return product
 

@@ -90,6 +90,17 @@ def regularised(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: 
     ]
 
 
+def rates_of_replicates(texts: Sequence[str], batch_sizes: Sequence[int | None], steps: int) -> list[NetworkSpec]:
+    """So many learning rates of each replicate that lanes are filled by it: they share its mini-batches."""
+    return [
+        spec(text, replicate, optimizer="adam", learning_rate=rate, batch_size=batch_size, steps=steps)
+        for text in texts
+        for batch_size in batch_sizes
+        for rate in (*np.geomspace(1e-4, 0.1, 9), 1e30)
+        for replicate in (4, 2, 9)
+    ]
+
+
 def readouts(texts: Sequence[str]) -> list[NetworkSpec]:
     """A ridge readout of each network."""
     return [spec(text, optimizer="ridge", alpha=0.1, learning_rate=None, steps=None) for text in texts]

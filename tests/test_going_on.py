@@ -13,7 +13,20 @@ from shoal.kernels.ensemble import NetworkSpec, Replicates, Results, Samples, tr
 from shoal.kernels.longer import begun_by, can_go_on
 from shoal.kernels.training import run
 from shoal.kernels.training.begun import Begun
-from tests.fleet import BESIDE, DATA, FEW, MANY, N_SAMPLES, NETWORKS, WIDE, bits, fleet, readouts, spec
+from tests.fleet import (
+    BESIDE,
+    DATA,
+    FEW,
+    MANY,
+    N_SAMPLES,
+    NETWORKS,
+    WIDE,
+    bits,
+    fleet,
+    rates_of_replicates,
+    readouts,
+    spec,
+)
 from tests.problems import SEED
 
 Kept = list[tuple[int, tuple[int, ...], np.ndarray, Begun]]
@@ -53,6 +66,7 @@ def networks(n: int) -> list[NetworkSpec]:
     found = fleet((text,), batches, steps) + fleet((text,), batches, steps // 2) + readouts((text,))
     optimizers = ("gd", "nesterov", "adagrad", "rmsprop", "adamw")
     keys = [*beside, *VALIDATED]
+    found += rates_of_replicates((text,), (7,), steps) if n == N_SAMPLES else []
     return found + [
         spec(text, k, optimizer=optimizers[k % 5], batch_size=batch_size, **{"steps": steps, **own})
         for batch_size in batches

@@ -125,7 +125,9 @@ def test_forward(lanes: Lanes, dtype: str) -> None:
         sizes = np.einsum("oig,itg->otg", abs(W_), abs(a_)) + abs(b_[:, None])
         for end, value in ends:
             got, _ = numbers.rows(shape.fan_out, UNTOUCHED)
-            run(row.dtype, row, shape.fan_out, shape.fan_in, a, got, got, shape.used, shape.ld, FROM_BIAS, end)
+            run(
+                row.dtype, row, shape.fan_out, shape.fan_in, a, shape.ld, got, got, shape.used, shape.ld, FROM_BIAS, end
+            )
             check(in_use(got, shape), value(z, None), sizes, shape.fan_in + 1)  # no value grows faster than z
             check_beyond(got, shape)
 
@@ -144,7 +146,7 @@ def test_backward(lanes: Lanes, dtype: str) -> None:
         for start in (FROM_ZERO, FROM_SUM):
             got, before = numbers.rows(shape.fan_in, UNTOUCHED)
             there = finer(before)[0] * (start == FROM_SUM)
-            run(row.dtype, row, shape.fan_out, shape.fan_in, dz, got, a, shape.used, shape.ld, start, end)
+            run(row.dtype, row, shape.fan_out, shape.fan_in, dz, shape.ld, got, a, shape.used, shape.ld, start, end)
             check(in_use(got, shape), through(product_ + there, a_), sizes_ + abs(there), shape.fan_out + 1)
             check_beyond(got, shape)
 

@@ -20,6 +20,7 @@ from shoal.kernels.network.tape import layout_of
 from shoal.kernels.training import fleet as jobs
 from shoal.kernels.training import plan, run
 from shoal.kernels.training.methods import METHODS, WAYS
+from shoal.kernels.training.neighbours import arranged
 from tests.fleet import (
     DTYPES,
     FEW,
@@ -32,6 +33,7 @@ from tests.fleet import (
     all_bits,
     bits,
     fingerprint,
+    rates_of_replicates,
     spec,
     train,
 )
@@ -79,6 +81,28 @@ def test_the_fleets_go_every_way() -> None:
 @EVERY_FLEET
 def test_a_network_alone_is_the_same(n: int, dtype: str, together: Together) -> None:
     assert [bits(train([one], dtype, n)[0]) for one in FLEETS[n]] == together[n, dtype]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_networks_that_share_their_mini_batches_are_the_same_and_come_as_asked_for(dtype: str) -> None:
+    specs = rates_of_replicates(NETWORKS[4:], (1, 7), 25)
+    together = [bits(one) for one in train(specs, dtype)]
+    assert len(set(together)) == len(specs)
+    assert together == [bits(train([one], dtype)[0]) for one in specs]
+
+
+def test_networks_of_one_replicate_stand_side_by_side_where_none_stops_before_the_others() -> None:
+    def members(n_rates: int) -> jobs.Members:
+        keys = np.tile(np.array([5, 3, 8], np.uint64), n_rates)
+        return jobs.Members(np.zeros((len(keys), 1)), *[keys] * 9)
+
+    layout = layout_of(Architecture.parse(NETWORKS[1]), 2)
+    job = jobs.Job(layout, "adam", (), 7, (), (25,), N_SAMPLES)
+    order = arranged(job, members(9))
+    assert order is not None and order.tolist() == [*range(1, 27, 3), *range(0, 27, 3), *range(2, 27, 3)]
+    assert arranged(job, members(7)) is None
+    for other in ({"batch_size": 0}, {"validation_steps": (5,)}, {"method": "gd"}, {"method": "momentum"}):
+        assert arranged(job._replace(**other), members(9)) is None
 
 
 @pytest.mark.parametrize("n_threads", [2, 7])

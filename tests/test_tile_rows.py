@@ -35,10 +35,10 @@ def gather_columns(source: Any, order: Any, n_real: Any, units: Any, target: Any
 
 
 @numba.njit
-def gather(source: Any, begins: Any, order: Any, units: Any, target: Any, n: Any) -> None:
+def gather(source: Any, begins: Any, order: Any, units: Any, target: Any, n: Any, alike: Any) -> None:
     samples = np.empty(LD, np.int64)
     group_rows.name_samples(order, LD, n, samples, target)
-    group_rows.gather(source, begins, LD, samples, units, target, n, np.empty(LD, np.int64))
+    group_rows.gather(source, begins, LD, samples, units, target, n, np.empty(LD, np.int64), alike)
 
 
 @numba.njit
@@ -47,8 +47,8 @@ def spread(source: Any, source_ld: Any, target: Any, n: Any) -> None:
 
 
 @numba.njit
-def are_alike(begins: Any) -> Any:
-    return group_rows.are_alike(begins)
+def are_alike(numbers: Any) -> Any:
+    return group_rows.are_alike(numbers)
 
 
 @numba.njit
@@ -105,14 +105,16 @@ def test_rows_of_networks_are_whole_vectors_an_odd_number_but_not_one_apart(dtyp
 
 @DTYPES
 @pytest.mark.parametrize("units", [UNITS, WIDE])
-def test_every_network_gathers_the_samples_of_its_own_order(dtype: str, units: int) -> None:
-    sets, own = RANDOM.normal(size=(3, units, LD)).astype(dtype), np.arange(GROUP) % 3
+@pytest.mark.parametrize("alike", [False, True])
+def test_every_network_gathers_the_samples_of_its_own_order(dtype: str, units: int, alike: bool) -> None:
+    sets, own = RANDOM.normal(size=(3, units, LD)).astype(dtype), np.arange(GROUP) % 3 if not alike else [2] * GROUP
     packed = np.concatenate([by_row_and_sample(one) for one in sets])
     for n in (1, 2, 3, 7, 32):
         target = np.full(units * LD, UNTOUCHED, dtype)
         elements, apart, _, _ = sizes(n, sets)
         orders = np.array([RANDOM.permutation(LD) for _ in range(GROUP)])
-        gather(packed, own * (len(packed) // 3), orders.ravel(), units, target, n)
+        orders = orders[[0] * GROUP] if alike else orders
+        gather(packed, np.array(own) * (len(packed) // 3), orders.ravel(), units, target, n, alike)
         tile = target[: units * apart].reshape(units, apart)
         got = tile[:, :elements].reshape(units, -1, GROUP)
         for lane, order in enumerate(orders):
@@ -127,13 +129,13 @@ def test_samples_that_all_networks_have_are_spread_over_the_lanes(dtype: str) ->
         elements, apart, _, _ = sizes(n, source)
         spread(source.ravel(), LD, target.ravel(), n)
         tile = target.ravel()[: UNITS * apart].reshape(UNITS, apart)
-        np.testing.assert_array_equal(tile[:, :elements], source[:, filled_up(n, elements // GROUP).repeat(GROUP)])
+        np.testing.assert_array_equal(tile[:, :elements], source[:, : elements // GROUP].repeat(GROUP, axis=1))
         assert (tile[:, elements:] == UNTOUCHED).all()
 
 
 @pytest.mark.parametrize("lane", [None, *range(GROUP)])
-def test_data_sets_are_alike_where_all_begin_at_one_place(lane: int | None) -> None:
-    begins = np.full(GROUP, 7)
+def test_numbers_of_networks_are_alike_where_all_are_one(lane: int | None) -> None:
+    numbers = np.full(GROUP, 7)
     if lane is not None:
-        begins[lane] = 8
-    assert are_alike(begins) == (lane is None)
+        numbers[lane] = 8
+    assert are_alike(numbers) == (lane is None)

@@ -39,9 +39,11 @@ class Weights(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """The rows of vectors of a product, all of them `ld` apart: y goes in, z comes out, and `beside` is for its end."""
+    """The rows of vectors of a product: y, `y_ld` apart, goes in, z comes out, and `beside` is for its end, both `ld`
+    apart."""
 
     y: Any
+    y_ld: Any
     z: Any
     beside: Any
     ld: Any
@@ -65,7 +67,7 @@ def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
 
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
             rows, columns, w, panel, n, start, end = _values(context, builder, sig, args)
-            (w, w_row, w_step, b), (y, z, beside, ld) = w, panel
+            (w, w_row, w_step, b), (y, y_ld, z, beside, ld) = w, panel
             step, stride = INT64(kind.count), INT64(lanes.group)
 
             def build(tile: Tile) -> None:
@@ -75,7 +77,7 @@ def product_block(lanes: Lanes, sizes: Sizes, ends: Ends) -> Any:
                     FROM_SUM: lambda: tile.load(there),
                 }
                 sums = chosen(builder, start, starts, tile.zeros())
-                operands = Place(w, ZERO, w_row, w_step), Place(y, ZERO, ld, step)
+                operands = Place(w, ZERO, w_row, w_step), Place(y, ZERO, y_ld, step)
                 sums = tile.accumulate(sums, n, *operands, lanes.group)
                 # the sums are in registers still: to go through memory once more would cost more than the formula does
                 ended = {

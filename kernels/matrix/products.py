@@ -21,6 +21,7 @@ class Products(NamedTuple):
     """The kernels for one meaning of the lanes."""
 
     forward: Any
+    columns: Any  # how many of the vectors that are left in a row it takes in one go
     backward: Any  # `product`, which is da = W^T dz where it does not start from the bias
     weight_gradient: Any
 
@@ -30,11 +31,11 @@ def make_products(lanes: Lanes, ends: Ends) -> Products:
     product = _product(lanes, ends)
 
     @inlined
-    def forward(W, fan_out, fan_in, a, z, n, ld, end):
+    def forward(W, fan_out, fan_in, a, a_ld, z, n, ld, end):
         """z = W a + b, then what `end` says; b stands behind W."""
-        product(W, fan_out, fan_in, a, z, z, n, ld, FROM_BIAS, end)
+        product(W, fan_out, fan_in, a, a_ld, z, z, n, ld, FROM_BIAS, end)
 
-    return Products(forward, product, _weight_gradient(lanes))
+    return Products(forward, _columns(lanes)[1], product, _weight_gradient(lanes))
 
 
 def _sizes(rows: Sequence[int], columns: Sequence[int]) -> list[tuple[int, int]]:
@@ -85,8 +86,9 @@ def _product(lanes: Lanes, ends: Ends) -> Any:
 
     @linked(lanes.name)
     def product(
-        W: Pointer, fan_out: int, fan_in: int, y: Pointer, z: Pointer, a: Pointer, n: int, ld: int, start: int, end: int
-    ):
+        W: Pointer, fan_out: int, fan_in: int, y: Pointer, y_ld: int, z: Pointer, a: Pointer, n: int, ld: int,
+        start: int, end: int,
+    ):  # fmt: skip
         """z = W y + b where `start` is FROM_BIAS, else z = W^T y, or z += W^T y where it is FROM_SUM; then what `end`
         says, which may look at a."""
         step, row = width(y), fan_in * stride()
@@ -97,7 +99,7 @@ def _product(lanes: Lanes, ends: Ends) -> Any:
         while r < n_rows and t < n:
             rows, columns = next_rows(n_rows - r), next_columns((n - t + step - 1) // step)
             at = r * ld + t
-            w, panel = Weights(W + r * w_row, w_row, w_step, b + r * stride()), Panel(y + t, z + at, a + at, ld)
+            w, panel = Weights(W + r * w_row, w_row, w_step, b + r * stride()), Panel(y + t, y_ld, z + at, a + at, ld)
             block(rows, columns, w, panel, n_steps, start, end)
             # what the loop inside goes through again and again is what stays in the first-level cache
             if inner_columns:

@@ -28,6 +28,8 @@ ENDS = {code: lambda z, _, value=value: value(z) for code, value in VALUE_ENDS.i
 class Passes(NamedTuple):
     """The kernels for one meaning of the lanes."""
 
+    dense_forward: Any  # see `Products`
+    columns: Any
     forward: Any
     backward: Any
     add_gradients: Any
@@ -52,7 +54,7 @@ def make_put(lanes: Lanes, load: Any, step: Any) -> Any:
 
 def make_passes(lanes: Lanes, put: Any) -> Passes:
     """Compile the passes for samples or for networks in lanes."""
-    dense_forward, dense_backward, weight_gradient = make_products(lanes, ENDS)
+    dense_forward, columns, dense_backward, weight_gradient = make_products(lanes, ENDS)
     stride = lanes.stride
 
     @linked(lanes.name)
@@ -62,7 +64,7 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
             op = op_at(ops + k * N_FIELDS)
             source, target = a + op.source * ld, a + op.target * ld
             if op.kind == DENSE:
-                dense_forward(params + op.offset * stride(), op.fan_out, op.fan_in, source, target, n, ld, op.end)
+                dense_forward(params + op.offset * stride(), op.fan_out, op.fan_in, source, ld, target, n, ld, op.end)
             elif op.kind == DROP:
                 drop(op.drop, source, a + op.mask * ld, target, op.fan_out, n, ld, FROM_ZERO)
             else:
@@ -96,7 +98,7 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
                 put((dz if op.kind == APPLY else da) + target, da + source, op.fan_in, n, ld, op.start)
             elif all_inputs or op.source > 0:
                 end = KEEP if all_inputs else op.through
-                dense_backward(params + op.offset * stride(), op.fan_out, op.fan_in, dz + target, da + source,
+                dense_backward(params + op.offset * stride(), op.fan_out, op.fan_in, dz + target, ld, da + source,
                                a + source, n, ld, op.start, end)  # fmt: skip
 
     @linked(lanes.name)
@@ -116,4 +118,4 @@ def make_passes(lanes: Lanes, put: Any) -> Passes:
                 weight_gradient(target, op.fan_out, ones, 1, n, ld, b, scale, start)
                 weight_gradient(target, op.fan_out, a + op.source * ld, op.fan_in, n, ld, W, scale, start)
 
-    return Passes(forward, backward, add_gradients, weight_gradient)
+    return Passes(dense_forward, columns, forward, backward, add_gradients, weight_gradient)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from shoal.kernels.compile.jit import jit
-from shoal.kernels.network.sample_blocks import pick_blocks, pick_others
-from shoal.kernels.simd.instructions import Builder, address, broadcast, store_at
+from shoal.kernels.network.sample_blocks import pick_blocks, pick_others, spread_blocks
+from shoal.kernels.simd.instructions import Builder, address, llvm_type, spread_at, store_at
 from shoal.kernels.simd.lanes import GROUP, NETWORKS
 from shoal.kernels.simd.vector import small
 
@@ -45,14 +44,18 @@ def name_samples(order, n_samples, n, samples, like):
 
 
 @jit
-def gather(source, begins, source_ld, samples, rows, target, n, places):
-    """target[r, t, lane] = source[begins[lane] + (r, samples[t, lane])]; `places`: memory for a row of numbers."""
+def gather(source, begins, source_ld, samples, rows, target, n, places, alike):
+    """target[r, t, lane] = source[begins[lane] + (r, samples[t, lane])], `alike` for all lanes or not; `places`: memory
+    for a row of numbers."""
     small()
     ld, size, wide = apart(n, target), elements(n, target), rows // GROUP * GROUP
     if wide:
         for i in range(size):
             places[i] = begins[i % GROUP] + rows * source_ld + samples[i] * wide
-        pick_blocks(source, places, rows, target, ld, size)
+        if alike:
+            spread_blocks(source, places, rows, target, ld, size)
+        else:
+            pick_blocks(source, places, rows, target, ld, size)
     if wide < rows:
         for i in range(size):
             places[i] = begins[i % GROUP] + samples[i]
@@ -60,32 +63,33 @@ def gather(source, begins, source_ld, samples, rows, target, n, places):
 
 
 @jit
-def are_alike(begins):
-    """Whether the data sets of all networks begin at one place."""
+def are_alike(numbers):
+    """Whether the numbers of all networks, such as where their data sets begin, are one."""
     small()
     alike = True
     for lane in range(1, GROUP):
-        alike = alike and begins[lane] == begins[0]
+        alike = alike and numbers[lane] == numbers[0]
     return alike
 
 
 @intrinsic
-def _put_in_lanes(typingctx: Any, target: Any, at: Any, value: Any) -> Any:
-    """target[at + lane] = value for GROUP lanes."""
+def _put_in_lanes(typingctx: Any, target: Any, at: Any, source: Any, k: Any) -> Any:
+    """target[at ...] = a vector of source[k ...], each number in GROUP lanes."""
 
     def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-        kind = ir.VectorType(context.get_value_type(target.dtype), GROUP)
-        store_at(builder, broadcast(builder, args[2], kind), address(context, builder, target, args[0], args[1]))
+        kind = llvm_type(target.dtype, NETWORKS.count(target.dtype))
+        numbers = spread_at(builder, address(context, builder, source, args[2], args[3]), kind, GROUP)
+        store_at(builder, numbers, address(context, builder, target, args[0], args[1]))
         return context.get_dummy_value()
 
-    return types.void(target, types.intp, target.dtype), codegen
+    return types.void(target, types.intp, source, types.intp), codegen
 
 
 @jit
 def spread(source, source_ld, rows, target, n):
-    """target[r, t, lane] = source[r, t] for n samples, then the last of them again."""
+    """target[r, t, lane] = source[r, t] for n samples, and what is behind them to fill a vector up."""
     small()
-    ld, filled_up = apart(n, target), elements(n, target) // GROUP
+    ld, size, step = apart(n, target), elements(n, target), group_width(target)
     for r in range(rows):
-        for t in range(filled_up):
-            _put_in_lanes(target, r * ld + t * GROUP, source[r * source_ld + min(t, n - 1)])
+        for at in range(0, size, step):
+            _put_in_lanes(target, r * ld + at, source, r * source_ld + at // GROUP)

@@ -7,5 +7,5 @@ from shoal.kernels.network.single_sample import make_single_passes
 from shoal.kernels.simd.lanes import NETWORKS, narrow
 
 _put = make_put(NETWORKS, narrow, NETWORKS.step)
-forward, backward, add_gradients, _ = make_passes(NETWORKS, _put)
+dense_forward, columns, forward, backward, add_gradients, _ = make_passes(NETWORKS, _put)
 forward_one, backward_and_gradients = make_single_passes(NETWORKS, _put)

@@ -5,4 +5,6 @@ from __future__ import annotations
 from shoal.kernels.network.forward_backward import make_passes, make_put
 from shoal.kernels.simd.lanes import SAMPLES
 
-forward, backward, add_gradients, weight_gradient = make_passes(SAMPLES, make_put(SAMPLES, SAMPLES.load, SAMPLES.step))
+_, _, forward, backward, add_gradients, weight_gradient = make_passes(
+    SAMPLES, make_put(SAMPLES, SAMPLES.load, SAMPLES.step)
+)

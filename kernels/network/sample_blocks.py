@@ -14,7 +14,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from shoal.kernels.compile.jit import jit
-from shoal.kernels.simd.instructions import INT64, Builder, address, load_at, shuffle, store_at
+from shoal.kernels.simd.instructions import INT64, Builder, address, broadcast, load_at, shuffle, store_at
 from shoal.kernels.simd.lanes import GROUP
 from shoal.kernels.simd.vector import small
 
@@ -54,6 +54,32 @@ def pick_blocks(source, places, rows, target, ld, n):
     for t in range(0, n, GROUP):
         for r in range(0, rows // GROUP * GROUP, GROUP):
             _turn(source, r, places, t, target, r * ld + t, ld)
+
+
+@intrinsic
+def _spread(typingctx: Any, source: Any, place: Any, target: Any, at: Any, ld: Any) -> Any:
+    """target[at + r ld + lane] = source[place + r] for GROUP rows r and GROUP lanes."""
+
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        source_, place, target_, at, ld = args
+        kind = ir.VectorType(context.get_value_type(source.dtype), GROUP)
+        for r in range(GROUP):
+            number = builder.load(address(context, builder, source, source_, builder.add(place, INT64(r))))
+            there = builder.add(at, builder.mul(ld, INT64(r)))
+            store_at(builder, broadcast(builder, number, kind), address(context, builder, target, target_, there))
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, target, types.intp, types.intp), codegen
+
+
+@jit
+def spread_blocks(source, places, rows, target, ld, n):
+    """The same where places are alike for all lanes."""
+    small()
+    for t in range(0, n, GROUP):
+        place = places[t]
+        for r in range(0, rows // GROUP * GROUP, GROUP):
+            _spread(source, place + r, target, r * ld + t, ld)
 
 
 @jit

@@ -102,6 +102,11 @@ class Layout:
         return int(self.sizes.sum())
 
     @cached_property
+    def reads_input_once(self) -> bool:
+        """Whether a dense layer, the first operation, is all that reads the input."""
+        return bool(self.ops["kind"][0] == DENSE and (self.ops["source"][1:] > 0).all())
+
+    @cached_property
     def n_masks(self) -> int:
         """Units that dropout acts on."""
         return int(self.ops["fan_out"][self.ops["rate"] > 0].sum())

@@ -55,6 +55,17 @@ def repeated_at(builder: Builder, pointer: Any, kind: ir.VectorType, group: int)
     return part if group == kind.count else shuffle(builder, part, part, [n % group for n in range(kind.count)])
 
 
+def spread_at(builder: Builder, pointer: Any, kind: ir.VectorType, group: int) -> Any:
+    """The numbers that begin at `pointer`, as many as the vector has groups of lanes, one for all lanes of a group."""
+    n = kind.count // group
+    numbers = [broadcast(builder, builder.load(builder.gep(pointer, [INT64(k)])), kind) for k in range(n)]
+    spread = numbers[0]
+    for k in range(1, n):
+        second = ir.Constant(ir.VectorType(ir.IntType(1), kind.count), [i >= k * group for i in range(kind.count)])
+        spread = builder.select(second, numbers[k], spread)
+    return spread
+
+
 def folded(builder: Builder, vector: Any, group: int) -> Any:
     """The sum of its groups, halves onto halves."""
     while vector.type.count > group:

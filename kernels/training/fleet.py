@@ -25,6 +25,7 @@ class JobRow(NamedTuple):
     training_ops: int  # the same with dropout in it; `ops` again where there is none
     n_ops: int
     n_units: int
+    reads_input_once: int  # whether a dense layer, the first operation, is all that does
     n_masks: int  # units that dropout acts on
     draw: int  # address of the kernel that draws their masks, 0 where there are none
     tile: int  # samples worked on at once, where samples are in the lanes
@@ -163,6 +164,12 @@ class Members(NamedTuple):
     def n(self) -> int:
         """How many they are."""
         return len(self.params)
+
+    def taken(self, places: np.ndarray) -> Members:
+        """Those at some places (m,)."""
+        *own, begun = self
+        arrays: list[Any] = [*(array[places] for array in own), begun and begun.taken(places)]
+        return Members(*arrays)
 
 
 def joined(parts: Sequence[Members]) -> Members:

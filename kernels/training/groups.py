@@ -23,6 +23,7 @@ from shoal.kernels.network.of_networks import (
     forward_one,
 )
 from shoal.kernels.network.rows import fill
+from shoal.kernels.network.shared_input import forward_shared
 from shoal.kernels.simd.lanes import GROUP
 from shoal.kernels.simd.memory import empty, filled
 from shoal.kernels.simd.vector import small
@@ -121,27 +122,37 @@ class GroupAt(NamedTuple):
 
 
 @jit
-def tile_cost(at, ops, n, share, cost_kernel):
-    """Forward pass over the n samples in the buffers: add their cost per output and network, and set dC/dy_hat."""
+def tile_forward(at, ops, n):
+    """Forward pass over the n samples in the buffers."""
+    small()
+    ws, params = at.ws, at.fleet.params + at.job.params
+    if n == 1:
+        forward_one(ops, at.job.n_ops, params, ws.a)
+    else:
+        forward(ops, at.job.n_ops, params, ws.a, elements(n, ws.a), apart(n, ws.a))
+
+
+@jit
+def tile_cost(at, n, share, cost_kernel):
+    """Add the cost of the n samples that a forward pass was over, per output and network, and set dC/dy_hat."""
     small()
     ws, fleet, job, n_outputs = at.ws, at.fleet, at.job, at.shared.n_outputs
     ld, size = apart(n, ws.a), elements(n, ws.a)
-    params, output = fleet.params + job.params, (job.n_units - n_outputs) * ld
-    if n == 1:
-        forward_one(ops, job.n_ops, params, ws.a)
-    else:
-        forward(ops, job.n_ops, params, ws.a, size, ld)
+    output = (job.n_units - n_outputs) * ld
     add_cost(cost_kernel, ws.a + output, ld, ws.y, ld, n_outputs, n * GROUP, size, share,
              fleet.loss_hypers + job.loss_hypers, ws.costs, ws.da + output)  # fmt: skip
 
 
 @jit
-def gather_tile(at, shared, X, Y, n):
-    """Fill the buffers with the n samples that `samples` names, of the networks' data sets, which begin at X and Y."""
+def gather_tile(at, shared, X, Y, n, alike):
+    """Fill the buffers with the n samples that `samples` names, of the networks' data sets, which begin at X and Y.
+
+    They are `alike` where all networks have the same ones.
+    """
     small()
     ws, values = at.ws, at.data.values
-    gather(values, X, shared.ld, ws.samples, shared.n_features, ws.a, n, ws.places)
-    gather(values, Y, shared.ld, ws.samples, shared.y_rows, ws.y, n, ws.places)
+    gather(values, X, shared.ld, ws.samples, shared.n_features, ws.a, n, ws.places, alike)
+    gather(values, Y, shared.ld, ws.samples, shared.y_rows, ws.y, n, ws.places, alike)
 
 
 @jit
@@ -151,11 +162,25 @@ def minibatch_cost(at, low, n):
     ws, shared, job, ops = at.ws, at.shared, at.job, at.fleet.tapes + at.job.training_ops
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
     name_samples(ws.order + low, shared.n, n, ws.samples, ws.a)
-    gather_tile(at, shared, ws.X, ws.Y, n)
+    same_order = job.batch_size == 0 or are_alike(at.fleet.shuffle_keys + at.i * GROUP)
+    gather_tile(at, shared, ws.X, ws.Y, n, same_order and are_alike(ws.X) and are_alike(ws.Y))
     if job.draw:
         draw_masks(job.draw, ops, job.n_ops, job.n_units, ws.step_keys, ws.unit_keys, ws.samples, ws.a,
                    elements(n, ws.a), apart(n, ws.a))  # fmt: skip
-    tile_cost(at, ops, n, 1.0 / n, job.add_cost)
+    tile_forward(at, ops, n)
+    tile_cost(at, n, 1.0 / n, job.add_cost)
+
+
+@jit
+def alike_forward(at, shared, x, n):
+    """Forward pass over n samples that all networks have, from x on; without dropout."""
+    small()
+    ws, ops = at.ws, at.fleet.tapes + at.job.ops
+    if n > 1 and at.job.reads_input_once:
+        forward_shared(ops, at.job.n_ops, at.fleet.params + at.job.params, x, shared.ld, ws.a, n)
+    else:
+        spread(x, shared.ld, shared.n_features, ws.a, n)
+        tile_forward(at, ops, n)
 
 
 @jit
@@ -168,13 +193,14 @@ def cost_over_all(at, shared, X, Y, cost_kernel):
     for low in range(0, shared.n, MINIBATCH_TILE):
         n = min(MINIBATCH_TILE, shared.n - low)
         if alike:
-            spread(values + X[0] + low, shared.ld, shared.n_features, ws.a, n)
             spread(values + Y[0] + low, shared.ld, shared.y_rows, ws.y, n)
+            alike_forward(at, shared, values + X[0] + low, n)
         else:
             for i in range(elements(n, ws.a)):
                 ws.samples[i] = low + min(i // GROUP, n - 1)
-            gather_tile(at, shared, X, Y, n)
-        tile_cost(at, at.fleet.tapes + at.job.ops, n, 1.0 / shared.n, cost_kernel)
+            gather_tile(at, shared, X, Y, n, False)
+            tile_forward(at, at.fleet.tapes + at.job.ops, n)
+        tile_cost(at, n, 1.0 / shared.n, cost_kernel)
 
 
 @jit

@@ -210,4 +210,4 @@ def help_networks(
             rest(idle)
 
 
-ONE_BY_ONE = Way("samples in lanes", train_networks, workspace, 1, SAMPLES.name, help_networks)
+ONE_BY_ONE = Way("samples in lanes", train_networks, workspace, 1, SAMPLES.name, help=help_networks)

@@ -12,25 +12,28 @@ from shoal.kernels.training.fleet import Fleet, rounded_up
 
 
 class Outcomes(NamedTuple):
-    """What came of n networks of a job, which stand in a fleet from network number `at` of the job on.
+    """What came of n networks of a job, the numbers of whose `places` there are given.
 
-    `first` is the first row of the job in the fleet. All is given network by network, as views where that can be.
+    `first` is the first row of the job in the fleet. All is given network by network; networks that have a row each
+    stand one behind the other, and theirs are views.
     """
 
     fleet: Fleet
     first: int
-    at: int
-    n: int
+    places: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """How many they are."""
+        return len(self.places)
 
     def _numbers(self, values: np.ndarray, begin: str, *shape: int) -> np.ndarray:
         """Numbers (n, *shape) of the flat `values`, where those of a row's networks stand side by side."""
-        stride, row = self.fleet.stride, self.first + self.at // self.fleet.stride
-        n_rows = -(-(self.at + self.n) // stride) - self.at // stride
-        start, size = int(self.fleet.jobs[row][begin]), math.prod(shape) * stride
-        by_row = values[start : start + n_rows * size].reshape(n_rows, *shape, stride)
-        axes = (0, by_row.ndim - 1, *range(1, by_row.ndim - 1))
-        by_network = by_row.transpose(axes).reshape(n_rows * stride, *shape)
-        return by_network[self.at % stride :][: self.n]
+        rows, lanes = np.divmod(self.places, self.fleet.stride)
+        start, size = int(self.fleet.jobs[self.first][begin]), math.prod(shape) * self.fleet.stride
+        n_rows = int(rows.max()) + 1
+        by_row = values[start : start + n_rows * size].reshape(n_rows, *shape, self.fleet.stride)
+        return by_row[rows, ..., lanes] if self.fleet.stride > 1 else by_row[rows[0] : n_rows, ..., 0]
 
     def costs(self) -> tuple[np.ndarray, np.ndarray]:
         """Costs (n, n_records, n_outputs), and validation costs (n, n_validations, n_outputs)."""
@@ -69,5 +72,5 @@ class Outcomes(NamedTuple):
         )
 
     def _steps(self, steps: np.ndarray) -> np.ndarray:
-        begin = self.first * self.fleet.stride + self.at
-        return steps[begin : begin + self.n]
+        own: np.ndarray = steps[self.first * self.fleet.stride + self.places]
+        return own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -114,6 +114,7 @@ def _row(job: Job, at: _Places, stride: int, lanes: str, dtype: np.dtype) -> Job
         training_ops=at.ops[layout] + (at.tapes[layout].size - len(layout.ops)) * N_FIELDS,
         n_ops=len(layout.ops),
         n_units=layout.n_units,
+        reads_input_once=layout.reads_input_once,
         n_masks=layout.n_masks,
         draw=DROPOUT[lanes].draw.address(dtype) if layout.n_masks else 0,
         tile=tile,
@@ -156,12 +157,7 @@ def _sizes(job: Job) -> tuple[int, int, int, int]:
 
 def _filled_up(members: Members, n: int) -> Members:
     """Members, and the last one again until there are n."""
-    places = np.minimum(np.arange(n), members.n - 1)
-    if n == members.n:
-        return members
-    *own, begun = members
-    arrays: list[Any] = [*(array[places] for array in own), begun and begun.taken(places)]
-    return Members(*arrays)
+    return members if n == members.n else members.taken(np.minimum(np.arange(n), members.n - 1))
 
 
 def _params(groups: Sequence[Group], filled_up: Sequence[Members], n: int, stride: int, dtype: np.dtype) -> np.ndarray:

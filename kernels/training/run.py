@@ -60,8 +60,13 @@ def run(
     load({way: [groups[own[0]][0] for own in places] for way, places in places_of.items()}, dtype, note)
     for way, places in places_of.items():
         together = [(groups[own[0]][0], joined([groups[i][1] for i in own])) for own in places]
+        orders = [way.arranged(*group) if way.arranged else None for group in together]
+        together = [
+            (job, members if order is None else members.taken(order))
+            for (job, members), order in zip(together, orders, strict=True)
+        ]
         fleet = pack(together, way.stride, way.lanes, dtype, pauses is not None)
-        outcomes |= _outcomes(fleet, places, [groups[i][1].n for own in places for i in own])
+        outcomes |= _outcomes(fleet, places, orders, [groups[i][1].n for own in places for i in own])
         control = np.array([0, 0, 0, threads])
         workspaces = [way.workspace(fleet) for _ in range(threads)]
         effort = work.of_fleet(fleet, way.stride)
@@ -75,14 +80,18 @@ def run(
     return [outcomes[i] for i in range(len(groups))]
 
 
-def _outcomes(fleet: Fleet, places: Sequence[Sequence[int]], sizes: Iterable[int]) -> dict[int, Outcomes]:
-    """Where the networks of each group are, by its place; groups that are alike stand one behind the other."""
+def _outcomes(
+    fleet: Fleet, places: Sequence[Sequence[int]], orders: Sequence[np.ndarray | None], sizes: Iterable[int]
+) -> dict[int, Outcomes]:
+    """Where the networks of each group are, by its place; groups that are alike stand one behind the other, or in an
+    order of their own."""
     found, first, of = {}, 0, iter(sizes)
-    for own in places:
+    for own, order in zip(places, orders, strict=True):
         at = 0
         for place in own:
-            found[place] = Outcomes(fleet, first, at, next(of))
-            at += found[place].n
+            numbers = np.arange(at, at + next(of))
+            found[place] = Outcomes(fleet, first, numbers if order is None else np.argsort(order)[numbers])
+            at += len(numbers)
         first += -(-at // fleet.stride)
     return found
 

@@ -32,6 +32,7 @@ from shoal.kernels.training.groups import (
     workspace_at,
 )
 from shoal.kernels.training.loop import Parts, make_loop
+from shoal.kernels.training.neighbours import arranged
 from shoal.kernels.training.stopping import N_WATCH, is_lowest, is_over
 from shoal.kernels.training.team import finish_job, next_job
 from shoal.kernels.training.update import compute_numbers, set_rates, update
@@ -72,8 +73,13 @@ def _set_rates(at, epoch):
 @inlined
 def _shuffle(at, epoch):
     n = at.shared.n
+    keys, order = at.fleet.shuffle_keys + at.i * GROUP, at.ws.order
     for lane in range(GROUP):
-        shuffle(at.fleet.shuffle_keys[at.i * GROUP + lane], epoch, at.ws.order + lane * n, n)
+        if lane > 0 and keys[lane] == keys[lane - 1]:
+            for s in range(lane * n, lane * n + n):
+                order[s] = order[s - n]
+        else:
+            shuffle(keys[lane], epoch, order + lane * n, n)
 
 
 @inlined
@@ -195,4 +201,4 @@ def train_groups(
         i = next_job(control, fleet.n_jobs)
 
 
-SIDE_BY_SIDE = Way("networks in lanes", train_groups, workspace, GROUP, NETWORKS.name)
+SIDE_BY_SIDE = Way("networks in lanes", train_groups, workspace, GROUP, NETWORKS.name, arranged)

@@ -4,7 +4,8 @@ A file has HYPERS, the numbers of its own that it takes beside the learning rate
 numbers it keeps for each parameter, 0 at first; and `update(p, g, state, rate, numbers)`, which returns the parameter
 and the state after a step along the gradient g. `numbers(t, h)` are what it needs of step t = 1, 2, ..., computed once
 for all parameters, in float64, from the hyper-parameters h. DIRECT says that a step is p += -rate g and no more, so
-that a backward pass may add the gradient to the parameters as it comes out. WEIGHT_DECAY is the decay of networks that
+that a backward pass may add the gradient to the parameters as it comes out; BOUNDED, that no step is much longer than
+the rate, however large the gradient is. WEIGHT_DECAY is the decay of networks that
 do not say which one (../regularise.py), 0 where a file has none. A running mean of gradients is `flushed`.
 """
 
@@ -29,6 +30,7 @@ class Optimizer:
     update: Callable[..., Any]
     numbers: Callable[..., Any] | None
     is_direct: bool
+    is_bounded: bool
     weight_decay: float
     Hypers: Any
 
@@ -43,8 +45,8 @@ def _read(name: str) -> Optimizer:
     hypers = file["HYPERS"]
     kind = namedtuple(f"HypersOf{name.title()}", list(hypers))  # type: ignore[misc]
     kind.__annotations__ = dict.fromkeys(hypers, "float")
-    is_direct, weight_decay = file.get("DIRECT", False), file.get("WEIGHT_DECAY", 0.0)
-    return Optimizer(name, hypers, file["STATES"], file["update"], file.get("numbers"), is_direct, weight_decay, kind)
+    says = file.get("DIRECT", False), file.get("BOUNDED", False), file.get("WEIGHT_DECAY", 0.0)
+    return Optimizer(name, hypers, file["STATES"], file["update"], file.get("numbers"), *says, kind)
 
 
 OPTIMIZERS = {name: _read(name) for name in NAMES}

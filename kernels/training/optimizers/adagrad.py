@@ -12,6 +12,7 @@ from shoal.kernels.simd.formula import fma, square_root
 
 HYPERS = {"epsilon": 1e-10}
 STATES = 1
+BOUNDED = True
 
 
 def numbers(t: Any, h: Any) -> Any:

@@ -12,6 +12,7 @@ from shoal.kernels.simd.formula import flushed, fma, square_root
 
 HYPERS = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 STATES = 2
+BOUNDED = True
 
 
 def numbers(t: Any, h: Any) -> Any:

@@ -9,5 +9,5 @@ from __future__ import annotations
 
 from shoal.kernels.training.optimizers import adam
 
-HYPERS, STATES, numbers, update = adam.HYPERS, adam.STATES, adam.numbers, adam.update
+HYPERS, STATES, BOUNDED, numbers, update = adam.HYPERS, adam.STATES, adam.BOUNDED, adam.numbers, adam.update
 WEIGHT_DECAY = 0.01

@@ -12,6 +12,7 @@ from shoal.kernels.simd.formula import fma, square_root
 
 HYPERS = {"decay": 0.99, "epsilon": 1e-8}
 STATES = 1
+BOUNDED = True
 
 
 def numbers(t: Any, h: Any) -> Any:
