@@ -17,7 +17,7 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import config, data, store
 from shoal.pipeline.classes import Classes
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.report import results_page
+from shoal.pipeline.report import figures, results_page, sections
 from shoal.pipeline.report.claims.classes import MOST_CLASSES, class_blocks, class_plots
 from shoal.pipeline.report.document.blocks import Table
 from shoal.pipeline.report.plots import plots
@@ -144,6 +144,7 @@ def test_the_report_is_in_measures_of_classes(study: Paths, capsys: Captured, mo
     ):
         assert part in page
     assert [plot.path for plot in plots(found.sweeps[0])] == ["wood/test_log_loss", "wood/learning_curves"]
+    assert figures(found) == [plot for section in sections(found) for plot in section.plots]
     monkeypatch.chdir(study.root)
     with pytest.raises(SystemExit):
         cli.main(["show", "wood"])

@@ -12,7 +12,7 @@ import pytest
 from shoal.pipeline import baselines, data, store
 from shoal.pipeline.config.data_block import Splits
 from shoal.pipeline.numbers import number
-from shoal.pipeline.report import evidence, results_page
+from shoal.pipeline.report import evidence, figures, results_page
 from shoal.pipeline.report import sections as pages
 from shoal.pipeline.report.claims.in_units import comparisons, units_blocks, verdict
 from shoal.pipeline.report.document.blocks import Folded, Table
@@ -209,6 +209,7 @@ def test_the_report_of_a_table_stands_in_its_units(shown: studies.Paths) -> None
     assert markdown.count("; the constant has ") == 1
     assert "| - | - | - | constant: always the mean of the training rows | " in markdown
     assert [plot.path for plot in sections["Test set"].plots] == ["predicted", "residuals"]
+    assert figures(whole) == [plot for section in sections.values() for plot in section.plots]
 
 
 def test_show_has_the_best_cells_beside_the_baselines(shown: studies.Paths, capsys: pytest.CaptureFixture[str]) -> None:

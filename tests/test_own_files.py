@@ -111,7 +111,9 @@ def test_tests_without_targets_are_predicted_and_not_evaluated(root: Path, capsy
     study = report_stage.load(paths)
     page = report.results_page(study)
     assert UNTESTED in page
-    assert "test mse" not in page + str([section.blocks for section in report.sections(study)])
+    sections = report.sections(study)
+    assert "test mse" not in page + str([section.blocks for section in sections])
+    assert report.figures(study) == [plot for section in sections for plot in section.plots]
 
 
 def test_init_lists_the_files_in_the_stages(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

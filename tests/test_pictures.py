@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,8 @@ def test_what_cannot_be_known_has_no_hash(value: Any) -> None:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the figures that were drawn are called: their labels and legends."""
+    """What the figures that were drawn are called, all of them by this process: their labels and legends."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
     texts, svg = list[str](), style.svg
 
     def told(figure: Figure) -> str:
@@ -109,7 +111,7 @@ def outputs(paths: Paths) -> dict[str, bytes]:
     return studies.files(paths.root / "report") | studies.files(paths.root / "docs")
 
 
-def test_a_report_draws_what_is_not_known(tmp_path: Path, drawn: list[str]) -> None:
+def test_a_report_draws_what_is_not_known(tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = studies.SIZES | {"steps": 3, "activation": "tanh", "learning_rate": 0.01, "depth": 1}
     rates = studies.RATES | {"steps": 5}
     sweeps = {"sizes": sizes, "rates": rates}
@@ -134,8 +136,9 @@ def test_a_report_draws_what_is_not_known(tmp_path: Path, drawn: list[str]) -> N
         assert not name.startswith("figures/sizes/") or kept[name] == content
 
     (study.store / "pictures.json").unlink()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
     report.run(study)
-    assert len(drawn) == n + len(new) + n
+    assert len(drawn) < n + len(new) + n, "some by copies of this process"
     assert outputs(study) == kept, "as if they had never been kept"
 
 

@@ -20,6 +20,7 @@ from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline import data, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance.freshness import MixedError, refuse_mixture
+from shoal.pipeline.report import figures, sections
 from shoal.pipeline.report.claims.limits import linear
 from shoal.pipeline.report.document.html import inline
 from shoal.pipeline.report.result_tables import number
@@ -96,6 +97,12 @@ def test_a_second_run_writes_the_same_bytes(start: Paths) -> None:
     first = outputs(start)
     report.run(start)
     assert outputs(start) == first
+
+
+def test_the_figures_of_all_sections_are_known_before_these(start: Paths) -> None:
+    """That they are the same objects is what lets them be drawn meanwhile, and once."""
+    found = report.load(start)
+    assert figures(found) == [plot for section in sections(found) for plot in section.plots]
 
 
 def test_a_process_of_another_folder_and_hash_seed_writes_the_same_bytes(study: Paths, tmp_path: Path) -> None:

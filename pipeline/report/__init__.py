@@ -12,12 +12,12 @@ from shoal.pipeline.report.assignment.setting import data_section, example_netwo
 from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.effects import effect_blocks
 from shoal.pipeline.report.claims.limits.sentences import pieces_blocks
-from shoal.pipeline.report.document.blocks import Block, Section
+from shoal.pipeline.report.document.blocks import Block, Plot, Section
 from shoal.pipeline.report.document.markdown import markdown, markdown_table
 from shoal.pipeline.report.evidence import drawn, gradient_check, test_set
 from shoal.pipeline.report.reproduction import reproduction
 from shoal.pipeline.report.result_tables import score_table, summary_table
-from shoal.pipeline.report.sections import description, sentences, sweep_section
+from shoal.pipeline.report.sections import description, sentences, sweep_plots, sweep_section
 from shoal.pipeline.report.study import Study
 from shoal.pipeline.report.summary import caveats, definitions, summary
 
@@ -37,6 +37,15 @@ def sections(study: Study) -> list[Section]:
         effects = effect_blocks(results, study.config.seed)
         sweeps[number] = replace(sweeps[number], blocks=[*effects, *sweeps[number].blocks])
     return [first, last, of_data, *sweeps, network, checks, how]
+
+
+def figures(study: Study) -> list[Plot]:
+    """The figures of all sections, in their order: the same objects, had before anything is said of them."""
+    if not study.dataset.is_tested:
+        return untested.figures(study)
+    of_sweeps = [plot for results in study.sweeps for plot in sweep_plots(results)]
+    network, last = example_network(study).plots, drawn(study)
+    return [*network, *of_sweeps, *last] if study.is_assignment else [*last, *of_sweeps, *network]
 
 
 def picture(study: Study) -> Drawing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -85,6 +86,7 @@ def test_set(study: Study) -> Section:
     return Section("Test set", blocks)
 
 
+@lru_cache
 def drawn(study: Study) -> list[Plot]:
     """What the chosen network predicts of the test split, against the truth, and what is left over.
 

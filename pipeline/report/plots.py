@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from shoal.pipeline import store
@@ -17,6 +19,7 @@ from shoal.pipeline.statistics import axes
 from shoal.pipeline.statistics.errors import best_first, cost_label
 
 
+@lru_cache
 def plots(results: SweepResults) -> list[Plot]:
     """All figures of a sweep: errors, fits or predictions, learning curves, input gradients, as far as they apply.
 
@@ -103,6 +106,7 @@ def prediction_plot(results: SweepResults) -> Plot:
     return Plot(f"{results.name}/predictions", caption, drawing)
 
 
+@lru_cache
 def curve_plot(results: SweepResults) -> Plot:
     """Learning curves; of cells that differ only in their number of steps, the longest."""
     found = [axis for axis in results.axes if axis not in DURATIONS]

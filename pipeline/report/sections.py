@@ -17,7 +17,7 @@ from shoal.pipeline.report.claims.findings import contrast_table, findings
 from shoal.pipeline.report.claims.limits.sentences import floor_sentences, pieces_blocks
 from shoal.pipeline.report.claims.stopping import stopping_sentences
 from shoal.pipeline.report.claims.wording import shortened
-from shoal.pipeline.report.document.blocks import Block, Folded, Section, Table
+from shoal.pipeline.report.document.blocks import Block, Folded, Plot, Section, Table
 from shoal.pipeline.report.plots import gradient_points, plots
 from shoal.pipeline.report.result_tables import MOST_ROWS, by_series, cell_table, number, score_table
 from shoal.pipeline.report.results import SweepResults
@@ -41,6 +41,11 @@ def sweep_section(results: SweepResults, sweeps: Sequence[SweepResults]) -> Sect
     if len(results.contrasts):
         blocks.append(Folded(contrast_table(results)))
     return Section(f"Sweep {results.name}", blocks, results.part)
+
+
+def sweep_plots(results: SweepResults) -> list[Plot]:
+    """The figures of this section, in their order."""
+    return [*network_plots(results), *plots(results)]
 
 
 @lru_cache  # the report and docs/results.md say it both

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shoal.pipeline.baselines import BASELINES, overall
 from shoal.pipeline.figures.drawing import Drawing
 from shoal.pipeline.report.assignment.setting import data_section, example_network
-from shoal.pipeline.report.document.blocks import Block, Section, Table
+from shoal.pipeline.report.document.blocks import Block, Plot, Section, Table
 from shoal.pipeline.report.document.markdown import markdown
 from shoal.pipeline.report.evidence import gradient_check
 from shoal.pipeline.report.plots import curve_plot
@@ -28,6 +28,11 @@ def sections(study: Study) -> list[Section]:
         gradient_check(study),
         reproduction(study.origin, study.config, study.dataset, study.sweeps),
     ]
+
+
+def figures(study: Study) -> list[Plot]:
+    """The figures of all sections, in their order: the same objects."""
+    return [*example_network(study).plots, *(plot for results in study.sweeps for plot in _curves(results))]
 
 
 def results_page(study: Study) -> str:
@@ -70,5 +75,5 @@ def _of_sweep(results: SweepResults) -> list[Block]:
     return [description(results), Table(caption, ["cell", "networks", *columns.values()], rows)]
 
 
-def _curves(results: SweepResults) -> list[Block]:
+def _curves(results: SweepResults) -> list[Plot]:
     return [curve_plot(results)] if len(results.curves) else []

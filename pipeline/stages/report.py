@@ -29,10 +29,11 @@ def run(paths: Paths) -> dict[str, Any]:
     pages = (paths.docs / "results.md", paths.docs / "results.png")
     store.refuse_unwritable(paths.report, paths.report_pdf, paths.figures / "any", *pages)
     study = load(paths)
-    sections = report.sections(study)
-    plots = [plot for section in sections for plot in section.plots] + _heat_maps(study)
+    plots = report.figures(study) + _heat_maps(study)
     drawings = [*(plot.drawing for plot in plots), report.picture(study)]
-    *pictures, glance = drawn(drawings, folder_of(paths))
+    with drawn(drawings, folder_of(paths)) as finished:
+        sections, page = report.sections(study), report.results_page(study)
+        *pictures, glance = finished()
     for plot, picture in zip(plots, pictures, strict=True):
         store.write_text(paths.figures / f"{plot.path}.svg", plot.drawing.svg)
         store.write_bytes(paths.figures / f"{plot.path}.png", picture)
@@ -40,7 +41,7 @@ def run(paths: Paths) -> dict[str, Any]:
     title = study.config.report.title
     store.write_text(paths.report, html(title, sections))
     store.write_bytes(paths.report_pdf, pdf(title, sections))
-    store.write_text(paths.docs / "results.md", report.results_page(study))
+    store.write_text(paths.docs / "results.md", page)
     return {"sweeps": len(study.sweeps)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.data import Dataset
@@ -22,6 +23,7 @@ EXAMPLE = Architecture.plain((5, 3), "relu", 1)
 """The network that the assignment asks to be drawn: one input, hidden layers of 5 and 3, one linear output."""
 
 
+@lru_cache
 def example_network(study: Study) -> Section:
     """The assignment's example, or else the first network of the study."""
     if study.is_assignment:
@@ -43,6 +45,7 @@ def colours(architecture: Architecture) -> str:
     return f"Colours are activations: {', '.join([*shown, 'white linear'])}."
 
 
+@lru_cache
 def network_plots(results: SweepResults) -> list[Plot]:
     """Drawings of the architectures that a sweep describes itself, as many as there is room for."""
     if not results.settings.architecture:
