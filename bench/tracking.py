@@ -19,7 +19,8 @@ import pandas as pd
 
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.cells import cell_table, with_errors
+from shoal.pipeline.statistics.cells import cell_table
+from shoal.pipeline.statistics.errors import with_errors
 from shoal.pipeline.tracking import database, track
 
 REPLICATES, STEPS = 20, 500

@@ -14,7 +14,8 @@ import pandas as pd
 
 from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.cells import cell_table, with_errors
+from shoal.pipeline.statistics.cells import cell_table
+from shoal.pipeline.statistics.errors import with_errors
 from shoal.pipeline.tracking import destination
 from shoal.pipeline.tracking.runs import MlflowClient, Run
 from tests import studies

@@ -17,7 +17,7 @@ from shoal.pipeline.report.claims.against_training import against_training
 from shoal.pipeline.report.claims.findings import contrast_table, findings
 from shoal.pipeline.report.claims.trends import trend
 from shoal.pipeline.statistics import axes
-from shoal.pipeline.statistics.cells import with_errors
+from shoal.pipeline.statistics.errors import with_errors
 from shoal.pipeline.statistics.signed_ranks import compare
 from tests import studies
 from tests.test_answers import medians, readouts

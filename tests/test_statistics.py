@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.pipeline.statistics import RANKS, quantile, summary
-from shoal.pipeline.statistics.cells import cell_table, summarised, with_errors
+from shoal.pipeline.statistics.cells import cell_table, summarised
+from shoal.pipeline.statistics.errors import with_errors
 from shoal.pipeline.statistics.intervals import interval
 from shoal.pipeline.store import CELL_COLUMNS, runs_table
 from shoal.pipeline.tasks.regression import MSE

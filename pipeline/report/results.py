@@ -19,8 +19,7 @@ from shoal.pipeline.hyperparameters import LOSSES
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.statistics import axes, quantiles
-from shoal.pipeline.statistics.cells import log10
-from shoal.pipeline.statistics.errors import best_first, best_networks, costs_of, deciding, task_of
+from shoal.pipeline.statistics.errors import best_first, best_networks, costs_of, deciding, log10, task_of
 from shoal.pipeline.tasks import Cost, Error, Task
 
 DIFFERENCE_STEP = 1e-5

@@ -15,9 +15,9 @@ from shoal.pipeline.paths import Paths
 from shoal.pipeline.provenance import made_from, receipts
 from shoal.pipeline.stages import _stage
 from shoal.pipeline.statistics import axes
-from shoal.pipeline.statistics.cells import cell_table, with_errors
+from shoal.pipeline.statistics.cells import cell_table
 from shoal.pipeline.statistics.contrasts import contrast_table, declared
-from shoal.pipeline.statistics.errors import best_cell, bounded, deciding, errors_of
+from shoal.pipeline.statistics.errors import best_cell, bounded, deciding, errors_of, with_errors
 from shoal.pipeline.statistics.resampled import Resampling
 from shoal.pipeline.tasks import SPLITS
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.statistics import summaries
 from shoal.pipeline.statistics.errors import deciding, errors_of, measures_of
 from shoal.pipeline.statistics.intervals import FEWEST, interquartile_mean, interval
@@ -21,33 +20,10 @@ def summarised(networks: pd.DataFrame) -> list[str]:
     return [*first, "train_cost", *(column for columns in others for column in columns), *measures_of(networks)]
 
 
-def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
-    """Runs with the errors of evaluation/networks.parquet beside them; float64, +infinity where a network diverged.
-
-    Raises OutOfDateError where a run has no errors: then the evaluation is older than the runs.
-    """
-    errors = errors_of(networks)
-    columns = ["sweep", "network_id", "error", *(name for error in errors for name in error.columns)]
-    columns += [HELD_OUT] if HELD_OUT in networks else []
-    columns += measures_of(networks)
-    table = runs.merge(networks[columns], on=["sweep", "network_id"], validate="one_to_one")
-    if len(table) < len(runs):
-        raise OutOfDateError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
-    table["train_cost"] = table["train_cost"].astype("float64").fillna(np.inf)
-    return table.assign(**{error.log10: log10(table[error.of(error.judged)]) for error in errors})
-
-
 def power(log10: float) -> float:
     """10 to this power, infinite where that is beyond float64."""
     with np.errstate(over="ignore"):
         return float(np.float64(10.0) ** log10)
-
-
-def log10(errors: pd.Series) -> np.ndarray:
-    """log10 of errors (n,), infinite ones included; -infinity for no error at all."""
-    with np.errstate(divide="ignore"):
-        logarithms: np.ndarray = np.log10(errors.to_numpy(np.float64))
-    return logarithms
 
 
 def cell_table(networks: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from shoal.pipeline.config import Choose
 from shoal.pipeline.statistics.errors import best_first, deciding
-from shoal.pipeline.statistics.resampled import Resampling
+from shoal.pipeline.statistics.splits import SeveralSplits
 from shoal.pipeline.store import FOLD
 from shoal.pipeline.tasks import Error
 
@@ -26,7 +26,7 @@ def members(choose: Choose, networks: pd.DataFrame, error: Callable[[pd.DataFram
     rows, networks of each have to answer.
     """
     sound = networks[networks["status"] != "diverged"].sort_values("network_id", kind="stable")
-    splits = Resampling.of(networks)
+    splits = SeveralSplits.of(networks)
     if choose == "cell" and len(sound):
         cells = [best_first(cell) for _, cell in sound.groupby(["sweep", "cell"])]
         whole = [cell for cell in cells if not splits or cell[FOLD].nunique() == splits.n]
@@ -37,7 +37,7 @@ def members(choose: Choose, networks: pd.DataFrame, error: Callable[[pd.DataFram
     return best_first(sound).drop_duplicates("network_id").head(wanted)
 
 
-def _of_every_fold(networks: pd.DataFrame, splits: Resampling, wanted: int) -> pd.DataFrame:
+def _of_every_fold(networks: pd.DataFrame, splits: SeveralSplits, wanted: int) -> pd.DataFrame:
     """The networks of the `wanted` best sets of a cell with one network on each fold, by their mean validation error.
 
     On one fold alone, a network may have the smallest error because the rows there are easy.
@@ -54,7 +54,7 @@ def _of_every_fold(networks: pd.DataFrame, splits: Resampling, wanted: int) -> p
 def why(choose: Choose, rows: pd.DataFrame, n_cells: int, n_networks: int, error: Error) -> str:
     """How the networks that answer were found."""
     label, several = error.label("validation"), f"{len(rows)} network{'s' if len(rows) > 1 else ''}"
-    splits = Resampling.of(rows)
+    splits = SeveralSplits.of(rows)
     label = f"out-of-fold {label}" if splits else label
     if choose == "cell":
         cell = rows.iloc[0]

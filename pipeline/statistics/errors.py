@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from shoal.pipeline.errors import OutOfDateError
 from shoal.pipeline.hyperparameters import TRAINING
 from shoal.pipeline.store import HELD_OUT
 from shoal.pipeline.tasks import SPLITS, Cost, Error, Task, reporting
@@ -80,6 +81,29 @@ def cost_label(table: Table) -> str:
 def deciding(table: Table) -> Error:
     """The error that decides in a table."""
     return errors_of(table)[-1]
+
+
+def with_errors(runs: pd.DataFrame, networks: pd.DataFrame) -> pd.DataFrame:
+    """Runs with the errors of evaluation/networks.parquet beside them; float64, +infinity where a network diverged.
+
+    Raises OutOfDateError where a run has no errors: then the evaluation is older than the runs.
+    """
+    errors = errors_of(networks)
+    columns = ["sweep", "network_id", "error", *(name for error in errors for name in error.columns)]
+    columns += [HELD_OUT] if HELD_OUT in networks else []
+    columns += measures_of(networks)
+    table = runs.merge(networks[columns], on=["sweep", "network_id"], validate="one_to_one")
+    if len(table) < len(runs):
+        raise OutOfDateError(f"{len(runs) - len(table)} networks have not been evaluated; run `dvc repro`")
+    table["train_cost"] = table["train_cost"].astype("float64").fillna(np.inf)
+    return table.assign(**{error.log10: log10(table[error.of(error.judged)]) for error in errors})
+
+
+def log10(errors: pd.Series) -> np.ndarray:
+    """log10 of errors (n,), infinite ones included; -infinity for no error at all."""
+    with np.errstate(divide="ignore"):
+        logarithms: np.ndarray = np.log10(errors.to_numpy(np.float64))
+    return logarithms
 
 
 def best_cell(cells: pd.DataFrame) -> int | None:

@@ -11,30 +11,16 @@ same rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from shoal.pipeline.statistics.intervals import LEVEL, SCOPE, interquartile_mean
-from shoal.pipeline.store import FOLD, HELD_OUT, N_FOLDS
+from shoal.pipeline.statistics.splits import SeveralSplits
 
 
-@dataclass(frozen=True)
-class Resampling:
-    """J = `n` splits, each with so many rows `held_out` over those trained on; replicate r is of split r modulo n."""
-
-    n: int
-    held_out: float
-
-    @classmethod
-    def of(cls, table: pd.DataFrame) -> Resampling | None:
-        """Those of a table of networks or cells; None where the rows are split once."""
-        if HELD_OUT not in table:
-            return None
-        n = int(table[N_FOLDS].iloc[0]) if N_FOLDS in table else table[FOLD].nunique()
-        return cls(n, float(table[HELD_OUT].mean()))
+class Resampling(SeveralSplits):
+    """What is said over them."""
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """The interquartile mean of each split (n,) of values of replicates, in their order."""

@@ -13,9 +13,9 @@ from shoal.pipeline.config import ConfigError, Fault
 from shoal.pipeline.numbers import number
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.statistics import summary
-from shoal.pipeline.statistics.cells import log10, power, typical_of
+from shoal.pipeline.statistics.cells import power, typical_of
 from shoal.pipeline.statistics.contrasts import compared, verdict
-from shoal.pipeline.statistics.errors import deciding, errors_of
+from shoal.pipeline.statistics.errors import deciding, errors_of, log10
 from shoal.pipeline.statistics.intervals import FEWEST, few_rows
 from shoal.pipeline.statistics.resampled import Resampling, scope
 from shoal.pipeline.statistics.signed_ranks import Comparison, holm, smallest_p

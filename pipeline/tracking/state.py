@@ -13,8 +13,7 @@ import pandas as pd
 
 from shoal.pipeline import classes, cv_plus, predictor, preparation, scaling, store
 from shoal.pipeline.paths import Paths
-from shoal.pipeline.statistics.cells import with_errors
-from shoal.pipeline.statistics.errors import costs_of, deciding, task_of
+from shoal.pipeline.statistics.errors import costs_of, deciding, task_of, with_errors
 from shoal.pipeline.tasks import Cost, Error, Task
 from shoal.pipeline.tracking.tags import Provenance, Provenances
 
