@@ -1,14 +1,12 @@
-"""Random streams keyed by (root seed, purpose, replicate) and nothing else.
-
-Replicate 7 therefore starts from the same numbers and sees the same shuffles whatever its learning rate, its number of
-steps or the sweep it stands in, so that comparisons between cells are paired.
-"""
+"""Streams (see entropy.py) of many networks at once: their keys, and what compiled code draws with them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from shoal.kernels.compile.jit import jit
+from shoal.kernels.entropy import seed_sequence
+from shoal.kernels.entropy import stream as stream
 from shoal.kernels.simd.vector import small
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -21,16 +19,6 @@ HASH_A, HASH_B, MIX = (0x43B0D7E5, 0x931E8875), (0x8B51F9DD, 0x58F38DED), (0xCA0
 
 FEW = 3
 """Streams up to which NumPy's own, one after another, are quicker than all at once, in calls and in compiled code."""
-
-
-def seed_sequence(seed: int, purpose: str, replicate: int) -> np.random.SeedSequence:
-    """The entropy of one stream; seeds and replicates are whole numbers of 0 or more."""
-    return np.random.SeedSequence(seed, spawn_key=(*purpose.encode(), replicate))
-
-
-def stream(seed: int, purpose: str, replicate: int) -> np.random.Generator:
-    """NumPy generator (Philox, counter-based) of one stream."""
-    return np.random.Generator(np.random.Philox(seed_sequence(seed, purpose, replicate)))
 
 
 def keys(seed: int, purpose: str, replicates: np.ndarray, n: int = 1) -> np.ndarray:

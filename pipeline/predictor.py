@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from shoal.kernels.ensemble import predict, predict_each
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.network.losses import LOSSES
 from shoal.pipeline.classes import NUMBERS, Classes
 from shoal.pipeline.cv_plus import OutOfFold
 from shoal.pipeline.preparation import Cells, Preparation
@@ -26,8 +24,6 @@ from shoal.pipeline.scaling import Scaling
 
 PREDICTED, SPREAD, PROBABILITY = "predicted", "spread", "probability"
 ENDS = ("low", "high")
-SOFTMAX = LOSSES["cross_entropy"].link
-"""Probabilities of the classes, of the outputs of a network."""
 
 
 class Fitted(NamedTuple):
@@ -111,7 +107,7 @@ class Predictor:
         """What `predict` gives for x, (m, n, n_outputs) of some networks after another: its own architecture with other
         parameters, those of `params` (n_networks, n_params)."""
         [(architecture, _)] = self.networks
-        for outputs in predict_each(architecture, params, self.x_scaling.apply(x)):
+        for outputs in _predict_each(architecture, params, self.x_scaling.apply(x)):
             yield self._mean([self._trained_for(outputs)])
 
     def _outputs(self, x: np.ndarray) -> list[np.ndarray]:
@@ -126,14 +122,15 @@ class Predictor:
             found = zip(self.folds, parts, strict=True)
             return [fold.y_scaling.undo(output) for fold, own in found for output in fold._outputs(own)]
         inputs = self.x_scaling.apply(x)
-        outputs = (predict(network.architecture, network.params, inputs) for network in self.networks)
+        own = ((network.architecture, network.params[np.newaxis]) for network in self.networks)
+        outputs = (next(_predict_each(architecture, params, inputs))[0] for architecture, params in own)
         return list(map(self._trained_for, outputs))
 
     def _trained_for(self, outputs: np.ndarray) -> np.ndarray:
         if not self.classes:
             return outputs
         with np.errstate(over="ignore", invalid="ignore"):
-            return SOFTMAX(outputs.astype(np.float64))
+            return softmax(outputs.astype(np.float64))
 
     def _mean(self, outputs: list[np.ndarray]) -> np.ndarray:
         return self.y_scaling.undo(reduce(np.add, outputs) / len(outputs))
@@ -244,3 +241,19 @@ class Predictor:
             return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: found no predictor ({error!r}); allowed: a file that `save` wrote") from None
+
+
+# What these import takes 0.2 s, with Numba: most of those who know a predictor never ask it anything.
+
+
+def softmax(outputs: np.ndarray) -> np.ndarray:
+    """Probabilities of the classes, of the outputs (..., n_classes) of a network."""
+    from shoal.kernels.network.losses import loss_of
+
+    return loss_of("cross_entropy").link(outputs)
+
+
+def _predict_each(architecture: Architecture, params: np.ndarray, x: np.ndarray) -> Iterator[np.ndarray]:
+    from shoal.kernels.single import predict_each
+
+    return predict_each(architecture, params, x)

@@ -17,8 +17,8 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
 from shoal.kernels.ensemble import train_on
+from shoal.kernels.entropy import stream
 from shoal.kernels.network.architecture import Architecture
-from shoal.kernels.streams import stream
 from shoal.pipeline import config, data, store
 from shoal.pipeline.baselines import ridge
 from shoal.pipeline.config import ConfigError

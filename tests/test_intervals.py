@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shoal.kernels.streams import stream
+from shoal.kernels.entropy import stream
 from shoal.pipeline.statistics import intervals
 from shoal.pipeline.statistics.intervals import GROUPS, LEVEL, RESAMPLES, interquartile_mean, interval
 from tests import coverage

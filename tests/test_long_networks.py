@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shoal.kernels.compile import cache
+from shoal.kernels.compile import sources
 from shoal.kernels.training import run
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.stages import data, sweep
@@ -76,7 +76,7 @@ def test_networks_go_on_from_where_they_were(left: Paths, steps: list[int], tmp_
 
 
 def of_other_sources(monkeypatch: pytest.MonkeyPatch, path: Path) -> str:
-    monkeypatch.setattr(cache, "source_hash", lambda: "another")
+    monkeypatch.setattr(sources, "source_hash", lambda: "another")
     return ""
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.kernels.compile.cache import source_hash
+from shoal.kernels.compile.sources import source_hash
 from shoal.pipeline import statistics, store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.tracking import destination, is_tracked, track

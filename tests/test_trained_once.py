@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal.kernels.compile import cache
+from shoal.kernels.compile import sources
 from shoal.kernels.ensemble import NetworkSpec, Replicates, Samples
 from shoal.kernels.network.architecture import Architecture
 from shoal.pipeline.execution import local
@@ -137,13 +137,13 @@ def test_another_dtype_or_other_data_are_other_networks(study: Paths) -> None:
 def test_an_engine_with_other_sources_and_the_same_bits_knows_them(
     study: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "source_hash", lambda: "another")
+    monkeypatch.setattr(sources, "source_hash", lambda: "another")
     assert counts(study, "first") == (32, 0)
     digests = probes.digests
-    monkeypatch.setattr(cache, "source_hash", lambda: "a third")
+    monkeypatch.setattr(sources, "source_hash", lambda: "a third")
     monkeypatch.setattr(probes, "digests", lambda *of: digests(*of) | {"large, full batch": "other bits"})
     assert counts(study, "first") == (0, 32)
-    monkeypatch.setattr(cache, "source_hash", lambda: "another")
+    monkeypatch.setattr(sources, "source_hash", lambda: "another")
     assert counts(study, "first") == (32, 0)
 
 

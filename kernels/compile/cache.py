@@ -25,17 +25,10 @@ from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from shoal.kernels.compile.host import ENGINE
+from shoal.kernels.compile.sources import source_hash
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 log = logging.getLogger(__name__)
-
-
-def source_hash() -> str:
-    """Hex SHA-256 over the paths, below the folder of the kernels, and the contents of their source files."""
-    digest, root = hashlib.sha256(), Path(__file__).parent.parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _base() -> Path:

@@ -16,7 +16,7 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from shoal.pipeline.baselines.baseline import Baseline, Linear, standardising
-from shoal.pipeline.predictor import SOFTMAX
+from shoal.pipeline.predictor import softmax
 from shoal.pipeline.tasks import CLASSIFICATION
 
 PENALTIES = np.logspace(1, -5, 7)
@@ -35,7 +35,7 @@ def fit(x: np.ndarray, y: np.ndarray, x_validation: np.ndarray, y_validation: np
     for penalty in PENALTIES:
         values = fitted(z, y, penalty, values)
         weights, intercept = values[:-n_classes].reshape(-1, n_classes), values[-n_classes:]
-        models.append(Linear(scaling, weights, intercept, np.array([penalty]), SOFTMAX))
+        models.append(Linear(scaling, weights, intercept, np.array([penalty]), softmax))
         losses.append(measure(models[-1].predict(x_validation), y_validation))
     return models[int(np.argmin(losses))]
 

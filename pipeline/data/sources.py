@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from shoal.kernels.streams import stream
+from shoal.kernels.entropy import stream
 from shoal.pipeline.classes import NUMBERS, Classes
 from shoal.pipeline.config import Config, DataConfig
 from shoal.pipeline.config.faults import ConfigError, Fault

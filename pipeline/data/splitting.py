@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from shoal.kernels.streams import stream
+from shoal.kernels.entropy import stream
 from shoal.pipeline.config import DataConfig, Fractions
 from shoal.pipeline.config.data_block import Splits
 from shoal.pipeline.config.faults import Fault, shown

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from shoal.kernels.compile.cache import source_hash
+from shoal.kernels.compile.sources import source_hash
 from shoal.pipeline import store
 from shoal.pipeline.config import yamlfile
 from shoal.pipeline.paths import Paths

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
 from typing import Any
 
 import numba
 
 from shoal.kernels.compile.host import HOST
-
-LIBRARIES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow")
+from shoal.pipeline.provenance.libraries import libraries
 
 
 def name() -> str:
@@ -21,8 +19,3 @@ def name() -> str:
 def facts() -> dict[str, Any]:
     """Instruction set and threads of the kernels, and the versions."""
     return {"instruction_set": HOST.name, "threads": numba.config.NUMBA_NUM_THREADS, "libraries": libraries()}
-
-
-def libraries() -> dict[str, str]:
-    """Versions of Python and of the libraries that compute."""
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}

@@ -10,8 +10,8 @@ import numpy as np
 from shoal.kernels.compile.host import HOST
 from shoal.pipeline.config import Config
 from shoal.pipeline.data import Dataset
-from shoal.pipeline.provenance import machine
 from shoal.pipeline.provenance.hashes import kernels_hash, params_hash
+from shoal.pipeline.provenance.libraries import libraries
 from shoal.pipeline.report.claims.wording import counted, listed
 from shoal.pipeline.report.document.blocks import Folded, Section, Table
 from shoal.pipeline.report.results import SweepResults
@@ -63,7 +63,7 @@ def _engine(config: Config, dataset: Dataset) -> Table:
         ["hash of the training data", dataset.data_hash[:16]],
         ["hash of the kernel sources", kernels_hash()],
         ["instruction set", HOST.name],
-        ["versions", ", ".join(f"{name} {version}" for name, version in machine.libraries().items())],
+        ["versions", ", ".join(f"{name} {version}" for name, version in libraries().items())],
     ]
     return Table("Computed with", ["", ""], rows)
 

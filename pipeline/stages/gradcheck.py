@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from shoal.kernels.ensemble import Gradients, NetworkSpec, gradients, initial_params, predict
+from shoal.kernels.entropy import stream
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
-from shoal.kernels.streams import stream
 from shoal.pipeline import progress, store
 from shoal.pipeline.errors import ShoalError
 from shoal.pipeline.paths import Paths

@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from shoal.kernels.streams import stream
+from shoal.kernels.entropy import stream
 from shoal.pipeline.statistics import quantile
 
 LEVEL = 0.95

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from shoal.kernels.network.losses import loss_of
 from shoal.pipeline.tasks.measure import InUnits, Measure
 from shoal.pipeline.tasks.task import Cost, Error, Hypers, Task
 
@@ -24,6 +23,8 @@ def _in_units(costs: np.ndarray, scale: np.ndarray, power: int) -> np.ndarray:
 
 def _of_samples(y_hat: np.ndarray, y: np.ndarray, hypers: Hypers, loss: str) -> np.ndarray:
     """The loss' own formula, (n, n_outputs)."""
+    from shoal.kernels.network.losses import loss_of  # takes 0.2 s, with Numba; stages that compute no cost do without
+
     own = loss_of(loss)
     costs: np.ndarray = own.cost(y_hat - y, *own.hypers_of(hypers))
     return costs

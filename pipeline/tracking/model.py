@@ -23,7 +23,7 @@ from shoal.pipeline import store
 from shoal.pipeline.paths import Paths
 from shoal.pipeline.predictor import Predictor
 from shoal.pipeline.preparation import NUMBER
-from shoal.pipeline.provenance.machine import LIBRARIES
+from shoal.pipeline.provenance.libraries import LIBRARIES
 from shoal.pipeline.tracking.client import every
 from shoal.pipeline.tracking.state import SERVED, TRAVELS, served_code
 from shoal.pipeline.tracking.tags import LABELS

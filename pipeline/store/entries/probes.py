@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from shoal.kernels.compile import cache
+from shoal.kernels.compile import sources
 from shoal.kernels.ensemble import ENGINE, NetworkSpec, Samples, Trained, train_on
 from shoal.kernels.network.architecture import Architecture, Dropout, Group, every_layer
 from shoal.kernels.network.laws import STREAM
@@ -48,7 +48,7 @@ class Probe(NamedTuple):
 def source() -> str:
     """Hex SHA-256 of all that the bits of a probe may depend on: while it is the same, so are they."""
     own = Path(__file__).read_bytes()
-    return hashlib.sha256(f"{cache.source_hash()}, {ENGINE}, numpy {np.__version__}, ".encode() + own).hexdigest()
+    return hashlib.sha256(f"{sources.source_hash()}, {ENGINE}, numpy {np.__version__}, ".encode() + own).hexdigest()
 
 
 def way_of(spec: NetworkSpec, n_samples: int) -> str:
