@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from shoal.pipeline.paths import Paths
@@ -31,6 +31,16 @@ THEN = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": 
 
 PAGE = 10_000
 """Rows of an answer: MLflow gives 50,000 at most, and says where the next ones begin."""
+
+
+@event.listens_for(Engine, "connect")
+def _without_waiting(connection: Any, record: object) -> None:
+    """Let none of the eight transactions that a run takes wait for the disk where SQLite keeps a log of them.
+
+    No end of the machine damages such a database; what of its last moments is lost is tracked again.
+    """
+    if isinstance(connection, sqlite3.Connection) and connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        connection.execute("PRAGMA synchronous=NORMAL")
 
 
 @contextmanager
