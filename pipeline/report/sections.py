@@ -81,6 +81,7 @@ def description(results: SweepResults) -> str:
 
 def _constant(cells: pd.DataFrame, axis: str) -> str:
     """The level of an axis that all cells share, or that each series has; empty where there is neither."""
+    cells = cells[["series", axis]]
     if axis in TRAINING:
         cells = cells[cells[axis].notna()]  # what only some schedules take
     values = cells[axis]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import numpy as np
@@ -180,9 +182,8 @@ def facets(cells: pd.DataFrame, axes: Sequence[str], most: int = 4) -> Facets:
 
 def at_levels(cells: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
     """The cells whose axes (or series) are at the wanted levels."""
-    for axis, level in wanted.items():
-        cells = cells[cells[axis] == level]
-    return cells
+    masks = [cells[axis] == level for axis, level in wanted.items()]
+    return cells[reduce(and_, masks)] if masks else cells  # at once: to take rows of so many columns takes longest
 
 
 def _title(axis: str | None, level: Any) -> str:
