@@ -48,14 +48,14 @@ def task_of(table: Table) -> Task:
 def errors_of(table: Table) -> list[Error]:
     """The errors that a table has: the first one of the task, and, of several targets, the others."""
     first, *others = task_of(table).errors
-    columns = [str(column) for column in (table.columns if isinstance(table, pd.DataFrame) else table.index)]
+    columns = (table.columns if isinstance(table, pd.DataFrame) else table.index).tolist()
     found = [first, *(error for error in others if any(column.startswith(error.of("test")) for column in columns))]
     return [replace(error, judged="validation") for error in found] if HELD_OUT in columns else found
 
 
 def measures_of(table: Table) -> list[str]:
     """The columns of what the networks of a table have beside their errors; those of cells have the ranks of these."""
-    columns = [str(column) for column in (table.columns if isinstance(table, pd.DataFrame) else table.index)]
+    columns = (table.columns if isinstance(table, pd.DataFrame) else table.index).tolist()
     wanted = [measure.of(split) for measure in task_of(table).in_units.measures for split in SPLITS]
     return [name for name in wanted if name in columns or f"{name}_median" in columns]
 
