@@ -6,7 +6,6 @@ import numpy as np
 
 from shoal.kernels.compile.jit import jit
 from shoal.kernels.entropy import seed_sequence
-from shoal.kernels.entropy import stream as stream
 from shoal.kernels.simd.vector import small
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)

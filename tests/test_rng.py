@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shoal.kernels import ensemble
 from shoal.kernels import streams as rng
+from shoal.kernels.entropy import seed_sequence, stream
 from shoal.kernels.network.architecture import Architecture
 from tests import naive
 from tests.naive import Array
@@ -60,14 +61,14 @@ def test_every_sample_comes_in_every_place_equally_often() -> None:
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**40), purpose=st.sampled_from(["init", "shuffle"]), replicate=st.integers(0, 10**6))
 def test_streams_depend_on_seed_purpose_and_replicate(seed: int, purpose: str, replicate: int) -> None:
-    numbers = rng.stream(seed, purpose, replicate).uniform(size=4)
-    assert (numbers == rng.stream(seed, purpose, replicate).uniform(size=4)).all()
+    numbers = stream(seed, purpose, replicate).uniform(size=4)
+    assert (numbers == stream(seed, purpose, replicate).uniform(size=4)).all()
     for key in ((seed + 1, purpose, replicate), (seed, purpose + "s", replicate), (seed, purpose, replicate + 1)):
-        assert (numbers != rng.stream(*key).uniform(size=4)).all()
+        assert (numbers != stream(*key).uniform(size=4)).all()
     keys = rng.shuffle_keys(seed, np.array([replicate, 2**32 + replicate, 0]))[:2].tolist()
     assert keys == [naive.shuffle_key(seed, n) for n in (replicate, 2**32 + replicate)]
     [key] = rng.dropout_keys(seed, np.array([replicate])).tolist()
-    assert key == int(rng.seed_sequence(seed, "dropout", replicate).generate_state(1, np.uint64)[0])
+    assert key == int(seed_sequence(seed, "dropout", replicate).generate_state(1, np.uint64)[0])
 
 
 def test_a_replicate_sees_the_same_shuffles_whatever_its_rate_and_steps() -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from shoal.kernels import streams
+from shoal.kernels.entropy import stream
 from shoal.kernels.network.draws import Draws
 from shoal.kernels.network.laws import ASSIGNMENT_POSITIONS, LAWS, Law, Layer
 from shoal.kernels.network.tape import Layout
@@ -46,7 +47,7 @@ def draw(
 def replicates_own(layout: Layout, seed: int, replicates: np.ndarray, start: Start = ASSIGNMENT) -> np.ndarray:
     """Drawn from the stream of each of the replicates (n,), flat float64 rows (n, n_params)."""
     if len(replicates) <= streams.FEW:
-        return np.array([draw(layout, streams.stream(seed, "init", n), start) for n in replicates.tolist()])
+        return np.array([draw(layout, stream(seed, "init", n), start) for n in replicates.tolist()])
     return draw(layout, Draws(seed, "init", replicates), start, replicates.shape)
 
 
