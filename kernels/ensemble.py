@@ -14,7 +14,7 @@ import numpy as np
 from shoal.kernels.compile.host import ENGINE
 from shoal.kernels.network.losses import loss_of
 from shoal.kernels.results import Results, Trained, results_of
-from shoal.kernels.runs import Keeper, Key, Replicates, job_of, members_of, ordered, pauses, runs_of
+from shoal.kernels.runs import Keeper, Key, Replicates, Starts, job_of, members_of, ordered, pauses, runs_of
 from shoal.kernels.single import DTYPES, Gradients, check_dtype, gradients, one_hot, predict, predict_each
 from shoal.kernels.spec import NetworkSpec, initial_params
 from shoal.kernels.training.data import Samples, pack_data
@@ -120,7 +120,8 @@ def train_replicates(
     if not wanted:
         return []
     runs = runs_of(wanted, of, keeper)
-    groups = [(job_of(one, datasets[one.which]), members_of(one, datasets[one.which], seed)) for one in runs]
+    starts: Starts = {}
+    groups = [(job_of(one, datasets[one.which]), members_of(one, datasets[one.which], seed, starts)) for one in runs]
     data = pack_data(datasets, np.dtype(dtype))
     outcomes = run(groups, data, options.get("progress"), options.get("note"), n_threads, pauses(runs, keeper))
     parts: list[list[tuple[np.ndarray, Results]]] = [[] for _ in wanted]

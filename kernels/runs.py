@@ -24,6 +24,8 @@ from shoal.kernels.training.stopping import validation_steps
 
 Key = tuple[NetworkSpec, int]
 """A specification without its steps, and the number of its data set."""
+Starts = dict[tuple[Any, ...], np.ndarray]
+"""Initial parameters (n, n_params) of replicates, by all that they depend on: cells of a sweep may share them."""
 
 
 class Replicates(NamedTuple):
@@ -165,11 +167,15 @@ def _validation(spec: NetworkSpec, samples: Samples) -> dict[str, Any]:
     }
 
 
-def members_of(one: Run, samples: Samples, seed: int) -> Members:
+def members_of(one: Run, samples: Samples, seed: int, starts: Starts) -> Members:
+    """The networks of a run; `starts` has initial parameters that were drawn already, and is given those that are new."""
     spec, n, sizes = one.spec, len(one.numbers), (samples.x.shape[1], len(samples.x))
     has_dropout = layout_of(spec.architecture, samples.x.shape[1]).n_masks > 0
+    start = spec.architecture, spec.initialiser, spec.bias, spec.init_hypers, *sizes, one.numbers.tobytes()
+    if not one.begun and start not in starts:
+        starts[start] = initial_rows(spec, one.numbers, *sizes, seed)
     return Members(
-        params=one.begun.params if one.begun else initial_rows(spec, one.numbers, *sizes, seed),
+        params=one.begun.params if one.begun else starts[start],
         data=np.full(n, one.which),
         rates=np.full(n, spec.learning_rate or 0.0),
         l2=np.full(n, spec.l2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -147,13 +148,14 @@ def validation_of(data, k):
 def pack_data(sets: Sequence[Samples], dtype: np.dtype) -> Data:
     """Lay data sets out for the compiled calls, their validation sets behind them; arrays of equal content are there
     once."""
-    places = _Places(plan.stripe_samples(dtype))
     validations = [one.validation for one in sets if one.validation]
     numbers = iter(range(len(sets), len(sets) + len(validations)))
+    pairs = [(one.x, one.targets) for one in (*sets, *validations)]
+    places = _Places(plan.stripe_samples(dtype), [array for pair in pairs for array in pair])
     rows = [
         DataRow(
-            X=places.of(one.x),
-            Y=places.of(one.targets),
+            X=places.of(x),
+            Y=places.of(y),
             n=len(one.x),
             ld=places.ld(one.x),
             n_features=one.x.shape[1],
@@ -161,7 +163,7 @@ def pack_data(sets: Sequence[Samples], dtype: np.dtype) -> Data:
             y_rows=one.y.shape[1] + (one.weights is not None),
             validation=next(numbers) if one.validation else -1,
         )
-        for one in (*sets, *validations)
+        for one, (x, y) in zip((*sets, *validations), pairs, strict=True)
     ]
     return Data(places.filled(dtype), np.array(rows, np.int64))
 
@@ -176,8 +178,9 @@ def shared_data(samples: Samples, dtype: np.dtype) -> Shared:
 class _Places:
     """Where arrays (n, columns) are in `Data.values`; rows are padded to whole stripes."""
 
-    def __init__(self, stripe: int) -> None:
+    def __init__(self, stripe: int, arrays: Sequence[np.ndarray]) -> None:
         self.stripe, self.end = stripe, 0
+        self.kinds = Counter((array.shape, array.dtype.str) for array in arrays)
         self.blocks: dict[tuple[object, ...], tuple[int, np.ndarray]] = {}
 
     def ld(self, array: np.ndarray) -> int:
@@ -190,9 +193,10 @@ class _Places:
         return ld * columns, ld * columns + -(-n * n_blocked(columns) // self.stripe) * self.stripe
 
     def of(self, array: np.ndarray) -> int:
-        """Where the array begins, that of the first one with its content."""
-        digest = hashlib.blake2b(np.ascontiguousarray(array).data).digest()
-        key = array.shape, array.dtype.str, digest
+        """Where the array begins, that of the first one with its content; one alone of its kind is like no other."""
+        kind = array.shape, array.dtype.str
+        is_alone = self.kinds[kind] == 1
+        key = (*kind, None if is_alone else hashlib.blake2b(np.ascontiguousarray(array).data).digest())
         if key not in self.blocks:
             self.blocks[key] = self.end, array
             self.end += self._sizes(array)[1]
