@@ -168,7 +168,7 @@ def _validation(spec: NetworkSpec, samples: Samples) -> dict[str, Any]:
 
 
 def members_of(one: Run, samples: Samples, seed: int, starts: Starts) -> Members:
-    """The networks of a run; `starts` has initial parameters that were drawn already, and is given those that are new."""
+    """The networks of a run; `starts` has initial parameters that were drawn before, and gets those drawn now."""
     spec, n, sizes = one.spec, len(one.numbers), (samples.x.shape[1], len(samples.x))
     has_dropout = layout_of(spec.architecture, samples.x.shape[1]).n_masks > 0
     start = spec.architecture, spec.initialiser, spec.bias, spec.init_hypers, *sizes, one.numbers.tobytes()

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from shoal.kernels.matrix.tile import Place, Tile
 from shoal.kernels.matrix.totals import lane_totals
-from shoal.kernels.simd import exp, formula
+from shoal.kernels.simd import division, exp, formula
 from shoal.kernels.simd.instructions import INT64, address, broadcast, llvm_type
 from shoal.kernels.simd.integers import Bits
 from shoal.kernels.simd.lanes import SAMPLES
@@ -45,6 +45,7 @@ def pairs(dtype: str) -> tuple[Array, Array]:
 
 lifted = formula.lifted(everything, 2)
 exp_of_minus = formula.lifted(exp.exp_of_minus, 1)
+quotient = formula.lifted(division.quotient, 2)
 choice = formula.choice({3: lambda x: x * x, 5: lambda x: -x})
 
 
@@ -52,6 +53,12 @@ choice = formula.choice({3: lambda x: x * x, 5: lambda x: -x})
 def over_pairs(x: Any, y: Any, target: Any) -> None:
     for t in range(0, len(x), width(x)):
         store(target, t, lifted(load(x, t), load(y, t)))
+
+
+@numba.njit
+def divided(x: Any, d: Any, target: Any) -> None:
+    for t in range(0, len(x), width(x)):
+        store(target, t, quotient(load(x, t), load(d, t)))
 
 
 @numba.njit
@@ -74,6 +81,25 @@ def test_formulas_are_the_same_on_vectors_and_arrays(dtype: str) -> None:
     with np.errstate(all="ignore"):
         want = everything(x, y)
     np.testing.assert_allclose(got, want, rtol=4 * np.finfo(dtype).eps, atol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_quotient_has_the_bits_of_a_division(dtype: str) -> None:
+    generator, most = np.random.default_rng(0), 140.0 if dtype == "float64" else 18.0
+    n = 400_000
+    x = (generator.normal(size=n) * 10 ** generator.uniform(-most, most, n)).astype(dtype)
+    d = (10 ** generator.uniform(-most, most, n)).astype(dtype)
+    d[: n // 2] = 1 + generator.integers(0, 2**20, n // 2) * np.finfo(dtype).eps  # where a rounding is decided narrowly
+    x[: n // 4] = 1 + generator.integers(-(2**20), 2**20, n // 4) * np.finfo(dtype).eps / 2
+    edges = np.array(np.meshgrid([0.0, 1.0, -3.0, np.inf, -np.inf, np.nan], [1e-20, 2.0, np.inf, np.nan]), dtype)
+    x[-24:], d[-24:] = edges.reshape(2, 24)
+    got = np.empty_like(x)
+    divided(x, d, got)
+    with np.errstate(all="ignore"):
+        want = x / d
+    for values in (got, want):
+        values[np.isinf(values)] = np.nan  # either is a network that diverged
+    np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -96,6 +96,10 @@ at_most = _either(lambda builder, x, limit: instructions.clamped(builder, ">", x
 """The limit where x is above it, else x; NaN stays NaN."""
 
 
+nearly_inverse = _either(instructions.nearly_inverse, lambda x: 1.0 / x)
+"""1 / x to 0.051 of it, for normal x above 0."""
+
+
 def _where(comparison: str, compare: Callable[[Any, Any], Any]) -> Formula:
     return _either(
         lambda builder, test, x, y: instructions.where(builder, comparison, test, x, y),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shoal.kernels.simd.division import quotient
 from shoal.kernels.simd.formula import fma, square_root
 
 HYPERS = {"epsilon": 1e-10}
@@ -22,4 +23,4 @@ def numbers(t: Any, h: Any) -> Any:
 def update(p: Any, g: Any, state: Any, rate: Any, numbers: Any) -> Any:
     (v,), (epsilon,) = state, numbers
     v = fma(g, g, v)
-    return fma(-rate, g / (square_root(v) + epsilon), p), (v,)
+    return fma(-rate, quotient(g, square_root(v) + epsilon), p), (v,)

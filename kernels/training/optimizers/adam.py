@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shoal.kernels.simd.division import quotient
 from shoal.kernels.simd.formula import flushed, fma, square_root
 
 HYPERS = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
@@ -24,5 +25,5 @@ def update(p: Any, g: Any, state: Any, rate: Any, numbers: Any) -> Any:
     (m, v), (keep_1, take_1, keep_2, take_2, epsilon, correction_1, correction_2) = state, numbers
     m = flushed(fma(take_1, g, keep_1 * m))
     v = fma(take_2, g * g, keep_2 * v)
-    move = (m * correction_1) / (square_root(v * correction_2) + epsilon)
+    move = quotient(m * correction_1, square_root(v * correction_2) + epsilon)
     return fma(-rate, move, p), (m, v)

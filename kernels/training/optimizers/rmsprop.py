@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shoal.kernels.simd.division import quotient
 from shoal.kernels.simd.formula import fma, square_root
 
 HYPERS = {"decay": 0.99, "epsilon": 1e-8}
@@ -22,4 +23,4 @@ def numbers(t: Any, h: Any) -> Any:
 def update(p: Any, g: Any, state: Any, rate: Any, numbers: Any) -> Any:
     (v,), (keep, take, epsilon) = state, numbers
     v = fma(take, g * g, keep * v)
-    return fma(-rate, g / (square_root(v) + epsilon), p), (v,)
+    return fma(-rate, quotient(g, square_root(v) + epsilon), p), (v,)
