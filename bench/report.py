@@ -35,8 +35,8 @@ eight seeds, 30 epochs; its cost stands where others have half_mse. What stands 
 less the matrix products than what is beside them: Adam, whose parameters and moments go through the second-level cache
 at every step, exponentials and logarithms, and 64 features of each sample put into the lanes. The peers in NumPy and in
 Numba have no Adam in mini-batches and no batch smaller than the others, so they are not there. W9: a network 2-32-32-1
-of sines for each of 1,797 digits, on its 64 pixels, 500 full-batch steps of Adam; its only peer is JAX, whose vmap takes
-targets network by network.
+of sines for each of 1,797 digits, on its 64 pixels, 500 full-batch steps of Adam; its only peer is JAX, whose vmap
+takes targets network by network.
 """
 
 
