@@ -8,10 +8,9 @@ import numba
 import numpy as np
 import pytest
 
-import shoal.kernels.network.shared_input  # noqa: F401, whose kernel it is
 from shoal.kernels.compile.linked import kernels, kernels_of
 from shoal.kernels.compile.warmup import load_all
-from shoal.kernels.network import group_rows
+from shoal.kernels.network import group_rows, of_networks, shared_input
 from shoal.kernels.network.activate import activation_kernels, with_addresses
 from shoal.kernels.network.architecture import Architecture
 from shoal.kernels.network.tape import layout_of
@@ -40,7 +39,9 @@ def test_all_units_are_those_of_samples_that_were_spread(text: str, dtype: str) 
     ops = with_addresses(layout.ops, NETWORKS.name, kind).view(np.int64)
     generator = np.random.default_rng(1)
     params, x = (generator.normal(size=size).astype(dtype) for size in (layout.n_params * GROUP, FEATURES * LD))
-    forward, forward_shared = (kernels[NETWORKS.name, name] for name in ("forward", "forward_shared"))
+    forward, forward_shared = (
+        kernels[NETWORKS.name, call.__name__] for call in (of_networks.forward, shared_input.forward_shared)
+    )
     for n in range(2, N_MOST + 1):
         want, got = (np.zeros((layout.n_units + 1) * (N_MOST + 2) * GROUP, dtype) for _ in range(2))
         size, ld = spread_tile(x, want, n)
