@@ -48,8 +48,13 @@ def test_cost_and_derivative_agree_with_the_oracle(lanes: Lanes, loss: str, is_w
         rows[:, : n * group], targets[:-1, : n * group] = y_hat.reshape(3, -1), y.reshape(3, -1)
         targets[-1, : n * group] = weights.ravel()
         dy, costs = np.full((N_OUTPUTS, ld), 7.0, dtype), filled(np.ones(N_OUTPUTS * group), np.float64)
-        sizes = (n * group, used, 1.0 / n)
-        run(np.dtype(dtype), rows, ld, targets, y_ld, N_OUTPUTS, *sizes, np.array([*own, 0.0]), costs, dy)
+        total, also_dy = filled(np.ones(group), np.float64), np.full_like(dy, 7.0)
+        given = (rows, ld, targets, y_ld, N_OUTPUTS, n * group, used, 1.0 / n, np.array([*own, 0.0]))
+        run(np.dtype(dtype), *given, costs, 1, dy)
+        run(np.dtype(dtype), *given, total, 0, also_dy)
+        np.testing.assert_array_equal(also_dy, dy)
+        want = costs.reshape(N_OUTPUTS, group).sum(axis=0) - N_OUTPUTS
+        np.testing.assert_allclose(total - 1, want, ROUNDINGS * unit, ROUNDINGS * unit * N_OUTPUTS)
         got = dy[:, : n * group].reshape(N_OUTPUTS, n, group)
         for lane in range(group):
             a, b, w = (values[..., lane].astype(np.longdouble) for values in (y_hat, y, weights))

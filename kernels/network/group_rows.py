@@ -8,9 +8,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from shoal.kernels.compile.jit import jit
-from shoal.kernels.network.sample_blocks import pick_blocks, pick_others, spread_blocks
-from shoal.kernels.simd.instructions import Builder, address, llvm_type, spread_at, store_at
-from shoal.kernels.simd.lanes import GROUP, NETWORKS
+from shoal.kernels.network.sample_blocks import pick_blocks, pick_others, spread_samples
+from shoal.kernels.simd.instructions import INT64, Builder, address, llvm_type, spread_at, store_at
+from shoal.kernels.simd.lanes import GROUP, NETWORKS, STRIPE
 from shoal.kernels.simd.vector import small
 
 group_width = NETWORKS.width
@@ -49,13 +49,13 @@ def gather(source, begins, source_ld, samples, rows, target, n, places, alike):
     for a row of numbers."""
     small()
     ld, size, wide = apart(n, target), elements(n, target), rows // GROUP * GROUP
+    if alike:
+        spread_samples(source, begins[0], source_ld, samples, rows, target, ld, size)
+        return
     if wide:
         for i in range(size):
             places[i] = begins[i % GROUP] + rows * source_ld + samples[i] * wide
-        if alike:
-            spread_blocks(source, places, rows, target, ld, size)
-        else:
-            pick_blocks(source, places, rows, target, ld, size)
+        pick_blocks(source, places, rows, target, ld, size)
     if wide < rows:
         for i in range(size):
             places[i] = begins[i % GROUP] + samples[i]
@@ -72,17 +72,24 @@ def are_alike(numbers):
     return alike
 
 
-@intrinsic
-def _put_in_lanes(typingctx: Any, target: Any, at: Any, source: Any, k: Any) -> Any:
-    """target[at ...] = a vector of source[k ...], each number in GROUP lanes."""
+def _put_in_lanes(n: int) -> Any:
+    """An intrinsic: target[at ...] = n vectors of source[k ...], each number in GROUP lanes."""
 
-    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-        kind = llvm_type(target.dtype, NETWORKS.count(target.dtype))
-        numbers = spread_at(builder, address(context, builder, source, args[2], args[3]), kind, GROUP)
-        store_at(builder, numbers, address(context, builder, target, args[0], args[1]))
-        return context.get_dummy_value()
+    def put(typingctx: Any, target: Any, at: Any, source: Any, k: Any) -> Any:
+        def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+            kind = llvm_type(target.dtype, NETWORKS.count(target.dtype))
+            vectors = spread_at(builder, address(context, builder, source, args[2], args[3]), kind, GROUP, n)
+            for i, vector in enumerate(vectors):
+                place = builder.add(args[1], INT64(i * kind.count))
+                store_at(builder, vector, address(context, builder, target, args[0], place))
+            return context.get_dummy_value()
 
-    return types.void(target, types.intp, source, types.intp), codegen
+        return types.void(target, types.intp, source, types.intp), codegen
+
+    return intrinsic(put)
+
+
+_put_one, _put_some = _put_in_lanes(1), _put_in_lanes(STRIPE)
 
 
 @jit
@@ -90,6 +97,9 @@ def spread(source, source_ld, rows, target, n):
     """target[r, t, lane] = source[r, t] for n samples, and what is behind them to fill a vector up."""
     small()
     ld, size, step = apart(n, target), elements(n, target), group_width(target)
+    even = size // (STRIPE * step) * STRIPE * step
     for r in range(rows):
-        for at in range(0, size, step):
-            _put_in_lanes(target, r * ld + at, source, r * source_ld + at // GROUP)
+        for at in range(0, even, STRIPE * step):
+            _put_some(target, r * ld + at, source, r * source_ld + at // GROUP)
+        for at in range(even, size, step):
+            _put_one(target, r * ld + at, source, r * source_ld + at // GROUP)

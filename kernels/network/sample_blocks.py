@@ -56,30 +56,38 @@ def pick_blocks(source, places, rows, target, ld, n):
             _turn(source, r, places, t, target, r * ld + t, ld)
 
 
-@intrinsic
-def _spread(typingctx: Any, source: Any, place: Any, target: Any, at: Any, ld: Any) -> Any:
-    """target[at + r ld + lane] = source[place + r] for GROUP rows r and GROUP lanes."""
+def _spread_rows(n: int) -> Any:
+    """An intrinsic: target[at + r ld + lane] = source[place + r] for n rows r and GROUP lanes."""
 
-    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-        source_, place, target_, at, ld = args
-        kind = ir.VectorType(context.get_value_type(source.dtype), GROUP)
-        for r in range(GROUP):
-            number = builder.load(address(context, builder, source, source_, builder.add(place, INT64(r))))
-            there = builder.add(at, builder.mul(ld, INT64(r)))
-            store_at(builder, broadcast(builder, number, kind), address(context, builder, target, target_, there))
-        return context.get_dummy_value()
+    def spread(typingctx: Any, source: Any, place: Any, target: Any, at: Any, ld: Any) -> Any:
+        def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+            source_, place, target_, at, ld = args
+            kind = ir.VectorType(context.get_value_type(source.dtype), GROUP)
+            for r in range(n):
+                number = builder.load(address(context, builder, source, source_, builder.add(place, INT64(r))))
+                there = builder.add(at, builder.mul(ld, INT64(r)))
+                store_at(builder, broadcast(builder, number, kind), address(context, builder, target, target_, there))
+            return context.get_dummy_value()
 
-    return types.void(source, types.intp, target, types.intp, types.intp), codegen
+        return types.void(source, types.intp, target, types.intp, types.intp), codegen
+
+    return intrinsic(spread)
+
+
+_spread_block, _spread_row = _spread_rows(GROUP), _spread_rows(1)
 
 
 @jit
-def spread_blocks(source, places, rows, target, ld, n):
-    """The same where places are alike for all lanes."""
+def spread_samples(source, begin, source_ld, samples, rows, target, ld, n):
+    """target[r, t] = source[begin + (r, samples[t])], where these are alike for all GROUP lanes from t on."""
     small()
+    wide = rows // GROUP * GROUP
     for t in range(0, n, GROUP):
-        place = places[t]
-        for r in range(0, rows // GROUP * GROUP, GROUP):
-            _spread(source, place + r, target, r * ld + t, ld)
+        sample, block = begin + samples[t], begin + rows * source_ld + samples[t] * wide
+        for r in range(0, wide, GROUP):
+            _spread_block(source, block + r, target, r * ld + t, ld)
+        for r in range(wide, rows):
+            _spread_row(source, sample + r * source_ld, target, r * ld + t, ld)
 
 
 @jit

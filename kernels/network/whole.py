@@ -92,7 +92,7 @@ def differentiate_all(table: Integers, gradient_table: Integers, like: Pointer):
     for begin in range(0, net.n, TILE):
         n = tile_forward(net, net.params, begin)
         add_cost(to.add_cost, net.a + output, TILE, to.Y + begin, net.ld, net.n_outputs, min(n, net.n - begin), n,
-                 1.0 / net.n, to.hypers, to.costs, to.da + output)  # fmt: skip
+                 1.0 / net.n, to.hypers, to.costs, 1, to.da + output)  # fmt: skip
         backward(net.ops, net.n_ops, net.params, net.a, to.da, to.dz, n, TILE, 1)
         add_gradients(net.ops, net.n_ops, net.a, to.dz, n, TILE, to.ones, to.grads, net.a, FROM_SUM)
         copy_back(to.da, net.n_units, to.deltas + begin, net.ld, n)

@@ -5,26 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from shoal.kernels.compile.host import AVX512, HOST
-from shoal.kernels.simd.formula import V, fma, is_single, nearly_inverse, where_positive
+from shoal.kernels.simd.formula import V, fma, is_single, nearly_inverse, where_below
 
-LARGEST = 1e300
+LARGEST = (1e37, 1e300)
 
 
 def quotient(x: Any, d: Any) -> Any:
-    """x / d for normal d above 0, up to LARGEST or infinite, with the bits that a division has (tests/test_vectors.py);
-    NaN where that is infinite.
+    """x / d for normal d above 0, up to LARGEST or infinite; NaN where that is infinite. In float64 it has the bits of
+    a division, in float32 it may be off by a unit in the last place (tests/test_vectors.py).
 
-    A root and a division keep the one divider of an AVX-512 machine busy for longer than a step of Adam in float64
-    otherwise takes; in float32 memory does. With y_0 near 1 / d and e = 1 - d y, y (1 + e + e^2) and y (1 + e) are off
-    by e^3 and e^2 of it; what q = x y leaves over, exact where it is rounded once, corrects it (P. Markstein,
-    "Computation of elementary functions on the IBM RISC System/6000 processor", IBM J. Res. Dev. 34, 1990).
+    A root and a division keep the one divider of an AVX-512 machine busy for longer than a step of Adam otherwise
+    takes. With y_0 near 1 / d and e = 1 - d y, y (1 + e + e^2) and y (1 + e) are off by e^3 and e^2 of it. In float64
+    what q = x y leaves over, exact where it is rounded once, corrects it (P. Markstein, "Computation of elementary
+    functions on the IBM RISC System/6000 processor", IBM J. Res. Dev. 34, 1990).
     """
-    if is_single(x) or HOST is not AVX512 or not isinstance(x, V):
+    if HOST is not AVX512 or not isinstance(x, V):
         return x / d
-    y = nearly_inverse(d)
-    for _ in range(2):
-        e = fma(-d, y, 1.0)
-        y = fma(y, fma(e, e, e), y)
+    y = _better(nearly_inverse(d), d)
+    if is_single(x):
+        q, e = x * y, fma(-d, y, 1.0)
+        return where_below(LARGEST[0], d, x * 0.0, fma(q, e, q))
+    y = _better(y, d)
     y = fma(y, fma(-d, y, 1.0), y)
     q = x * y
-    return where_positive(d - LARGEST, x * 0.0, fma(fma(-q, d, x), y, q))
+    return where_below(LARGEST[1], d, x * 0.0, fma(fma(-q, d, x), y, q))
+
+
+def _better(y: Any, d: Any) -> Any:
+    """1 / d with the third power of y's error."""
+    e = fma(-d, y, 1.0)
+    return fma(y, fma(e, e, e), y)

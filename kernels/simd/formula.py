@@ -7,7 +7,6 @@ it where their sums leave the registers. Given NumPy arrays, it is evaluated, fo
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -100,17 +99,21 @@ nearly_inverse = _either(instructions.nearly_inverse, lambda x: 1.0 / x)
 """1 / x to 0.051 of it, for normal x above 0."""
 
 
-def _where(comparison: str, compare: Callable[[Any, Any], Any]) -> Formula:
-    return _either(
-        lambda builder, test, x, y: instructions.where(builder, comparison, test, x, y),
-        lambda test, x, y: np.where(compare(test, 0), x, y),
-    )
+where_below = _either(
+    lambda builder, test, limit, x, y: instructions.where(builder, "<", test, limit, x, y),
+    lambda test, limit, x, y: np.where(test < limit, x, y),
+)
+"""(test, limit, x, y): x where test < limit, else y."""
 
 
-where_positive = _where(">", operator.gt)
-"""(test, x, y): x where test > 0, else y."""
-where_negative = _where("<", operator.lt)
-"""(test, x, y): x where test < 0, else y."""
+def where_negative(test: Any, x: Any, y: Any) -> Any:
+    """x where test < 0, else y."""
+    return where_below(test, 0.0, x, y)
+
+
+def where_positive(test: Any, x: Any, y: Any) -> Any:
+    """x where test > 0, else y."""
+    return where_below(0.0, test, x, y)
 
 
 def _power_of_two(shifted: np.ndarray) -> np.ndarray:
@@ -140,7 +143,7 @@ def flushed(x: Any) -> Any:
     For running means along training: that of a dead unit shrinks until it is subnormal, and stays so by rounding. An
     operation with a subnormal number takes an x86 over a hundred cycles.
     """
-    return where_negative(absolute(x) - (1e-36 if is_single(x) else 1e-300), 0.0, x)
+    return where_below(absolute(x), 1e-36 if is_single(x) else 1e-300, 0.0, x)
 
 
 def polynomial(x: Any, single: Sequence[float], double: Sequence[float]) -> Any:

@@ -55,15 +55,13 @@ def repeated_at(builder: Builder, pointer: Any, kind: ir.VectorType, group: int)
     return part if group == kind.count else shuffle(builder, part, part, [n % group for n in range(kind.count)])
 
 
-def spread_at(builder: Builder, pointer: Any, kind: ir.VectorType, group: int) -> Any:
-    """The numbers that begin at `pointer`, as many as the vector has groups of lanes, one for all lanes of a group."""
-    n = kind.count // group
-    numbers = [broadcast(builder, builder.load(builder.gep(pointer, [INT64(k)])), kind) for k in range(n)]
-    spread = numbers[0]
-    for k in range(1, n):
-        second = ir.Constant(ir.VectorType(ir.IntType(1), kind.count), [i >= k * group for i in range(kind.count)])
-        spread = builder.select(second, numbers[k], spread)
-    return spread
+def spread_at(builder: Builder, pointer: Any, kind: ir.VectorType, group: int, n: int) -> list[Any]:
+    """n vectors of the numbers that begin at `pointer`, each of which fills a group of lanes."""
+    each = kind.count // group
+    numbers = load_at(builder, pointer, ir.VectorType(kind.element, n * each))
+    return [
+        shuffle(builder, numbers, numbers, [k * each + lane // group for lane in range(kind.count)]) for k in range(n)
+    ]
 
 
 def folded(builder: Builder, vector: Any, group: int) -> Any:
@@ -109,9 +107,9 @@ def clamped(builder: Builder, comparison: str, x: Any, limit: Any) -> Any:
     return builder.select(builder.fcmp_ordered(comparison, x, limit), limit, x)
 
 
-def where(builder: Builder, comparison: str, test: Any, x: Any, y: Any) -> Any:
-    """x where `test` compares so with 0, else y."""
-    return builder.select(builder.fcmp_ordered(comparison, test, ir.Constant(test.type, None)), x, y)
+def where(builder: Builder, comparison: str, test: Any, limit: Any, x: Any, y: Any) -> Any:
+    """x where `test` compares so with the limit, else y."""
+    return builder.select(builder.fcmp_ordered(comparison, test, limit), x, y)
 
 
 def power_of_two(builder: Builder, shifted: Any) -> Any:

@@ -154,17 +154,6 @@ def widened(typingctx: Any, vector: Any) -> Any:
 
 
 @intrinsic
-def narrowed(typingctx: Any, vector: Any, like: Any) -> Any:
-    """The vector, which is of float64, in the dtype of the array or pointer `like`."""
-    kind = Vector(like.dtype, vector.lanes)
-
-    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-        return args[0] if kind == vector else builder.fptrunc(args[0], context.get_value_type(kind))
-
-    return kind(vector, like), codegen
-
-
-@intrinsic
 def zeros(typingctx: Any, vector: Any) -> Any:
     """A vector of zeros like the one given."""
     return vector(vector), lambda context, builder, sig, args: ir.Constant(args[0].type, None)

@@ -85,7 +85,7 @@ def tile_pass(at, cut, grads, costs):
     forward(ops, job.n_ops, params, ws.a, used, ld)
     cost_kernel = job.add_validation_cost if phase == VALIDATION else job.add_cost
     add_cost(cost_kernel, ws.a + output, ld, y, y_ld, shared.n_outputs, n_real, used, share,
-             fleet.loss_hypers + job.loss_hypers, costs, ws.da + output)  # fmt: skip
+             fleet.loss_hypers + job.loss_hypers, costs, 1, ws.da + output)  # fmt: skip
     if phase > COST:
         backward(ops, job.n_ops, params, ws.a, ws.da, ws.da, used, ld, 0)
         add_gradients(ops, job.n_ops, ws.a, ws.da, used, ld, ws.ones, grads, ws.a, start)

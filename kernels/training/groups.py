@@ -133,14 +133,15 @@ def tile_forward(at, ops, n):
 
 
 @jit
-def tile_cost(at, n, share, cost_kernel):
-    """Add the cost of the n samples that a forward pass was over, per output and network, and set dC/dy_hat."""
+def tile_cost(at, n, share, cost_kernel, per_output):
+    """Add the cost of the n samples that a forward pass was over, per network and output (if `per_output`), and set
+    dC/dy_hat."""
     small()
     ws, fleet, job, n_outputs = at.ws, at.fleet, at.job, at.shared.n_outputs
     ld, size = apart(n, ws.a), elements(n, ws.a)
     output = (job.n_units - n_outputs) * ld
     add_cost(cost_kernel, ws.a + output, ld, ws.y, ld, n_outputs, n * GROUP, size, share,
-             fleet.loss_hypers + job.loss_hypers, ws.costs, ws.da + output)  # fmt: skip
+             fleet.loss_hypers + job.loss_hypers, ws.costs, per_output, ws.da + output)  # fmt: skip
 
 
 @jit
@@ -157,18 +158,19 @@ def gather_tile(at, shared, X, Y, n, alike):
 
 @jit
 def minibatch_cost(at, low, n):
-    """The cost over samples low..low + n - 1 of every network's own order, per output and network."""
+    """The cost over samples low..low + n - 1 of every network's own order: of all, under full batch, per output."""
     small()
     ws, shared, job, ops = at.ws, at.shared, at.job, at.fleet.tapes + at.job.training_ops
     fill(ws.costs, shared.n_outputs * GROUP, 0.0)
     name_samples(ws.order + low, shared.n, n, ws.samples, ws.a)
-    same_order = job.batch_size == 0 or are_alike(at.fleet.shuffle_keys + at.i * GROUP)
+    is_full = job.batch_size == 0
+    same_order = is_full or are_alike(at.fleet.shuffle_keys + at.i * GROUP)
     gather_tile(at, shared, ws.X, ws.Y, n, same_order and are_alike(ws.X) and are_alike(ws.Y))
     if job.draw:
         draw_masks(job.draw, ops, job.n_ops, job.n_units, ws.step_keys, ws.unit_keys, ws.samples, ws.a,
                    elements(n, ws.a), apart(n, ws.a))  # fmt: skip
     tile_forward(at, ops, n)
-    tile_cost(at, n, 1.0 / n, job.add_cost)
+    tile_cost(at, n, 1.0 / n, job.add_cost, is_full)
 
 
 @jit
@@ -200,7 +202,7 @@ def cost_over_all(at, shared, X, Y, cost_kernel):
                 ws.samples[i] = low + min(i // GROUP, n - 1)
             gather_tile(at, shared, X, Y, n, False)
             tile_forward(at, at.fleet.tapes + at.job.ops, n)
-        tile_cost(at, n, 1.0 / shared.n, cost_kernel)
+        tile_cost(at, n, 1.0 / shared.n, cost_kernel, 1)
 
 
 @jit

@@ -1,7 +1,7 @@
 """cross_entropy: c_k = -y_k log p_k,  dc/dz_k = p_k - y_k,  p = softmax(z), for logits z and probabilities y.
 
-With d_k = z_k - max(z), of which none is above 0, and T = sum_j exp(d_j), which is 1 or more, nothing overflows:
-p_k = exp(d_k) / T  and  log p_k = d_k - log T.
+With x_k = max(z) - z_k, of which none is below 0, and T = sum_j exp(-x_j), which is 1 or more, nothing overflows:
+p_k = exp(-x_k) / T  and  -log p_k = x_k + log T.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ JOINT = True
 SUM_TOLERANCE = 1e-6
 
 
-def cost(y: Any, d: Any, log_total: Any) -> Any:
-    return y * (log_total - d)
+def cost(y: Any, x: Any, log_total: Any) -> Any:
+    return y * (log_total + x)
 
 
 def slope(y: Any, p: Any) -> Any:

@@ -167,7 +167,7 @@ def readout_cost(at):
     for begin in range(0, shared.n, TILE):
         n = tile_forward(at, begin)
         add_cost(at.job.add_cost, ws.a + output, TILE, shared.Y + begin, shared.ld, n_outputs, min(n, shared.n - begin),
-                 n, 1.0 / shared.n, at.fleet.loss_hypers + at.job.loss_hypers, costs, ws.da + output)  # fmt: skip
+                 n, 1.0 / shared.n, at.fleet.loss_hypers + at.job.loss_hypers, costs, 1, ws.da + output)  # fmt: skip
     total = 0.0
     for k in range(n_outputs):
         total += costs[k]
