@@ -26,8 +26,15 @@ FIRST = 1
 NOBODY = -1
 
 
+def dvc() -> int | None:
+    """The process that is DVC, where it runs us and is still there."""
+    links = _links()
+    return links[-1][1] if links and all(_holds(process, parent) for process, parent in links) else None
+
+
 def watch() -> None:
     """Look every SECONDS, in a thread of its own, whether DVC is still there."""
+    _links.cache_clear()  # this may be a copy of a process that had others
     if _links():
         threading.Thread(target=_look_again_and_again, name="ancestors", daemon=True).start()
 
