@@ -53,12 +53,13 @@ _PEER = struct.Struct("3i")
 
 
 class Request(NamedTuple):
-    """A stage to be run: its words, and the variables, folder and terminal (three files) of who asks."""
+    """A stage to be run: its words, and the variables, folder and terminal (three files) of who asks, at `other`."""
 
     words: list[str]
     environ: dict[str, str]
     folder: str
     files: list[int]
+    other: socket.socket
 
 
 def hand_over() -> None:
@@ -201,9 +202,8 @@ class StandBy:
             return None
         data, files, _, _ = socket.recv_fds(other, _LARGEST, 3)
         if not (pid := os.fork()):
-            for own in (other, self.listener):
-                own.close()
-            return Request(**json.loads(data), files=files)
+            self.listener.close()
+            return Request(**json.loads(data), files=files, other=other)
         for file in files:
             os.close(file)
         self.copy = Copy(other, pid, os.pidfd_open(pid))
@@ -211,7 +211,7 @@ class StandBy:
         return None
 
     def _end(self, copy: Copy) -> None:
-        """Tell the exit status; after a signal that of shells."""
+        """Tell the exit status, after a signal that of shells, where the copy has not."""
         status = os.waitstatus_to_exitcode(os.waitpid(copy.pid, 0)[1])
         with suppress(OSError):  # whoever asked has gone
             copy.other.send(b"%d" % (status if status >= 0 else 128 - status))
@@ -245,18 +245,15 @@ def _become(request: Request) -> NoReturn:
         stage, main = import_module(STAGES + name), import_module(f"{STAGES}_stage").main
         sys.argv = [str(stage.__file__), *arguments]
         main("-".join(request.words), stage.run, *arguments)
+        status = 0
     except SystemExit as ended:
-        _leave(int(ended.code or 0))
+        status = int(ended.code or 0)
     except BaseException:
         traceback.print_exc()
-        _leave(1)
-    _leave(0)
-
-
-def _leave(status: int) -> NoReturn:
-    """End at once: to take apart what was imported would take .2 s."""
+        status = 1
     with suppress(OSError):
         sys.stdout.flush()
+        request.other.send(b"%d" % status)  # the process that stands by may be in the middle of an import
     os._exit(status)
 
 
@@ -265,4 +262,4 @@ if __name__ == "__main__":
         signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     if asked := StandBy(int(sys.argv[1])).until_asked():
         _become(asked)
-    _leave(0)
+    os._exit(0)  # to take apart what was imported would take .2 s
