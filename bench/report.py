@@ -31,7 +31,7 @@ LEAST: dict[str, float | None] = {"W7": 2.0, "W8": 2.0, "W9": None}
 BATCHES = """
 W7: 100 networks 20-64-64-1 by mini-batches of 32 and Adam, ten rates and ten seeds, 3,525 samples, 20 epochs. W8: 64
 networks 64-32-10 on scikit-learn's digits by softmax and cross-entropy, mini-batches of 32 and Adam, eight rates and
-eight seeds, 30 epochs; its cost stands where others have half_mse. What is left of its time in float32 beside the matrix
+eight seeds, 30 epochs; its cost stands where others have half_mse. What takes its time in float32 beside the matrix
 products is Adam, whose parameters and moments go through the second-level cache at every step, exponentials, and 64
 features of each sample put into the lanes. The peers in NumPy and in Numba have no Adam in mini-batches and no batch
 smaller than the others, so they are not there. W9: a network 2-32-32-1 of sines for each of 1,797 digits, on its 64

@@ -60,9 +60,9 @@ class Dvc(NamedTuple):
         raise EOFError
 
     def has_run(self) -> bool:
-        """Whether a copy of the process that stands by has ended."""
-        used = self.standby.cpu_times()
-        return bool(used.children_user + used.children_system > 0)
+        """Whether there has been a copy of the process that stands by, which may not know yet that it has ended."""
+        copies, used = self.standby.children(), self.standby.cpu_times()
+        return bool(copies) or bool(used.children_user + used.children_system > 0)
 
 
 @pytest.fixture
