@@ -21,6 +21,7 @@ import socket
 import struct
 import sys
 import traceback
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -70,11 +71,11 @@ def hand_over() -> None:
     words, dvc = _stage(), ancestors.dvc()
     if not words or dvc is None or not _is_possible():
         return
-    address = _address(dvc)
-    if (status := _ask(address, words)) is not None:
-        os._exit(status)
-    if words[0] == FIRST:
-        _start(dvc)
+    with suppress(psutil.Error):  # dvc has gone just now
+        if (status := _ask(_address(dvc), words)) is not None:
+            os._exit(status)
+        if words[0] == FIRST:
+            _start(dvc)
 
 
 def _stage() -> list[str]:
@@ -201,13 +202,16 @@ class StandBy:
             other.close()
             return None
         data, files, _, _ = socket.recv_fds(other, _LARGEST, 3)
-        if not (pid := os.fork()):
+        with warnings.catch_warnings():
+            # Python 3.12 warns of threads that may hold a lock just now: there are OpenBLAS' own, which sees to that
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if not pid:
             self.listener.close()
             return Request(**json.loads(data), files=files, other=other)
         for file in files:
             os.close(file)
         self.copy = Copy(other, pid, os.pidfd_open(pid))
-        other.send(b"1")
         return None
 
     def _end(self, copy: Copy) -> None:
@@ -239,6 +243,7 @@ def _become(request: Request) -> NoReturn:
     os.chdir(request.folder)
     for number in ENDING:
         signal.signal(number, leave)
+    request.other.send(b"1")  # from here on signals are for this process
     ancestors.watch()
     name, *arguments = request.words
     try:

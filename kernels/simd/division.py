@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from shoal.kernels.compile.host import AVX512, HOST
-from shoal.kernels.simd.formula import V, fma, is_single, nearly_inverse, where_below
+from shoal.kernels.simd.formula import V, at_most, fma, is_single, nearly_inverse
 
-LARGEST = (1e37, 1e300)
+LARGEST = (8e37, 1e300)
 
 
 def quotient(x: Any, d: Any) -> Any:
-    """x / d for normal d above 0, up to LARGEST or infinite; NaN where that is infinite. In float64 it has the bits of
-    a division, in float32 it may be off by a unit in the last place (tests/test_vectors.py).
+    """x / d for normal d above 0, or x / LARGEST where d is more or infinite. In float64 it has the bits of a division,
+    in float32 it may be off by a unit in the last place (tests/test_vectors.py).
 
     A root and a division keep the one divider of an AVX-512 machine busy for longer than a step of Adam otherwise
     takes. With y_0 near 1 / d and e = 1 - d y, y (1 + e + e^2) and y (1 + e) are off by e^3 and e^2 of it. In float64
@@ -21,14 +21,15 @@ def quotient(x: Any, d: Any) -> Any:
     """
     if HOST is not AVX512 or not isinstance(x, V):
         return x / d
+    d = at_most(d, LARGEST[0] if is_single(x) else LARGEST[1])
     y = _better(nearly_inverse(d), d)
     if is_single(x):
         q, e = x * y, fma(-d, y, 1.0)
-        return where_below(LARGEST[0], d, x * 0.0, fma(q, e, q))
+        return fma(q, e, q)
     y = _better(y, d)
     y = fma(y, fma(-d, y, 1.0), y)
     q = x * y
-    return where_below(LARGEST[1], d, x * 0.0, fma(fma(-q, d, x), y, q))
+    return fma(fma(-q, d, x), y, q)
 
 
 def _better(y: Any, d: Any) -> Any:
