@@ -53,7 +53,7 @@ _PEER = struct.Struct("3i")
 """What the system says of the other end of a socket: process, user, group."""
 
 
-class Request(NamedTuple):
+class Asked(NamedTuple):
     """A stage to be run: its words, and the variables, folder and terminal (three files) of who asks, at `other`."""
 
     words: list[str]
@@ -168,7 +168,7 @@ class StandBy:
         self.listener.listen()
         self.copy: Copy | None = None
 
-    def until_asked(self) -> Request | None:
+    def until_asked(self) -> Asked | None:
         """In a copy, what it was asked for; in the process that stands by, None when `dvc` has ended."""
         for module in (*AHEAD, None):
             while ready := self._ready(0 if module else None):
@@ -185,7 +185,7 @@ class StandBy:
         own = [self.copy.ended, self.copy.other] if self.copy else [self.listener]
         return select.select([self.alive, *own], [], [], seconds)[0]
 
-    def _answer(self, ready: list[Any]) -> Request | None:
+    def _answer(self, ready: list[Any]) -> Asked | None:
         if not self.copy:
             return self._begin()
         if self.copy.ended in ready:
@@ -195,7 +195,7 @@ class StandBy:
             os.kill(self.copy.pid, int(number))
         return None
 
-    def _begin(self) -> Request | None:
+    def _begin(self) -> Asked | None:
         """Copy this process for a stage of this user's, with the same sources; in the copy, what it was asked for."""
         other, _ = self.listener.accept()
         if not _is_own(other) or _sources() != self.sources:
@@ -208,7 +208,7 @@ class StandBy:
             pid = os.fork()
         if not pid:
             self.listener.close()
-            return Request(**json.loads(data), files=files, other=other)
+            return Asked(**json.loads(data), files=files, other=other)
         for file in files:
             os.close(file)
         self.copy = Copy(other, pid, os.pidfd_open(pid))
@@ -232,7 +232,7 @@ def _sources() -> list[tuple[str, int, int]]:
     return [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in found]
 
 
-def _become(request: Request) -> NoReturn:
+def _become(request: Asked) -> NoReturn:
     """Run the stage in this process, in the place of the one that asked, and end."""
     for own, file in enumerate(request.files):
         os.dup2(file, own)
