@@ -99,10 +99,7 @@ nearly_inverse = _either(instructions.nearly_inverse, lambda x: 1.0 / x)
 """1 / x to 0.051 of it, for normal x above 0."""
 
 
-where_below = _either(
-    lambda builder, test, limit, x, y: instructions.where(builder, "<", test, limit, x, y),
-    lambda test, limit, x, y: np.where(test < limit, x, y),
-)
+where_below = _either(instructions.where_below, lambda test, limit, x, y: np.where(test < limit, x, y))
 """(test, limit, x, y): x where test < limit, else y."""
 
 

@@ -107,9 +107,9 @@ def clamped(builder: Builder, comparison: str, x: Any, limit: Any) -> Any:
     return builder.select(builder.fcmp_ordered(comparison, x, limit), limit, x)
 
 
-def where(builder: Builder, comparison: str, test: Any, limit: Any, x: Any, y: Any) -> Any:
-    """x where `test` compares so with the limit, else y."""
-    return builder.select(builder.fcmp_ordered(comparison, test, limit), x, y)
+def where_below(builder: Builder, test: Any, limit: Any, x: Any, y: Any) -> Any:
+    """x where test < limit, else y."""
+    return builder.select(builder.fcmp_ordered("<", test, limit), x, y)
 
 
 def power_of_two(builder: Builder, shifted: Any) -> Any:
